@@ -1,0 +1,93 @@
+import type { Element } from './stream/element.ts'
+
+const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
+
+export interface XmppErrorOptions extends ErrorOptions {
+  readonly condition?: string
+}
+
+/**
+ * Everything this library throws on purpose. `code` is stable and made for programs, `message` is made for people,
+ * `condition` is the RFC's or XEP's own word for it where there is one.
+ */
+export class XmppError extends Error {
+  readonly code: string
+  readonly condition: string | undefined
+
+  constructor(code: string, message: string, options: XmppErrorOptions = {}) {
+    super(message, options)
+    this.name = new.target.name
+    this.code = code
+    this.condition = options.condition
+  }
+}
+
+/** RFC 6120 §4.9: the stream is unusable. `by` says who found so: the `peer` sent us the error, or we raise it about the peer. */
+export class StreamError extends XmppError {
+  declare readonly condition: string
+  readonly text: string
+  readonly by: 'peer' | 'us'
+
+  constructor(condition: string, text = '', options: ErrorOptions & { by?: 'peer' | 'us' } = {}) {
+    super('XMPP_STREAM_ERROR', text === '' ? condition : `${condition}: ${text}`, { ...options, condition })
+    this.text = text
+    this.by = options.by ?? 'us'
+  }
+
+  /** Reads a received `<stream:error/>`. */
+  static from(element: Element): StreamError {
+    const condition = element.elements.find(child => child.name !== 'text')
+    const text = element.elements.find(child => child.name === 'text')?.text ?? ''
+    const detail = condition?.name === 'see-other-host' && text === '' ? condition.text : text
+    return new StreamError(condition?.name ?? 'undefined-condition', detail, { by: 'peer' })
+  }
+}
+
+/** RFC 6120 §6.5: the server refused the login, or failed to prove itself. */
+export class SaslError extends XmppError {
+  declare readonly condition: string
+
+  constructor(condition: string, text = '', options: ErrorOptions = {}) {
+    super('XMPP_SASL_FAILURE', text === '' ? condition : `${condition}: ${text}`, { ...options, condition })
+  }
+}
+
+/** RFC 6120 §8.3.2: what the sender may do about it. */
+export type StanzaErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait'
+
+/** RFC 6120 §8.3: an iq, message or presence was answered with an error; throw one in a handler to answer so. */
+export class StanzaError extends XmppError {
+  declare readonly condition: string
+  readonly type: StanzaErrorType
+  readonly text: string
+  /** The received `<error/>`, with its application-specific condition. */
+  readonly element: Element | undefined
+
+  constructor(type: StanzaErrorType, condition: string, text = '', element?: Element) {
+    super('XMPP_STANZA_ERROR', text === '' ? condition : `${condition}: ${text}`, { condition })
+    this.type = type
+    this.text = text
+    this.element = element
+  }
+
+  /** Reads a received stanza of type `error`. */
+  static from(stanza: Element): StanzaError {
+    const error = stanza.elements.find(child => child.name === 'error' && child.ns === stanza.ns)
+    const defined = error?.elements.filter(child => child.ns === NS_STANZA_ERRORS) ?? []
+    const condition = defined.find(child => child.name !== 'text')?.name ?? 'undefined-condition'
+    const text = defined.find(child => child.name === 'text')?.text ?? ''
+    const type = error?.attrs.type
+    const known = type === 'auth' || type === 'continue' || type === 'modify' || type === 'wait'
+    return new StanzaError(known ? type : 'cancel', condition, text, error)
+  }
+}
+
+/** What a person should read of anything that was thrown: the message, and the first cause that adds something. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  // A connect to several addresses fails with an AggregateError whose own message is empty.
+  const inner = error instanceof AggregateError ? error.errors.map(describe).join('; ') : ''
+  const message = error.message || inner || error.name
+  const cause = error.cause === undefined ? '' : describe(error.cause)
+  return cause === '' || message.includes(cause) ? message : `${message} (${cause})`
+}
