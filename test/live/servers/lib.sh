@@ -1,0 +1,81 @@
+# Sourced by up.sh and down.sh of each server: install, certificates, start, stop.
+# A server runs as the user who calls up.sh; only the installation needs root.
+
+# install PACKAGE...: from Debian, without any service being started by it (policy-rc.d 101 = "not allowed").
+install() {
+  local missing=() package status=0 policy=/usr/sbin/policy-rc.d made=
+  for package in "$@"; do
+    dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+  done
+  [ ${#missing[@]} = 0 ] && return
+  [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; made=1; }
+  apt_install "${missing[@]}" || { apt_get 180 update && apt_install "${missing[@]}"; } || status=$?
+  [ -z "$made" ] || rm -f $policy
+  return $status
+}
+
+apt_install() { apt_get 420 install --no-install-recommends -o Dpkg::Options::=--force-confold "$@"; }
+
+apt_get() {
+  local seconds=$1; shift
+  DEBIAN_FRONTEND=noninteractive timeout "$seconds" apt-get -y -q -o DPkg::Lock::Timeout=180 "$@" </dev/null >&2
+}
+
+# certificates DIR DOMAIN [NAME...]: in DIR ca.crt, server.crt, server.key, server.pem (chain and key) for those names,
+# localhost and 127.0.0.1, and other-ca.crt, a CA that signed none of it. Kept when they are there.
+certificates() (
+  mkdir -p "$1"; cd "$1"; shift
+  [ -s server.pem ] && exit
+  exec 2>openssl.log
+  for ca in ca other-ca; do
+    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -keyout $ca.key -out $ca.crt -subj "/CN=$1 $ca" \
+      -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
+  done
+  names=DNS:localhost,IP:127.0.0.1
+  for name in "$@"; do   # RFC 6120 §13.7.1.2: the name, the service's name, the JID
+    names+=",DNS:$name,otherName:1.3.6.1.5.5.7.8.7;IA5:_xmpp-client.$name,otherName:1.3.6.1.5.5.7.8.5;UTF8:$name"
+  done
+  printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature,keyEncipherment \
+    extendedKeyUsage=serverAuth "subjectAltName=$names" >server.cnf
+  openssl req -new -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj "/CN=$1"
+  openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile server.cnf -out server.crt
+  cat server.crt ca.crt server.key >server.pem
+)
+
+# running RUN: the process group whose number is in RUN/pgid still has a member. kill -0 would count zombies too, and
+# in a container there may be nobody who reaps an orphan.
+running() {
+  [ -s "$1/pgid" ] && cat /proc/[0-9]*/stat 2>/dev/null |
+    awk -v group="$(cat "$1/pgid")" '{ sub(/.*\) /, "") } $3 == group && $1 != "Z" { n++ } END { exit !n }'
+}
+
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# launch RUN "PORT..." COMMAND...: starts COMMAND in a session of its own and waits until the ports answer.
+launch() {
+  local run=$1 ports=$2 port pending; shift 2
+  for port in $ports; do listening "$port" && { echo "port $port is taken by something else" >&2; return 1; }; done
+  setsid "$@" >"$run/stdout.log" 2>&1 </dev/null &
+  echo $! >"$run/pgid"
+  for _ in $(seq 600); do
+    pending=
+    for port in $ports; do listening "$port" || { pending=$port; break; }; done
+    [ -n "$pending" ] || return 0
+    running "$run" || break
+    sleep 0.05
+  done
+  echo "$1 did not become ready: nothing answers on port $pending" >&2
+  tail -n 20 "$run"/*.log >&2
+  stop "$run"
+  return 1
+}
+
+# stop RUN: TERM to every process of the group, up to 10 s of patience, then KILL.
+stop() {
+  running "$1" || { rm -f "$1/pgid"; return 0; }
+  local group; group=$(cat "$1/pgid")
+  kill -TERM -- "-$group" 2>/dev/null || true
+  for _ in $(seq 200); do running "$1" || break; sleep 0.05; done
+  running "$1" && kill -KILL -- "-$group"
+  rm -f "$1/pgid"
+}
