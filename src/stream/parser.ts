@@ -1,0 +1,185 @@
+import { isAscii } from 'node:buffer'
+import { TextDecoder } from 'node:util'
+import { StreamError } from '../errors.ts'
+import { TreeBuilder } from './builder.ts'
+import type { Element } from './element.ts'
+import { saxTokenizer, type Tokenizer, type TokenizerFactory, type TokenLimits } from './tokenizer.ts'
+
+export type ParserEvent =
+  /** The peer's stream header; `ns` is the default namespace it declares for the content. */
+  | { type: 'open'; header: Element; ns: string }
+  | { type: 'element'; element: Element }
+  | { type: 'close' }
+
+/** What a peer may make us hold. Anything beyond is `policy-violation`, found while it arrives. */
+export interface Limits extends TokenLimits {
+  /** Bytes of one top-level element, and of the stream header with all that comes before it. */
+  readonly stanzaBytes: number
+  /** Elements inside one another, the stream's root being the first. */
+  readonly depth: number
+}
+
+export const defaultLimits: Limits = { stanzaBytes: 262_144, depth: 100, attributes: 100, nameLength: 1000 }
+
+export interface ParserOptions {
+  readonly limits?: Partial<Limits>
+  readonly tokenizer?: TokenizerFactory
+  /**
+   * For testers: violations are handed to this function instead of being thrown. After one that is only forbidden or too big
+   * reading goes on; after text that is not well-formed, which no reader can follow, the rest of the stream is ignored.
+   */
+  readonly onViolation?: (error: StreamError) => void
+}
+
+/**
+ * Turns the bytes of one stream (RFC 6120 §4) into its header and its top-level elements. It reads no further than it is
+ * asked: what follows an element stays bytes until the next call, for a restarted stream may begin there.
+ * @throws StreamError from `next()`, once; a parser that has thrown is of no more use
+ */
+export class Parser {
+  readonly #builder: TreeBuilder
+  readonly #tokenizer: Tokenizer
+  readonly #limits: Limits
+  readonly #onViolation: ((error: StreamError) => void) | undefined
+  #decoder: TextDecoder | undefined
+  /** The last chunk ended in the middle of a character, whose first bytes the decoder holds. */
+  #midCharacter = false
+  #text = ''
+  #at = 0
+  #ascii = true
+  /** Bytes of the top-level element under construction. */
+  #bytes = 0
+  #dead = false
+
+  constructor({ limits, tokenizer = saxTokenizer, onViolation }: ParserOptions = {}) {
+    this.#limits = { ...defaultLimits, ...limits }
+    this.#onViolation = onViolation
+    this.#builder = new TreeBuilder(this.#limits, error => this.#violation(error))
+    this.#tokenizer = tokenizer(this.#builder, this.#limits)
+  }
+
+  /** Takes a chunk and returns everything that became complete with it. */
+  write(chunk: Uint8Array): ParserEvent[] {
+    this.push(chunk)
+    const events: ParserEvent[] = []
+    for (let event = this.next(); event !== undefined; event = this.next()) events.push(event)
+    return events
+  }
+
+  /** Takes a chunk; `next()` reads it. */
+  push(chunk: Uint8Array): void {
+    if (this.#dead) return
+    const rest = this.#at < this.#text.length ? this.#text.slice(this.#at) : ''
+    const restIsAscii = this.#ascii
+    this.#text = rest + this.#decode(chunk)
+    this.#at = 0
+    if (rest !== '' && !restIsAscii) this.#ascii = false
+  }
+
+  /** The next event in what was pushed so far, or undefined when more is needed. */
+  next(): ParserEvent | undefined {
+    const builder = this.#builder
+    while (builder.events.length === 0) {
+      if (this.#dead || builder.closed) return undefined
+      if (builder.depth === 1 && this.#tokenizer.idle) this.#skipWhiteSpace()
+      if (this.#at >= this.#text.length) {
+        this.#text = ''
+        this.#at = 0
+        return undefined
+      }
+      const from = this.#at
+      try {
+        this.#at = this.#tokenizer.write(this.#text, from)
+      } catch (error) {
+        this.#die(error as StreamError)
+        continue
+      }
+      this.#bytes += this.#ascii ? this.#at - from : Buffer.byteLength(this.#text.slice(from, this.#at))
+      if (this.#bytes > this.#limits.stanzaBytes) {
+        const what = builder.depth === 0 ? 'stream header' : 'stanza'
+        this.#bytes = 0
+        this.#violation(new StreamError('policy-violation', `${what} of more than ${this.#limits.stanzaBytes} bytes`))
+      }
+      if (builder.events.length > 0) this.#bytes = 0
+    }
+    return builder.events.shift()
+  }
+
+  /** The stream's root has been closed and every event before it been read; no more will come. */
+  get closed(): boolean {
+    return this.#builder.closed && this.#builder.events.length === 0
+  }
+
+  /** True when nothing has arrived behind the last event: no further element, no half a tag, no half a character. */
+  get idle(): boolean {
+    const { events } = this.#builder
+    return events.length === 0 && this.#at >= this.#text.length && !this.#midCharacter && this.#tokenizer.idle
+  }
+
+  /** Text that was pushed but not read, taken away: the beginning of a stream that restarts here. */
+  takeRest(): string {
+    const rest = this.#text.slice(this.#at)
+    this.#text = ''
+    this.#at = 0
+    return rest
+  }
+
+  #decode(chunk: Uint8Array): string {
+    if (!this.#midCharacter && isAscii(chunk)) {
+      this.#ascii = true
+      return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1')
+    }
+    this.#ascii = false
+    // ignoreBOM keeps U+FEFF in the text, where it is an ordinary character (RFC 6120 §11.6).
+    this.#decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+    try {
+      const text = this.#decoder.decode(chunk, { stream: true })
+      this.#midCharacter = (chunk[chunk.length - 1] ?? 0) >= 0x80 && endsMidCharacter(chunk)
+      return text
+    } catch (error) {
+      this.#die(new StreamError('unsupported-encoding', 'bytes that are not UTF-8', { cause: error }))
+      return ''
+    }
+  }
+
+  /** White space between stanzas is a keepalive (RFC 6120 §4.6.1): it is dropped here and costs nothing further on. */
+  #skipWhiteSpace(): void {
+    const text = this.#text
+    let at = this.#at
+    let code = text.charCodeAt(at)
+    while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = text.charCodeAt(++at)
+    this.#at = at
+    if (at < text.length && code !== 0x3c) {
+      const end = text.indexOf('<', at)
+      this.#at = end < 0 ? text.length : end
+      this.#violation(new StreamError('bad-format', 'text between stanzas'))
+    }
+  }
+
+  #violation(error: StreamError): void {
+    if (this.#onViolation === undefined) {
+      this.#dead = true
+      throw error
+    }
+    this.#onViolation(error)
+  }
+
+  /** Nothing can be read any more. */
+  #die(error: StreamError): void {
+    this.#dead = true
+    this.takeRest()
+    this.#violation(error)
+  }
+}
+
+/** Whether the last character of a chunk of valid UTF-8 is incomplete. */
+function endsMidCharacter(chunk: Uint8Array): boolean {
+  for (let back = 1; back <= Math.min(4, chunk.length); back++) {
+    const byte = chunk[chunk.length - back] ?? 0
+    if (byte < 0xc0) continue
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
+    return back < length
+  }
+  // Only continuation bytes: the chunk itself is the inside of a character, which it may or may not complete.
+  return chunk.length < 4
+}

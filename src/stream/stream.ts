@@ -1,0 +1,378 @@
+import { type Clock, systemClock } from '../clock.ts'
+import { StreamError, XmppError } from '../errors.ts'
+import { type Attrs, type Element, el, escapeXml, NS_STREAM, sendable, serialize } from './element.ts'
+import { Parser, type ParserEvent, type ParserOptions } from './parser.ts'
+import type { TlsOptions } from './tls.ts'
+import type { Transport } from './transport.ts'
+
+const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams'
+
+export type Direction = 'in' | 'out'
+
+export interface StreamOptions extends ParserOptions {
+  /** Default namespace of the content: `jabber:client`, `jabber:component:accept`. */
+  readonly ns: string
+  readonly clock?: Clock
+  /** Sees every element as it is received or queued for sending. May be set and cleared at any time on the stream. */
+  readonly trace?: Trace | undefined
+  /** Sees every byte of both directions, with the clock's time in ms; inside TLS. */
+  readonly onRaw?: (direction: Direction, bytes: Uint8Array, at: number) => void
+  /** False sends each element in a write of its own instead of joining those of one turn of the event loop. */
+  readonly coalesce?: boolean
+  /** False leaves everything unanswered: the peer's close, its errors and its violations. For testers. */
+  readonly automatic?: boolean
+  /** Bytes that may wait to be sent before `send()` throws. Default 16 MiB. */
+  readonly sendLimit?: number
+}
+
+export type Trace = (direction: Direction, element: Element) => void
+
+export interface PeerHeader {
+  readonly header: Element
+  /** The default namespace the peer declared. */
+  readonly ns: string
+}
+
+/** Characters that are handed to the transport without waiting for the end of the turn. */
+const FLUSH_AT = 65_536
+/** How long, in ms, the peer gets to end its side of the connection once the stream is over. */
+const LINGER = 1000
+
+/**
+ * One XML stream over a transport, as either side of it (RFC 6120 §4). Knows framing, restarts, errors and the close; knows
+ * nothing of SASL or stanzas.
+ */
+export class XmlStream {
+  readonly ns: string
+  trace: Trace | undefined
+  /** The clock's time when bytes last arrived, in ms. */
+  lastReceived: number
+  #transport: Transport
+  #parser: Parser
+  readonly #options: StreamOptions
+  readonly #clock: Clock
+  readonly #automatic: boolean
+  #out = ''
+  #flushing = false
+  #headerSent = false
+  #closeSent = false
+  #closeSeen = false
+  /** Why the stream is over, when it did not end by both sides closing it. */
+  #failure: Error | undefined
+  #over = false
+  #reading = false
+  /** Someone reads `batches()`, though perhaps not at this moment. */
+  #iterating = false
+  readonly #overWaiters = new Set<() => void>()
+
+  constructor(transport: Transport, options: StreamOptions) {
+    this.#transport = transport
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#automatic = options.automatic ?? true
+    this.#parser = new Parser(options)
+    this.ns = options.ns
+    this.trace = options.trace
+    this.lastReceived = this.#clock.now()
+  }
+
+  get transport(): Transport {
+    return this.#transport
+  }
+
+  /** True once nothing can be sent or received any more. */
+  get over(): boolean {
+    return this.#over
+  }
+
+  // ── opening ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** As initiator: sends our header and returns theirs. Call it again to restart the stream (RFC 6120 §4.3.3). */
+  async open(attrs: Attrs): Promise<PeerHeader> {
+    this.restart()
+    this.sendHeader(attrs)
+    return this.readHeader()
+  }
+
+  /** Sends a stream header with exactly these attributes. */
+  sendHeader(attrs: Attrs): void {
+    let header = `<?xml version='1.0'?><stream:stream xmlns='${escapeXml(this.ns)}' xmlns:stream='${NS_STREAM}'`
+    for (const [name, value] of Object.entries(attrs)) {
+      if (value !== undefined) header += ` ${name}='${escapeXml(value)}'`
+    }
+    this.#headerSent = true
+    this.#queue(`${header}>`)
+  }
+
+  /**
+   * The peer's header.
+   * @throws StreamError `invalid-namespace` when its content namespace is not ours
+   */
+  async readHeader(): Promise<PeerHeader> {
+    const event = await this.#event()
+    if (event === undefined) throw this.#gone('waiting for a stream header')
+    if (event.type !== 'open') throw await this.fail(new StreamError('bad-format', 'expected a stream header'))
+    if (event.ns !== this.ns) {
+      const error = new StreamError('invalid-namespace', `the stream's content is in '${event.ns}', not in '${this.ns}'`)
+      if (this.#options.onViolation === undefined) throw await this.fail(error)
+      this.#options.onViolation(error)
+    }
+    return event
+  }
+
+  /** Forgets the old stream; what the peer sent behind its last element is read as a new one. */
+  restart(): void {
+    const rest = this.#parser.takeRest()
+    this.#parser = new Parser(this.#options)
+    if (rest !== '') this.#parser.push(Buffer.from(rest))
+  }
+
+  /**
+   * Puts TLS under the stream. The caller has just seen `<proceed/>`, or sent it.
+   * @throws StreamError `policy-violation` when anything arrived in clear behind the last element (RFC 6120 §5.4.3.3)
+   */
+  async startTls(options: TlsOptions): Promise<void> {
+    this.flush()
+    if (!this.#parser.idle || this.#transport.unread) {
+      throw await this.fail(new StreamError('policy-violation', 'data in clear behind <proceed/>'))
+    }
+    this.#transport = await this.#transport.startTls(options)
+    if (this.#over) this.#transport.destroy()
+  }
+
+  // ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * The next top-level element, undefined once the peer has closed its stream.
+   * @throws StreamError the peer's, or ours about the peer; XmppError `XMPP_CONNECTION_LOST`
+   */
+  async next(): Promise<Element | undefined> {
+    const event = await this.#event()
+    if (event?.type === 'element') return this.#received(event.element)
+    if (event?.type === 'open') throw await this.fail(new StreamError('bad-format', 'a stream header inside the stream'))
+    return undefined
+  }
+
+  /** The next element, which must be one of `names`: the verb that negotiation is written in. */
+  async expect(ns: string, ...names: string[]): Promise<Element> {
+    const element = await this.next()
+    if (element === undefined) throw this.#gone(`waiting for <${names.join('|')}>`)
+    if (element.ns !== ns || !names.includes(element.name)) {
+      const text = `got <${element.name} xmlns='${element.ns}'> where <${names.join('|')}> belongs`
+      throw await this.fail(new StreamError('unsupported-stanza-type', text))
+    }
+    return element
+  }
+
+  /** The elements of each chunk together, so that a reader awaits once per chunk and not once per stanza. */
+  async *batches(): AsyncGenerator<Element[], void, void> {
+    this.#iterating = true
+    try {
+      for (let first = await this.next(); first !== undefined; first = await this.next()) {
+        const batch = [first]
+        let failure: unknown
+        try {
+          for (let event = this.#parser.next(); event?.type === 'element'; event = this.#parser.next()) {
+            batch.push(this.#received(event.element))
+          }
+          if (this.#parser.closed) this.#closed()
+        } catch (error) {
+          failure = error
+        }
+        yield batch
+        if (failure !== undefined) throw await this.fail(failure as Error)
+      }
+    } finally {
+      this.#iterating = false
+    }
+  }
+
+  // ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Queues an element. Returns a promise when the caller had better wait before sending more; it never rejects.
+   * @throws XmppError `XMPP_STREAM_ENDED` when the stream is over, `XMPP_SEND_LIMIT` when too much is waiting already,
+   * `XMPP_XML_CHARACTER` for text that XML cannot carry
+   */
+  send(element: Element): Promise<void> | undefined {
+    const text = serialize(element, this.ns)
+    this.#assertOpen()
+    if (this.#out.length + this.#transport.queued > (this.#options.sendLimit ?? 16_777_216)) {
+      throw new XmppError('XMPP_SEND_LIMIT', 'too much is waiting to be sent: the peer does not read, or send() is not awaited')
+    }
+    this.trace?.('out', element)
+    return this.#queue(text)
+  }
+
+  /** Writes exactly these bytes at once, behind everything queued. For testers. */
+  write(bytes: Uint8Array): Promise<void> | undefined {
+    this.#assertOpen()
+    this.flush()
+    return this.#put(bytes)
+  }
+
+  /** Hands everything queued to the transport now rather than at the end of this turn. */
+  flush(): void {
+    if (this.#out === '') return
+    const text = this.#out
+    this.#out = ''
+    this.#put(text)
+  }
+
+  // ── ending ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Ends the stream politely: `</stream:stream>`, then waits for the peer's own, at most `timeout` ms (RFC 6120 §4.4).
+   * Elements that still arrive go to whoever is reading.
+   */
+  async close(timeout = 2000): Promise<void> {
+    if (!this.#headerSent) return this.destroy()
+    this.#sendClose()
+    if (this.#over) return
+    const cancel = this.#clock.after(timeout, () => this.destroy(new XmppError('XMPP_STREAM_ENDED', 'stream closed')))
+    const over = new Promise<void>(resolve => this.#overWaiters.add(resolve))
+    if (!this.#reading && !this.#iterating) void this.#drain()
+    await over
+    cancel()
+  }
+
+  /** Sends no more but goes on reading: the transport's half-close, without `</stream:stream>`. For testers. */
+  end(): void {
+    this.flush()
+    this.#transport.end()
+  }
+
+  /** Cuts the connection. Whoever is reading gets the reason. */
+  destroy(reason: Error = new XmppError('XMPP_STREAM_ENDED', 'the stream was destroyed')): void {
+    this.#failure ??= reason
+    this.#transport.destroy(reason)
+    this.#finish()
+  }
+
+  /**
+   * Ends the stream because of an error: sends it if it is ours to send, closes, and returns it for the caller to throw.
+   * RFC 6120 §4.9.1.1: no stream survives an error.
+   */
+  async fail<E extends Error>(error: E): Promise<E> {
+    if (this.#failure !== undefined) return this.#failure === error ? error : (this.#failure as E)
+    this.#failure = error
+    if (this.#automatic && !this.#over && error instanceof StreamError) {
+      if (error.by === 'us' && !this.#closeSent) {
+        // RFC 6120 §4.9.1.2: an error in the peer's header is still answered inside a stream.
+        if (!this.#headerSent) this.sendHeader({ version: '1.0' })
+        const text = error.text === '' ? [] : [el('text', NS_STREAM_ERRORS, {}, sendable(error.text))]
+        const element = el('error', NS_STREAM, {}, el(error.condition, NS_STREAM_ERRORS), ...text)
+        this.trace?.('out', element)
+        this.#queue(serialize(element, this.ns))
+      }
+      this.#sendClose()
+      this.#transport.hangUp(this.#clock, LINGER)
+    }
+    this.#finish()
+    return error
+  }
+
+  // ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The parser's next event, reading as long as it takes. Undefined when the peer closed its stream. */
+  async #event(): Promise<ParserEvent | undefined> {
+    if (this.#reading) throw new XmppError('XMPP_READERS', 'the stream has a reader already')
+    this.#reading = true
+    try {
+      for (;;) {
+        if (this.#failure !== undefined) throw this.#failure
+        if (this.#closeSeen) return undefined
+        const event = this.#parser.next()
+        if (event?.type === 'close') this.#closed()
+        else if (event !== undefined) return event
+        else await this.#fill()
+      }
+    } catch (error) {
+      throw await this.fail(error as Error)
+    } finally {
+      this.#reading = false
+    }
+  }
+
+  async #fill(): Promise<void> {
+    const chunk = await this.#transport.read()
+    if (chunk === undefined) {
+      // A peer that just hangs up after our close has ended the stream well enough.
+      if (!this.#closeSent) throw new XmppError('XMPP_CONNECTION_LOST', 'the peer closed the connection without closing its stream')
+      this.#closeSeen = true
+      this.#transport.destroy()
+      this.#finish()
+      return
+    }
+    this.lastReceived = this.#clock.now()
+    this.#options.onRaw?.('in', chunk, this.lastReceived)
+    this.#parser.push(chunk)
+  }
+
+  #received(element: Element): Element {
+    this.trace?.('in', element)
+    if (element.ns === NS_STREAM && element.name === 'error') throw StreamError.from(element)
+    return element
+  }
+
+  /** The peer's `</stream:stream>`: answered with ours, then the connection ends (RFC 6120 §4.4). */
+  #closed(): void {
+    this.#closeSeen = true
+    if (!this.#automatic) return
+    this.#sendClose()
+    this.#transport.hangUp(this.#clock, LINGER)
+    this.#finish()
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      while ((await this.#event()) !== undefined) {}
+    } catch {
+      // The stream is being closed; how the peer takes it does not matter any more.
+    }
+  }
+
+  #sendClose(): void {
+    if (this.#closeSent || this.#over) return
+    if (this.#headerSent) this.#queue('</stream:stream>')
+    this.#closeSent = true
+    this.flush()
+  }
+
+  #finish(): void {
+    this.#over = true
+    for (const resolve of this.#overWaiters) resolve()
+    this.#overWaiters.clear()
+  }
+
+  #assertOpen(): void {
+    if (!this.#over && !this.#closeSent) return
+    throw new XmppError('XMPP_STREAM_ENDED', 'the stream is closed', { cause: this.#failure })
+  }
+
+  #gone(when: string): XmppError {
+    return new XmppError('XMPP_STREAM_ENDED', `the peer closed its stream while we were ${when}`)
+  }
+
+  #queue(text: string): Promise<void> | undefined {
+    this.#out += text
+    if (this.#options.coalesce === false || this.#out.length >= FLUSH_AT) this.flush()
+    else if (!this.#flushing) {
+      this.#flushing = true
+      process.nextTick(this.#flushLater)
+    }
+    return this.#transport.congested ? this.#transport.drained() : undefined
+  }
+
+  readonly #flushLater = (): void => {
+    this.#flushing = false
+    this.flush()
+  }
+
+  #put(data: string | Uint8Array): Promise<void> | undefined {
+    this.#options.onRaw?.('out', typeof data === 'string' ? Buffer.from(data) : data, this.#clock.now())
+    this.#transport.write(data)
+    return this.#transport.congested ? this.#transport.drained() : undefined
+  }
+}
+

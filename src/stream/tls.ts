@@ -1,0 +1,128 @@
+import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { checkServerIdentity, type ConnectionOptions, connect, createSecureContext, type PeerCertificate, TLSSocket } from 'node:tls'
+import { describe, XmppError } from '../errors.ts'
+
+export interface TlsClientOptions {
+  readonly role?: 'initiator'
+  /** What the certificate must name, and what SNI asks for: the domain of the JID, whatever host was dialled (RFC 6120 §13.7.2). */
+  readonly domain: string
+  /** PEM certificates to trust instead of the system's. */
+  readonly ca?: string | undefined
+  /** False accepts any certificate: encryption without knowing to whom. Default true. */
+  readonly verify?: boolean | undefined
+  /** Offers ALPN `xmpp-client` or what is named here; for direct TLS (XEP-0368 §5). */
+  readonly alpn?: string | undefined
+}
+
+export interface TlsServerOptions {
+  readonly role: 'acceptor'
+  /** PEM. */
+  readonly cert: string
+  /** PEM. */
+  readonly key: string
+  readonly alpn?: string | undefined
+}
+
+export type TlsOptions = TlsClientOptions | TlsServerOptions
+
+/** What a handshake agreed on. */
+export interface TlsFacts {
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly version: string
+  readonly cipher: string
+  readonly alpn: string | undefined
+  /** Whether the peer's certificate was verified. */
+  readonly verified: boolean
+  /** Keying material exporter (RFC 5705, RFC 8446 §7.5). */
+  exporter(length: number, label: string, context?: Uint8Array): Uint8Array
+}
+
+/**
+ * Runs a TLS handshake over a duplex. TLS 1.2 is the oldest taken.
+ * @param began is handed the socket before the handshake, so that it can be given up
+ * @throws XmppError `XMPP_TLS_REFUSED` that says in words what is wrong with the certificate, or why the handshake failed
+ */
+export async function secure(duplex: Duplex, options: TlsOptions, began: (socket: TLSSocket) => void): Promise<TLSSocket> {
+  const socket = options.role === 'acceptor' ? accept(duplex, options) : connect(clientOptions(duplex, options))
+  began(socket)
+  try {
+    await handshake(socket, options.role === 'acceptor' ? 'secure' : 'secureConnect')
+  } catch (error) {
+    socket.on('error', () => {}).destroy()
+    const why = options.role === 'acceptor' ? `TLS failed: ${describe(error)}` : explain(error, options.domain)
+    throw new XmppError('XMPP_TLS_REFUSED', why, { cause: error })
+  }
+  return socket
+}
+
+function handshake(socket: TLSSocket, done: 'secure' | 'secureConnect'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      // On the server's side Node reports a failed handshake as `_tlsError` and a close.
+      socket.off(done, settle).off('error', settle).off('_tlsError', settle).off('close', closed)
+      if (error === undefined) resolve()
+      else reject(error)
+    }
+    const closed = (): void => settle(new Error('the peer closed the connection during the handshake'))
+    socket.on(done, settle).on('error', settle).on('_tlsError', settle).on('close', closed)
+  })
+}
+
+export function tlsFacts(socket: TLSSocket): TlsFacts {
+  return {
+    version: socket.getProtocol() ?? 'unknown',
+    cipher: socket.getCipher().name,
+    alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined,
+    verified: socket.authorized,
+    exporter: (length, label, context = new Uint8Array()) =>
+      socket.exportKeyingMaterial(length, label, Buffer.from(context)),
+  }
+}
+
+function clientOptions(socket: Duplex, { domain, ca, verify = true, alpn }: TlsClientOptions): ConnectionOptions {
+  return {
+    socket,
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: verify,
+    // SNI carries no addresses (RFC 6066 §3).
+    servername: isIP(domain) === 0 ? domain : '',
+    checkServerIdentity: (_host: string, certificate: PeerCertificate) => checkServerIdentity(domain, certificate),
+    ...(ca === undefined ? {} : { ca }),
+    ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
+  }
+}
+
+function accept(duplex: Duplex, { cert, key, alpn }: TlsServerOptions): TLSSocket {
+  return new TLSSocket(duplex as never, {
+    isServer: true,
+    secureContext: createSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
+    ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
+  })
+}
+
+/** What the codes of OpenSSL and Node mean for someone who has to put it right. */
+const meanings: Record<string, string> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'it is self-signed; name it in tls_cafile to trust it',
+  SELF_SIGNED_CERT_IN_CHAIN: 'it was issued by a CA that is not trusted here; name that CA in tls_cafile to trust it',
+  UNABLE_TO_GET_ISSUER_CERT: 'it was issued by an unknown CA; name that CA in tls_cafile to trust it',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'it was issued by an unknown CA; name that CA in tls_cafile to trust it',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'it was issued by an unknown CA; name that CA in tls_cafile to trust it',
+  CERT_SIGNATURE_FAILURE: 'its signature is wrong',
+  CERT_HAS_EXPIRED: 'it has expired',
+  CERT_NOT_YET_VALID: 'it is not valid yet; is the clock right?',
+  INVALID_PURPOSE: 'it is not made for servers',
+  CERT_REVOKED: 'it has been revoked',
+}
+
+function explain(error: unknown, domain: string): string {
+  const { code = '', cert } = error as { code?: string; cert?: PeerCertificate }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const names = cert?.subjectaltname?.replaceAll('DNS:', '') ?? cert?.subject?.CN ?? 'nothing'
+    return `the server's certificate is not for ${domain}, it names ${names.slice(0, 300)}`
+  }
+  const meaning = meanings[code]
+  return meaning === undefined
+    ? `TLS with ${domain} failed: ${describe(error)}`
+    : `the server's certificate for ${domain} is refused: ${meaning} (${code})`
+}

@@ -1,0 +1,194 @@
+import { connect as netConnect, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import type { Clock } from '../clock.ts'
+import { describe, XmppError } from '../errors.ts'
+import { secure, type TlsFacts, type TlsOptions, tlsFacts } from './tls.ts'
+
+/** A pipe of bytes to the other side. A program's is a socket, a test's may be half of a `duplexPair()`. */
+export interface Transport {
+  /** What TLS negotiated, undefined while the pipe is in clear. */
+  readonly tls: TlsFacts | undefined
+  /** The next chunk, undefined once the other side has ended. Rejects when the pipe breaks. One reader at a time. */
+  read(): Promise<Uint8Array | undefined>
+  /** Something has arrived that nobody has read yet. */
+  readonly unread: boolean
+  /** Queues data. */
+  write(data: string | Uint8Array): void
+  /** So much is queued that a sender had better wait for `drained()`. */
+  readonly congested: boolean
+  /** Bytes queued that the system has not taken yet. */
+  readonly queued: number
+  /** Resolves when the queue has been taken, or will never be. */
+  drained(): Promise<void>
+  /** Starts TLS and returns the pipe inside it; this one is of no more use than to be destroyed. */
+  startTls(options: TlsOptions): Promise<Transport>
+  /** Says that we shall send no more: a half-close. */
+  end(): void
+  /** Half-closes, throws away what still arrives, and destroys when the other side has ended too, or after `ms`. */
+  hangUp(clock: Clock, ms: number): void
+  /** Ends everything at once; a pending `read()` rejects with the reason. */
+  destroy(reason?: Error): void
+}
+
+/** A transport over any duplex of bytes. It is the only listener of `duplex` from then on. */
+export function transport(duplex: Duplex): Transport {
+  return new DuplexTransport(duplex)
+}
+
+export interface DialOptions {
+  readonly host: string
+  readonly port: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Opens a TCP connection, trying all addresses of the host.
+ * @throws XmppError `XMPP_CONNECT_FAILED` that names host, port and reason; the signal's reason when aborted
+ */
+export async function dial({ host, port, signal }: DialOptions): Promise<Transport> {
+  signal?.throwIfAborted()
+  const socket = netConnect({ host, port, noDelay: true })
+  try {
+    await connected(socket, signal)
+  } catch (error) {
+    socket.destroy()
+    if (signal?.aborted) throw signal.reason
+    throw new XmppError('XMPP_CONNECT_FAILED', `cannot connect to ${host} port ${port}: ${describe(error)}`, { cause: error })
+  }
+  return transport(socket)
+}
+
+function connected(socket: Socket, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: unknown): void => {
+      socket.off('connect', settle).off('error', settle)
+      signal?.removeEventListener('abort', aborted)
+      if (error === undefined) resolve()
+      else reject(error)
+    }
+    const aborted = (): void => settle(signal?.reason)
+    socket.once('connect', settle).once('error', settle)
+    signal?.addEventListener('abort', aborted)
+  })
+}
+
+class DuplexTransport implements Transport {
+  readonly tls: TlsFacts | undefined
+  readonly #duplex: Duplex
+  #chunks: Uint8Array[] = []
+  #reader: { resolve(chunk: Uint8Array | undefined): void; reject(error: Error): void } | undefined
+  #ended = false
+  #error: Error | undefined
+  /** During a TLS handshake, what runs it. */
+  #upgrade: TLSSocket | undefined
+
+  constructor(duplex: Duplex, tls?: TlsFacts) {
+    this.#duplex = duplex
+    this.tls = tls
+    duplex.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onEnd)
+  }
+
+  get unread(): boolean {
+    return this.#chunks.length > 0 || this.#duplex.readableLength > 0
+  }
+
+  get queued(): number {
+    return this.#duplex.writableLength
+  }
+
+  read(): Promise<Uint8Array | undefined> {
+    const chunk = this.#chunks.shift()
+    if (chunk !== undefined) {
+      if (this.#chunks.length === 0) this.#duplex.resume()
+      return Promise.resolve(chunk)
+    }
+    if (this.#error !== undefined) return Promise.reject(this.#error)
+    if (this.#ended) return Promise.resolve(undefined)
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject }
+    })
+  }
+
+  get congested(): boolean {
+    return this.#duplex.writableNeedDrain
+  }
+
+  write(data: string | Uint8Array): void {
+    if (this.#duplex.writable) this.#duplex.write(data)
+  }
+
+  async drained(): Promise<void> {
+    const duplex = this.#duplex
+    if (!duplex.writableNeedDrain || duplex.destroyed) return
+    await new Promise<void>(resolve => {
+      const done = (): void => {
+        duplex.off('drain', done).off('close', done)
+        resolve()
+      }
+      duplex.on('drain', done).on('close', done)
+    })
+  }
+
+  async startTls(options: TlsOptions): Promise<Transport> {
+    this.#duplex.off('data', this.#onData).off('end', this.#onEnd)
+    try {
+      const socket = await secure(this.#duplex, options, upgrade => {
+        this.#upgrade = upgrade
+      })
+      this.#duplex.off('close', this.#onEnd)
+      return new DuplexTransport(socket, tlsFacts(socket))
+    } catch (error) {
+      throw this.#error ?? error
+    } finally {
+      this.#upgrade = undefined
+    }
+  }
+
+  end(): void {
+    this.#duplex.end()
+  }
+
+  hangUp(clock: Clock, ms: number): void {
+    const duplex = this.#duplex
+    if (duplex.destroyed) return
+    const cancel = clock.after(ms, () => duplex.destroy())
+    duplex.on('close', cancel)
+    // A closed peer must not cut short what we still have to say, hence only after our own side is flushed.
+    const both = (): void => void (duplex.readableEnded && duplex.writableFinished && duplex.destroy())
+    duplex.off('data', this.#onData).on('end', both).on('finish', both).resume()
+    this.#chunks = []
+    duplex.end()
+  }
+
+  destroy(reason?: Error): void {
+    this.#error ??= reason
+    this.#upgrade?.destroy(reason)
+    this.#duplex.destroy()
+    this.#onEnd()
+  }
+
+  readonly #onData = (chunk: Uint8Array): void => {
+    const reader = this.#reader
+    if (reader === undefined) {
+      this.#chunks.push(chunk)
+      this.#duplex.pause()
+    } else {
+      this.#reader = undefined
+      reader.resolve(chunk)
+    }
+  }
+
+  readonly #onEnd = (): void => {
+    this.#ended = true
+    const reader = this.#reader
+    this.#reader = undefined
+    if (this.#error === undefined) reader?.resolve(undefined)
+    else reader?.reject(this.#error)
+  }
+
+  readonly #onError = (error: Error): void => {
+    this.#error ??= new XmppError('XMPP_CONNECTION_LOST', `connection lost: ${describe(error)}`, { cause: error })
+    this.#onEnd()
+  }
+}
