@@ -97,7 +97,10 @@ async function openStream(stream: XmlStream, to: string): Promise<{ streamId: st
 async function startTls(stream: XmlStream, features: Element, options: ClientNegotiation): Promise<void> {
   const { domain, tlsOptions } = options
   if (features.child('starttls', NS_TLS) === undefined) {
-    throw new XmppError('XMPP_TLS_UNAVAILABLE', `${domain} offers no STARTTLS here, and without TLS there is no session`)
+    throw new XmppError(
+      'XMPP_TLS_UNAVAILABLE',
+      `${domain} offers no STARTTLS here, and without TLS there is no session`,
+    )
   }
   stream.send(el('starttls', NS_TLS))
   options.onProgress?.('Requested TLS')
@@ -124,6 +127,7 @@ async function authenticate(stream: XmlStream, features: Element, options: Clien
       if (!turn.done && !(await dialogue.next('')).done) throw new SaslError('aborted', 'success came too early')
       return mechanism.name
     }
+    if (turn.done) throw new SaslError('aborted', `${mechanism.name} is done, but the server goes on asking`)
     turn = await answer(stream, dialogue, await decode(stream, reply.text))
     stream.send(el('response', NS_SASL, {}, ...(turn.value ? [encode(turn.value)] : [])))
   }

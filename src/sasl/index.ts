@@ -2,7 +2,7 @@ import type { Mechanism } from './mechanism.ts'
 import { plain } from './plain.ts'
 import { scramSha1, scramSha256, scramSha512 } from './scram.ts'
 
-export type { Credentials, CredentialSource, Mechanism, SaslContext } from './mechanism.ts'
+export type { CredentialSource, Credentials, Mechanism, SaslContext } from './mechanism.ts'
 export { selectMechanism } from './mechanism.ts'
 export { plain, scramSha1, scramSha256, scramSha512 }
 

@@ -41,7 +41,10 @@ export function selectMechanism(
   const usable = common.find(mechanism => plaintext || !mechanism.plaintext)
   if (usable !== undefined) return usable
   if (common.length > 0) {
-    throw new SaslError('encryption-required', `only ${names(common)} in common, which needs TLS to protect the password`)
+    throw new SaslError(
+      'encryption-required',
+      `only ${names(common)} in common, which needs TLS to protect the password`,
+    )
   }
   const theirs = offered.length === 0 ? 'no mechanism' : offered.join(' ').slice(0, 300)
   throw new SaslError('invalid-mechanism', `the server offers ${theirs}, we know ${names(mechanisms)}`)

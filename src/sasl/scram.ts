@@ -77,5 +77,6 @@ function verify(message: string, expected: Buffer): void {
   const [first = ''] = message.split(',', 1)
   if (first.startsWith('e=')) throw new SaslError('not-authorized', `the server says ${first.slice(2, 100)}`)
   const received = Buffer.from(first.startsWith('v=') ? first.slice(2) : '', 'base64')
-  if (received.length !== expected.length || !timingSafeEqual(received, expected)) throw refuse('its signature is wrong')
+  if (received.length !== expected.length || !timingSafeEqual(received, expected))
+    throw refuse('its signature is wrong')
 }

@@ -71,7 +71,9 @@ export class TreeBuilder implements TokenHandler {
 
   #openRoot(header: Element, scope: Scope): void {
     if (header.ns !== NS_STREAM) {
-      this.violation(new StreamError('invalid-namespace', `the stream begins with <${header.name} xmlns='${header.ns}'>`))
+      this.violation(
+        new StreamError('invalid-namespace', `the stream begins with <${header.name} xmlns='${header.ns}'>`),
+      )
     } else if (header.name !== 'stream') {
       this.violation(new StreamError('bad-format', `the stream begins with <${header.name}>`))
     }
@@ -92,7 +94,10 @@ function declare(outer: Scope, attrs: Attrs): Scope {
       const prefix = key.slice(6)
       const reserved = prefix === 'xmlns' || uri === NS_XMLNS || (prefix === 'xml') !== (uri === NS_XML)
       if (reserved || uri === '' || prefix === '' || prefix.includes(':')) {
-        throw new StreamError('not-well-formed', `${key.slice(0, 50)}='${uri.slice(0, 100)}' is not a namespace declaration`)
+        throw new StreamError(
+          'not-well-formed',
+          `${key.slice(0, 50)}='${uri.slice(0, 100)}' is not a namespace declaration`,
+        )
       }
       prefixes ??= new Map(outer.prefixes)
       prefixes.set(prefix, uri)
@@ -134,4 +139,3 @@ function split(name: string): [prefix: string, local: string] {
 function unbound(prefix: string): StreamError {
   return new StreamError('not-well-formed', `the prefix ${prefix.slice(0, 50)} is not declared`)
 }
-

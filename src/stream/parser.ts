@@ -7,9 +7,7 @@ import { saxTokenizer, type Tokenizer, type TokenizerFactory, type TokenLimits }
 
 export type ParserEvent =
   /** The peer's stream header; `ns` is the default namespace it declares for the content. */
-  | { type: 'open'; header: Element; ns: string }
-  | { type: 'element'; element: Element }
-  | { type: 'close' }
+  { type: 'open'; header: Element; ns: string } | { type: 'element'; element: Element } | { type: 'close' }
 
 /** What a peer may make us hold. Anything beyond is `policy-violation`, found while it arrives. */
 export interface Limits extends TokenLimits {

@@ -113,7 +113,10 @@ export class XmlStream {
     if (event === undefined) throw this.#gone('waiting for a stream header')
     if (event.type !== 'open') throw await this.fail(new StreamError('bad-format', 'expected a stream header'))
     if (event.ns !== this.ns) {
-      const error = new StreamError('invalid-namespace', `the stream's content is in '${event.ns}', not in '${this.ns}'`)
+      const error = new StreamError(
+        'invalid-namespace',
+        `the stream's content is in '${event.ns}', not in '${this.ns}'`,
+      )
       if (this.#options.onViolation === undefined) throw await this.fail(error)
       this.#options.onViolation(error)
     }
@@ -149,7 +152,8 @@ export class XmlStream {
   async next(): Promise<Element | undefined> {
     const event = await this.#event()
     if (event?.type === 'element') return this.#received(event.element)
-    if (event?.type === 'open') throw await this.fail(new StreamError('bad-format', 'a stream header inside the stream'))
+    if (event?.type === 'open')
+      throw await this.fail(new StreamError('bad-format', 'a stream header inside the stream'))
     return undefined
   }
 
@@ -198,7 +202,10 @@ export class XmlStream {
     const text = serialize(element, this.ns)
     this.#assertOpen()
     if (this.#out.length + this.#transport.queued > (this.#options.sendLimit ?? 16_777_216)) {
-      throw new XmppError('XMPP_SEND_LIMIT', 'too much is waiting to be sent: the peer does not read, or send() is not awaited')
+      throw new XmppError(
+        'XMPP_SEND_LIMIT',
+        'too much is waiting to be sent: the peer does not read, or send() is not awaited',
+      )
     }
     this.trace?.('out', element)
     return this.#queue(text)
@@ -298,7 +305,8 @@ export class XmlStream {
     const chunk = await this.#transport.read()
     if (chunk === undefined) {
       // A peer that just hangs up after our close has ended the stream well enough.
-      if (!this.#closeSent) throw new XmppError('XMPP_CONNECTION_LOST', 'the peer closed the connection without closing its stream')
+      if (!this.#closeSent)
+        throw new XmppError('XMPP_CONNECTION_LOST', 'the peer closed the connection without closing its stream')
       this.#closeSeen = true
       this.#transport.destroy()
       this.#finish()
@@ -375,4 +383,3 @@ export class XmlStream {
     return this.#transport.congested ? this.#transport.drained() : undefined
   }
 }
-

@@ -1,6 +1,13 @@
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { checkServerIdentity, type ConnectionOptions, connect, createSecureContext, type PeerCertificate, TLSSocket } from 'node:tls'
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  connect,
+  createSecureContext,
+  type PeerCertificate,
+  TLSSocket,
+} from 'node:tls'
 import { describe, XmppError } from '../errors.ts'
 
 export interface TlsClientOptions {
@@ -43,7 +50,11 @@ export interface TlsFacts {
  * @param began is handed the socket before the handshake, so that it can be given up
  * @throws XmppError `XMPP_TLS_REFUSED` that says in words what is wrong with the certificate, or why the handshake failed
  */
-export async function secure(duplex: Duplex, options: TlsOptions, began: (socket: TLSSocket) => void): Promise<TLSSocket> {
+export async function secure(
+  duplex: Duplex,
+  options: TlsOptions,
+  began: (socket: TLSSocket) => void,
+): Promise<TLSSocket> {
   const socket = options.role === 'acceptor' ? accept(duplex, options) : connect(clientOptions(duplex, options))
   began(socket)
   try {

@@ -54,7 +54,9 @@ export async function dial({ host, port, signal }: DialOptions): Promise<Transpo
   } catch (error) {
     socket.destroy()
     if (signal?.aborted) throw signal.reason
-    throw new XmppError('XMPP_CONNECT_FAILED', `cannot connect to ${host} port ${port}: ${describe(error)}`, { cause: error })
+    throw new XmppError('XMPP_CONNECT_FAILED', `cannot connect to ${host} port ${port}: ${describe(error)}`, {
+      cause: error,
+    })
   }
   return transport(socket)
 }

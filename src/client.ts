@@ -1,0 +1,64 @@
+import { type ConnectOptions, connect } from './connect.ts'
+import { parseJid } from './jid.ts'
+import { NS_CLIENT, negotiateClient, type Progress } from './negotiate.ts'
+import { Connection } from './reconnect.ts'
+import { mechanisms as builtIn } from './sasl/index.ts'
+import type { CredentialSource, Mechanism } from './sasl/mechanism.ts'
+import { Session, type SessionOptions, type Xep } from './session.ts'
+import { clientIdentity, standardXeps } from './xep/index.ts'
+
+export interface ClientOptions extends ConnectOptions {
+  /** With a resource to ask for it, without to let the server choose one. */
+  readonly jid: string
+  readonly password: string | CredentialSource
+  /**
+   * `starttls` (default) and `direct` (XEP-0368, default port 5223) mean TLS or no session. `never` sends everything in clear,
+   * the password too where the server asks for it.
+   */
+  readonly tls?: 'starttls' | 'direct' | 'never'
+  /** In order of preference. Default: all that are built in, the strongest first. */
+  readonly mechanisms?: readonly Mechanism[]
+  /** Extensions beside the standard ones (disco, version, ping). */
+  readonly xeps?: readonly Xep[]
+  readonly onProgress?: (progress: Progress) => void
+  readonly session?: Omit<SessionOptions, 'xeps' | 'clock'>
+}
+
+/**
+ * Logs in once. The session reads nothing until its `run()` is called, and no presence has been sent.
+ * @throws what {@link connect} throws; SaslError when the login is refused
+ */
+export async function connectClient(options: ClientOptions): Promise<Session> {
+  const { tls = 'starttls', password } = options
+  const { local, domain, resource } = parseJid(options.jid)
+  const trust = { domain, ca: options.ca, verify: options.verify }
+  const credentials = typeof password === 'string' ? async () => ({ username: local, password }) : password
+  const target = {
+    ns: NS_CLIENT,
+    host: options.host ?? domain,
+    port: options.port ?? (tls === 'direct' ? 5223 : 5222),
+    direct: tls === 'direct' ? { ...trust, alpn: 'xmpp-client' } : undefined,
+  }
+  return connect(target, options, async stream => {
+    const negotiated = await negotiateClient(stream, {
+      domain,
+      resource: resource === '' ? undefined : resource,
+      tls: tls === 'never' ? 'never' : 'required',
+      tlsOptions: trust,
+      credentials,
+      mechanisms: options.mechanisms ?? builtIn,
+      ...(options.onProgress && { onProgress: options.onProgress }),
+    })
+    const xeps = [...standardXeps(clientIdentity), ...(options.xeps ?? [])]
+    return new Session(stream, negotiated, { ...options.session, xeps, ...clockOf(options) })
+  })
+}
+
+/** A client that stays connected from `start()` to `stop()`. */
+export function createClient(options: ClientOptions): Connection {
+  return new Connection((signal, xep) => connectClient({ ...options, signal, xeps: [...(options.xeps ?? []), xep] }))
+}
+
+export function clockOf({ stream }: ConnectOptions): Pick<SessionOptions, 'clock'> {
+  return stream?.clock === undefined ? {} : { clock: stream.clock }
+}

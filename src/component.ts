@@ -1,0 +1,37 @@
+import { clockOf } from './client.ts'
+import { type ConnectOptions, connect } from './connect.ts'
+import { NS_COMPONENT, negotiateComponent, type Progress } from './negotiate.ts'
+import { Connection } from './reconnect.ts'
+import { Session, type SessionOptions, type Xep } from './session.ts'
+import { componentIdentity, standardXeps } from './xep/index.ts'
+
+export interface ComponentOptions extends ConnectOptions {
+  /** The component's own domain, as the server's configuration names it. */
+  readonly domain: string
+  readonly secret: string
+  /** `direct` for TLS from the first byte; XEP-0114 knows no STARTTLS. Default `never`: in clear. */
+  readonly tls?: 'direct' | 'never'
+  readonly xeps?: readonly Xep[]
+  readonly onProgress?: (progress: Progress) => void
+  readonly session?: Omit<SessionOptions, 'xeps' | 'clock'>
+}
+
+/**
+ * Attaches a component to its server once (XEP-0114).
+ * @throws what {@link connect} throws; StreamError `not-authorized` when the secret is wrong
+ */
+export async function connectComponent(options: ComponentOptions): Promise<Session> {
+  const { domain, secret, host = domain, port = 5347 } = options
+  const direct = options.tls === 'direct' ? { domain, ca: options.ca, verify: options.verify } : undefined
+  return connect({ ns: NS_COMPONENT, host, port, direct }, options, async stream => {
+    const { onProgress } = options
+    const negotiated = await negotiateComponent(stream, { domain, secret, ...(onProgress && { onProgress }) })
+    const xeps = [...standardXeps(componentIdentity), ...(options.xeps ?? [])]
+    return new Session(stream, negotiated, { ...options.session, xeps, ...clockOf(options) })
+  })
+}
+
+/** A component that stays attached from `start()` to `stop()`. */
+export function createComponent(options: ComponentOptions): Connection {
+  return new Connection((signal, xep) => connectComponent({ ...options, signal, xeps: [...(options.xeps ?? []), xep] }))
+}

@@ -1,0 +1,26 @@
+/**
+ * The library: XMPP clients and components for TypeScript. Importing it starts nothing, installs nothing and loads no XML
+ * parser yet.
+ */
+export type { ClientOptions } from './client.ts'
+export { connectClient, createClient } from './client.ts'
+export type { ComponentOptions } from './component.ts'
+export { connectComponent, createComponent } from './component.ts'
+export type { ConnectOptions } from './connect.ts'
+export type { StanzaErrorType } from './errors.ts'
+export { describe, SaslError, StanzaError, StreamError, XmppError } from './errors.ts'
+export type { Jid } from './jid.ts'
+export { bareJid, formatJid, parseJid, prepareJid, resourceOf } from './jid.ts'
+export type { Progress } from './negotiate.ts'
+export type { ConnectionEvent, Link, ReconnectOptions } from './reconnect.ts'
+export { Connection, stayConnected } from './reconnect.ts'
+export type { Handler, IqOptions, Route, Session, SessionOptions, Xep } from './session.ts'
+export { on, onEvery } from './session.ts'
+export type { Attrs, Child } from './stream/element.ts'
+export { Element, el } from './stream/element.ts'
+export { VERSION } from './version.ts'
+export { keepalive, sendPing } from './xep/0199-ping.ts'
+export type { PresenceState, Show } from './xep/presence.ts'
+export { availablePresence, readPresence, subscription, unavailablePresence } from './xep/presence.ts'
+export type { RosterItem } from './xep/roster.ts'
+export { fetchRoster, rosterPushes } from './xep/roster.ts'

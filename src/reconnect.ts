@@ -1,0 +1,139 @@
+import { type Clock, systemClock } from './clock.ts'
+import { Emitter } from './emitter.ts'
+import { SaslError, StreamError, XmppError } from './errors.ts'
+import { onEvery, type Session, type Xep } from './session.ts'
+import type { Element } from './stream/element.ts'
+
+export type Link =
+  | { readonly type: 'online'; readonly session: Session }
+  /** `retryIn` in ms. */
+  | { readonly type: 'offline'; readonly error: unknown; readonly retryIn: number }
+
+export interface ReconnectOptions {
+  /** Ends it all: an open session is closed politely. */
+  readonly signal: AbortSignal
+  readonly clock?: Clock
+  /** 0 ≤ random() < 1. */
+  readonly random?: () => number
+}
+
+/** A connection that stayed up this long, in ms, was a good one: the next failure counts as the first again. */
+const STABLE = 30_000
+
+/** Keeps one connection alive until aborted. A session is being read while the consumer works on `online`. */
+export async function* stayConnected(
+  connect: (signal: AbortSignal) => Promise<Session>,
+  { signal, clock = systemClock, random = Math.random }: ReconnectOptions,
+): AsyncGenerator<Link, void, void> {
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    let error: unknown
+    let session: Session | undefined
+    let since = 0
+    const close = (): void => void session?.close()
+    try {
+      session = await connect(signal)
+      signal.throwIfAborted()
+      since = clock.now()
+      signal.addEventListener('abort', close)
+      const running = session.run()
+      running.catch(() => {})
+      yield { type: 'online', session }
+      await running
+      error = new XmppError('XMPP_STREAM_ENDED', 'the server closed the stream')
+    } catch (reason) {
+      error = reason
+    } finally {
+      signal.removeEventListener('abort', close)
+      // Only a consumer that has left its loop leaves a stream open.
+      if (session !== undefined && !session.stream.over) await session.close()
+    }
+    if (signal.aborted) return
+    if (session !== undefined && clock.now() - since >= STABLE) attempt = 0
+    const retryIn = retryDelay(error, attempt, random())
+    yield { type: 'offline', error, retryIn }
+    await sleep(clock, retryIn, signal)
+  }
+}
+
+/** Trying again soon does not help with these: someone has to change something first, or the two of us would fight. */
+const slowConditions = new Set([
+  'conflict',
+  'not-authorized',
+  'host-unknown',
+  'host-gone',
+  'policy-violation',
+  'invalid-from',
+])
+
+/**
+ * ms to wait after `attempt` failures in a row: 1, 2, 4 … 60 s, halved at random so that many do not come back at once;
+ * 1 to 10 minutes and a bit where haste is pointless.
+ */
+export function retryDelay(error: unknown, attempt: number, random: number): number {
+  const refused = error instanceof SaslError && error.condition !== 'temporary-auth-failure'
+  if (refused || (error instanceof StreamError && slowConditions.has(error.condition))) {
+    return Math.min(600_000, 60_000 * 2 ** attempt) * (1 + random / 4)
+  }
+  return Math.min(60_000, 1000 * 2 ** attempt) * (0.5 + random / 2)
+}
+
+function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) return resolve()
+    const done = (): void => {
+      cancel()
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const cancel = clock.after(ms, done)
+    signal.addEventListener('abort', done)
+  })
+}
+
+export type ConnectionEvent =
+  | Link
+  | { readonly type: 'message'; readonly stanza: Element; readonly session: Session }
+  | { readonly type: 'presence'; readonly stanza: Element; readonly session: Session }
+
+/** A connection that is kept up, for those who like events better than loops. */
+export class Connection extends Emitter<ConnectionEvent> {
+  readonly #connect: (signal: AbortSignal, xep: Xep) => Promise<Session>
+  #abort: AbortController | undefined
+  #ended: Promise<void> = Promise.resolve()
+  #session: Session | undefined
+
+  constructor(connect: (signal: AbortSignal, xep: Xep) => Promise<Session>) {
+    super()
+    this.#connect = connect
+  }
+
+  /** The session while there is one. */
+  get session(): Session | undefined {
+    return this.#session
+  }
+
+  /** Connects, and again whenever the connection is lost, until `stop()`. */
+  start(): void {
+    if (this.#abort !== undefined) return
+    this.#abort = new AbortController()
+    this.#ended = this.#run(this.#abort.signal)
+  }
+
+  /** Closes the session politely; resolves when it is over. */
+  async stop(): Promise<void> {
+    this.#abort?.abort(new XmppError('XMPP_STOPPED', 'stopped'))
+    await this.#ended
+    this.#abort = undefined
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const hear = (type: 'message' | 'presence') =>
+      onEvery(type, (stanza, session) => this.emit({ type, stanza, session } as ConnectionEvent))
+    const xep: Xep = { name: 'events', routes: [hear('message'), hear('presence')] }
+    for await (const link of stayConnected(signal => this.#connect(signal, xep), { signal })) {
+      this.#session = link.type === 'online' ? link.session : undefined
+      this.emit(link)
+    }
+    this.#session = undefined
+  }
+}

@@ -1,0 +1,305 @@
+import { randomBytes } from 'node:crypto'
+import { type Clock, systemClock } from './clock.ts'
+import { StanzaError, StreamError, XmppError } from './errors.ts'
+import { bareJid, formatJid, parseJid, prepareJid } from './jid.ts'
+import { type Negotiated, NS_COMPONENT } from './negotiate.ts'
+import { type Attrs, type Child, type Element, el } from './stream/element.ts'
+import type { XmlStream } from './stream/stream.ts'
+
+export const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
+
+/**
+ * Answers or takes note of a stanza. For an iq: nothing is an empty result, an Element is the result's payload, a thrown
+ * StanzaError is an error. For messages and presence what comes back is ignored.
+ */
+export type Handler = (stanza: Element, session: Session) => Promise<Element | void> | Element | void
+
+export type RouteKind = 'iq-get' | 'iq-set' | 'message' | 'presence'
+
+/** Which stanzas go to a handler: those with a child of that name and namespace, all of the kind when there is no `name`. */
+export interface Route {
+  readonly kind: RouteKind
+  readonly ns: string
+  readonly name: string
+  readonly handler: Handler
+}
+
+/** What one file in `xep/` exports: data and functions, which do nothing until a Session is made with them. */
+export interface Xep {
+  readonly name: string
+  /** What disco#info shall say because of it (XEP-0030). */
+  readonly features?: readonly string[]
+  readonly routes?: readonly Route[]
+}
+
+/** A route for one payload. An iq goes to the one handler of its payload, anything else to all that match. */
+export const on = (kind: RouteKind, ns: string, name: string, handler: Handler): Route => ({ kind, ns, name, handler })
+
+/** A route for every message or every presence. */
+export const onEvery = (kind: 'message' | 'presence', handler: Handler): Route => ({ kind, ns: '', name: '', handler })
+
+export interface SessionOptions {
+  readonly xeps: readonly Xep[]
+  readonly clock?: Clock
+  /** Handlers that may be waiting for something at one time; beyond that stanzas are refused. Default 256. */
+  readonly handlers?: number
+  /** False leaves what nobody handles unanswered. For testers. */
+  readonly automatic?: boolean
+  /** A handler threw something that is no StanzaError. Default: a process warning. */
+  readonly onHandlerError?: (error: unknown, stanza: Element) => void
+}
+
+export interface IqOptions {
+  /** ms until the request rejects with `XMPP_TIMEOUT`. Default 30,000. */
+  readonly timeout?: number
+  readonly signal?: AbortSignal | undefined
+  /** For a component: which of its addresses asks. Default its domain. */
+  readonly from?: string
+}
+
+interface Pending {
+  /** Prepared JIDs an answer may come from; '' stands for no `from` at all. */
+  readonly senders: ReadonlySet<string>
+  settle(reply: Element | Error): void
+}
+
+/** A negotiated stream with its iq bookkeeping and routes: the same for clients and components. */
+export class Session {
+  /** The full JID of a client, the domain of a component. */
+  readonly jid: string
+  readonly mechanism: string
+  readonly xeps: readonly Xep[]
+  readonly stream: XmlStream
+  readonly clock: Clock
+  readonly #component: boolean
+  readonly #bare: string
+  readonly #domain: string
+  readonly #options: SessionOptions
+  readonly #pending = new Map<string, Pending>()
+  readonly #requests = new Map<string, Handler>()
+  readonly #listeners: Record<'message' | 'presence', Route[]> = { message: [], presence: [] }
+  /** An id that nobody can guess cannot be answered by someone who was not asked. */
+  readonly #idPrefix = randomBytes(6).toString('base64url')
+  #lastId = 0
+  #busy = 0
+
+  constructor(stream: XmlStream, { jid, mechanism }: Negotiated, options: SessionOptions) {
+    this.stream = stream
+    const own = parseJid(jid)
+    this.jid = formatJid(own)
+    this.#bare = bareJid(this.jid)
+    this.#domain = own.domain
+    this.mechanism = mechanism
+    this.xeps = options.xeps
+    this.clock = options.clock ?? systemClock
+    this.#component = stream.ns === NS_COMPONENT
+    this.#options = options
+    for (const route of options.xeps.flatMap(xep => xep.routes ?? [])) {
+      if (route.kind === 'message' || route.kind === 'presence') this.#listeners[route.kind].push(route)
+      else this.#requests.set(routeKey(route.kind, route.ns, route.name), route.handler)
+    }
+  }
+
+  /** Whether this is a component's session rather than a client's. */
+  get component(): boolean {
+    return this.#component
+  }
+
+  /** Builds an element in the stream's own namespace, as stanzas and their own children are. */
+  stanza(name: string, attrs: Attrs = {}, ...children: Child[]): Element {
+    return el(name, this.stream.ns, attrs, ...children)
+  }
+
+  /** An id that no other stanza of this session has. */
+  nextId(): string {
+    return `${this.#idPrefix}${(++this.#lastId).toString(36)}`
+  }
+
+  /**
+   * Sends a stanza. Returns a promise when the caller had better wait before sending more. A component's stanza without
+   * `from` gets the component's domain.
+   * @throws XmppError as {@link XmlStream.send}
+   */
+  send(stanza: Element): Promise<void> | undefined {
+    if (this.#component && stanza.attrs.from === undefined && stanza.ns === this.stream.ns) {
+      return this.stream.send(el(stanza.name, stanza.ns, { ...stanza.attrs, from: this.jid }, ...stanza.children))
+    }
+    return this.stream.send(stanza)
+  }
+
+  /**
+   * Asks, and resolves with the `result` stanza (RFC 6120 §8.2.3). `to` undefined asks our own account or, as a component, is
+   * an error.
+   * @throws StanzaError the peer's; XmppError `XMPP_TIMEOUT`, `XMPP_STREAM_ENDED`; the signal's reason
+   */
+  async iq(type: 'get' | 'set', to: string | undefined, payload: Element, options: IqOptions = {}): Promise<Element> {
+    const { timeout = 30_000, signal, from } = options
+    signal?.throwIfAborted()
+    if (this.#component && to === undefined) throw new XmppError('XMPP_ADDRESS', 'a component must say whom it asks')
+    const id = this.nextId()
+    let settle!: (reply: Element | Error) => void
+    const reply = new Promise<Element>((resolve, reject) => {
+      settle = value => (value instanceof Error ? reject(value) : resolve(value))
+    })
+    const aborted = (): void => settle(signal?.reason)
+    const cancel = this.clock.after(timeout, () => {
+      settle(
+        new XmppError('XMPP_TIMEOUT', `${to ?? 'the server'} did not answer <${payload.name}> within ${timeout} ms`),
+      )
+    })
+    signal?.addEventListener('abort', aborted)
+    this.#pending.set(id, { senders: this.#senders(to), settle })
+    try {
+      this.send(this.stanza('iq', { type, to, from, id }, payload))
+      const stanza = await reply
+      if (stanza.attrs.type === 'error') throw StanzaError.from(stanza)
+      return stanza
+    } finally {
+      this.#pending.delete(id)
+      cancel()
+      signal?.removeEventListener('abort', aborted)
+    }
+  }
+
+  /**
+   * The whole read side: returns when the peer closes its stream, throws what else ended it. It never waits for a handler,
+   * for a handler may be waiting for an answer that comes behind its stanza.
+   */
+  async run(): Promise<void> {
+    let cause: unknown
+    try {
+      for await (const batch of this.stream.batches()) {
+        for (const element of batch) this.#take(element)
+      }
+    } catch (error) {
+      cause = await this.stream.fail(error as Error)
+      throw cause
+    } finally {
+      for (const { settle } of this.#pending.values()) {
+        settle(new XmppError('XMPP_STREAM_ENDED', 'the stream ended before the answer came', { cause }))
+      }
+    }
+  }
+
+  /** Ends the session politely; see {@link XmlStream.close}. */
+  close(timeout?: number): Promise<void> {
+    return this.stream.close(timeout)
+  }
+
+  /** The prepared JID a stanza is from: for a client, one without `from` is from its own account (RFC 6120 §8.1.2.1). */
+  sender(stanza: Element): string | undefined {
+    const { from } = stanza.attrs
+    if (from !== undefined) return prepareJid(from)
+    return this.#component ? undefined : this.#bare
+  }
+
+  /** Whether a client's stanza comes from its own account or server, and so may change what is ours (RFC 6121 §2.1.6). */
+  fromOwnServer(stanza: Element): boolean {
+    const sender = this.sender(stanza)
+    return !this.#component && (sender === this.#domain || sender === this.#bare)
+  }
+
+  #take(element: Element): void {
+    if (element.ns !== this.stream.ns) return
+    if (element.name === 'iq') this.#iq(element)
+    else if (element.name === 'message' || element.name === 'presence') this.#notify(element.name, element)
+    else throw new StreamError('unsupported-stanza-type', `<${element.name}> is no stanza`)
+  }
+
+  #iq(stanza: Element): void {
+    const { type, id = '' } = stanza.attrs
+    if (type === 'result' || type === 'error') {
+      const pending = this.#pending.get(id)
+      const from = stanza.attrs.from
+      const sender = from === undefined ? '' : prepareJid(from)
+      if (pending !== undefined && sender !== undefined && pending.senders.has(sender)) pending.settle(stanza)
+      return
+    }
+    const payloads = stanza.elements
+    const [payload] = payloads
+    if ((type !== 'get' && type !== 'set') || id === '' || payload === undefined || payloads.length > 1) {
+      this.#answer(stanza, new StanzaError('modify', 'bad-request'))
+      return
+    }
+    const handler = this.#requests.get(routeKey(`iq-${type}`, payload.ns, payload.name))
+    if (handler === undefined) this.#answer(stanza, new StanzaError('cancel', 'service-unavailable'))
+    else this.#call(handler, stanza, answer => this.#answer(stanza, answer))
+  }
+
+  #notify(kind: 'message' | 'presence', stanza: Element): void {
+    for (const { ns, name, handler } of this.#listeners[kind]) {
+      if (name !== '' && stanza.child(name, ns) === undefined) continue
+      this.#call(handler, stanza, answer => {
+        if (answer instanceof Error) this.#report(answer, stanza)
+      })
+    }
+  }
+
+  /** Runs a handler without waiting for it. `done` gets what it returned, or the StanzaError it stands for. */
+  #call(handler: Handler, stanza: Element, done: (answer: Element | Error | undefined) => void): void {
+    if (this.#busy >= (this.#options.handlers ?? 256)) {
+      const error = new StanzaError('wait', 'resource-constraint', 'too many requests at once')
+      if (stanza.name === 'iq') done(error)
+      else if (stanza.name === 'message' && stanza.attrs.type !== 'error') this.#answer(stanza, error)
+      return
+    }
+    const fail = (error: unknown): void => {
+      if (error instanceof StanzaError) return done(error)
+      this.#report(error, stanza)
+      if (stanza.name === 'iq') done(new StanzaError('cancel', 'internal-server-error'))
+    }
+    try {
+      const result = handler(stanza, this)
+      if (!(result instanceof Promise)) return done(result as Element | undefined)
+      this.#busy++
+      result
+        .then(answer => done(answer as Element | undefined), fail)
+        .catch(fail)
+        .finally(() => this.#busy--)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  /** The address asked is the address that answers; a client's is stamped by its server. */
+  #answer(stanza: Element, answer: Element | Error | undefined): void {
+    const error = answer instanceof StanzaError
+    if (error && this.#options.automatic === false) return
+    const { from: to, id, to: asked } = stanza.attrs
+    if (this.stream.over || (this.#component && to === undefined)) return
+    const from = this.#component ? asked : undefined
+    const payload = error ? errorElement(answer, stanza.ns) : (answer as Element | undefined)
+    const reply = this.stanza(
+      stanza.name,
+      { type: error ? 'error' : 'result', to, from, id },
+      ...(payload === undefined ? [] : [payload]),
+    )
+    // An answer that finds the stream closing has nobody left to read it.
+    try {
+      this.send(reply)
+    } catch (reason) {
+      if (!this.stream.over) this.#report(reason, stanza)
+    }
+  }
+
+  #report(error: unknown, stanza: Element): void {
+    if (this.#options.onHandlerError !== undefined) this.#options.onHandlerError(error, stanza)
+    else process.emitWarning(error instanceof Error ? error : String(error))
+  }
+
+  /** Who may answer a request to `to`. Servers answer for the account with its bare JID, its full one or none (RFC 6120 §8.1.2.1). */
+  #senders(to: string | undefined): ReadonlySet<string> {
+    const own = ['', this.#bare, this.jid]
+    if (to === undefined) return new Set([...own, this.#domain])
+    const asked = formatJid(parseJid(to))
+    return new Set(!this.#component && asked === this.#bare ? own : [asked])
+  }
+}
+
+/** `<error/>` as it stands in a stanza (RFC 6120 §8.3.2). */
+export function errorElement(error: StanzaError, ns: string): Element {
+  const text = error.text === '' ? [] : [el('text', NS_STANZA_ERRORS, {}, error.text)]
+  return el('error', ns, { type: error.type }, el(error.condition, NS_STANZA_ERRORS), ...text)
+}
+
+const routeKey = (kind: string, ns: string, name: string): string => `${kind} {${ns}}${name}`

@@ -1,0 +1,77 @@
+/** XEP-0199 XMPP Ping, version 2.0.1. */
+import { StanzaError, XmppError } from '../errors.ts'
+import { type IqOptions, on, type Session, type Xep } from '../session.ts'
+import { el } from '../stream/element.ts'
+
+export const NS_PING = 'urn:xmpp:ping'
+
+export const ping: Xep = {
+  name: 'XEP-0199',
+  features: [NS_PING],
+  routes: [on('iq-get', NS_PING, 'ping', () => {})],
+}
+
+/**
+ * Resolves with the round trip in ms. An error for an answer is an answer too: whoever sent it is alive (§4.2).
+ * @throws XmppError `XMPP_TIMEOUT`, `XMPP_STREAM_ENDED`
+ */
+export async function sendPing(session: Session, to: string | undefined, options?: IqOptions): Promise<number> {
+  const start = session.clock.now()
+  try {
+    await session.iq('get', to, el('ping', NS_PING), options)
+  } catch (error) {
+    if (!(error instanceof StanzaError)) throw error
+  }
+  return session.clock.now() - start
+}
+
+export interface KeepaliveOptions {
+  /** ms without a byte from the other side before we ask. Default 50,000. */
+  readonly silence?: number
+  /** ms an answer may take. Default 15,000. */
+  readonly patience?: number
+}
+
+/**
+ * Pings the server whenever it has been silent, and cuts the stream when it does not answer in time.
+ * @returns a function that stops it
+ */
+export function keepalive(
+  session: Session,
+  { silence = 50_000, patience = 15_000 }: KeepaliveOptions = {},
+): () => void {
+  const { stream, clock } = session
+  let cancel = clock.after(silence, check)
+
+  function check(): void {
+    if (stream.over) return
+    const rest = silence - (clock.now() - stream.lastReceived)
+    if (rest > 0) cancel = clock.after(rest, check)
+    else void ask()
+  }
+
+  async function ask(): Promise<void> {
+    const asked = clock.now()
+    // A component has no server address but its domain's parent, which need not be served; asking itself goes through the server.
+    const to = session.component ? session.jid : undefined
+    try {
+      await sendPing(session, to, { timeout: patience })
+    } catch (error) {
+      // Anything received while we waited is as good as the answer.
+      if (stream.over) return
+      if (stream.lastReceived <= asked) {
+        stream.destroy(
+          new XmppError('XMPP_PING_TIMEOUT', `no answer to a ping within ${patience} ms`, { cause: error }),
+        )
+        return
+      }
+    }
+    if (!stopped) cancel = clock.after(silence, check)
+  }
+
+  let stopped = false
+  return () => {
+    stopped = true
+    cancel()
+  }
+}

@@ -1,0 +1,13 @@
+/** Extensions that every session has. The order does not matter: disco sorts what they offer. */
+import type { Xep } from '../session.ts'
+import { disco, type Identity } from './0030-disco.ts'
+import { version } from './0092-version.ts'
+import { ping } from './0199-ping.ts'
+
+export const standardXeps = (identity: Identity): readonly Xep[] => [disco(identity), version, ping]
+
+/** What a PBX that is logged in as a user is. */
+export const clientIdentity: Identity = { category: 'client', type: 'pc', name: 'res-xmpp' }
+
+/** What a PBX that is attached as a component is: a way to the telephone network. */
+export const componentIdentity: Identity = { category: 'gateway', type: 'pstn', name: 'res-xmpp' }

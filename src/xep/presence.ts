@@ -1,0 +1,48 @@
+/** RFC 6121 §3 and §4: presence and subscriptions. */
+import type { Session } from '../session.ts'
+import type { Element } from '../stream/element.ts'
+
+/** RFC 6121 §4.7.2.1; no show at all is plain availability. */
+export type Show = 'away' | 'chat' | 'dnd' | 'xa'
+
+export interface PresenceState {
+  readonly show?: Show | undefined
+  readonly status?: string | undefined
+  /** −128…127 (RFC 6121 §4.7.2.3). */
+  readonly priority?: number | undefined
+}
+
+/** Tells the server, and through it everyone subscribed, that we are available; `to` tells one JID only. */
+export function availablePresence(session: Session, state: PresenceState, to?: string): Element {
+  const { show, status, priority } = state
+  return session.stanza(
+    'presence',
+    { to },
+    ...(status ? [session.stanza('status', {}, status)] : []),
+    ...(priority === undefined ? [] : [session.stanza('priority', {}, `${priority}`)]),
+    ...(show ? [session.stanza('show', {}, show)] : []),
+  )
+}
+
+/** Tells that we are gone. */
+export function unavailablePresence(session: Session, status?: string): Element {
+  return session.stanza('presence', { type: 'unavailable' }, ...(status ? [session.stanza('status', {}, status)] : []))
+}
+
+export type SubscriptionType = 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed'
+
+/** RFC 6121 §3: asks for, grants, gives up or takes away a presence subscription. */
+export function subscription(session: Session, type: SubscriptionType, to: string, status?: string): Element {
+  return session.stanza('presence', { type, to }, ...(status ? [session.stanza('status', {}, status)] : []))
+}
+
+/** What a received presence says; anything odd in it is taken as its default, never as an error. */
+export function readPresence(stanza: Element): Required<PresenceState> {
+  const show = stanza.childText('show')?.trim()
+  const priority = Number(stanza.childText('priority') ?? 0)
+  return {
+    show: show === 'away' || show === 'chat' || show === 'dnd' || show === 'xa' ? show : undefined,
+    status: stanza.childText('status') ?? '',
+    priority: Number.isInteger(priority) && priority >= -128 && priority <= 127 ? priority : 0,
+  }
+}
