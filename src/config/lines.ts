@@ -1,0 +1,78 @@
+import { Comments } from './comments.ts'
+
+/** What is left of one line without comments and outer blanks: never empty. */
+export interface LiveLine {
+  readonly number: number
+  readonly text: string
+}
+
+/** Told what is wrong with a line; after an `error` the line is not yielded. */
+export type LineReport = (severity: 'error' | 'warning', code: string, line: number, message: string) => void
+
+/**
+ * The lines of a file that say something, without their comments. The file is walked as bytes (one character per byte), since
+ * every character that has a meaning in it is ASCII; what is left is then read as UTF-8, so that a comment in another
+ * encoding does no harm.
+ */
+export function* liveLines(bytes: Uint8Array, report: LineReport): Generator<LiveLine> {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const comments = new Comments((code, line, message) => report('warning', code, line, message))
+  let number = 0
+  let end = 0
+  for (let start = file.subarray(0, 3).equals(bom) ? 3 : 0; start < file.length; start = end) {
+    number++
+    const newline = file.indexOf(lineFeed, start)
+    end = newline < 0 ? file.length : newline + 1
+    if (end - start >= longLine) {
+      report(
+        'warning',
+        'line-too-long',
+        number,
+        `the line has ${end - start} bytes; Asterisk ignores every line from ${longLine} bytes on, and so do we`,
+      )
+      continue
+    }
+    const live = trimBlanks(comments.strip(file.toString('latin1', start, end), number))
+    if (live === '') continue
+    const text = decode(live)
+    if (typeof text === 'string') yield { number, text }
+    else report('error', text.code, number, text.message)
+  }
+  comments.end()
+}
+
+/** Without the bytes up to 0x20 at both ends. Other blanks (a no-break space) are part of a value. */
+export function trimBlanks(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && text.charCodeAt(start) <= 0x20) start++
+  while (end > start && text.charCodeAt(end - 1) <= 0x20) end--
+  return text.slice(start, end)
+}
+
+const bom = Buffer.from('\ufeff')
+const lineFeed = 0x0a
+
+/** Asterisk reads into 8192 bytes, the last of them a NUL: a line that fills the rest, its line end counted, is skipped. */
+const longLine = 8191
+
+const beyondAscii = /[\x80-\xff]/
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function decode(live: string): string | { code: string; message: string } {
+  if (live.includes('\0')) {
+    return {
+      code: 'nul-byte',
+      message: 'the line holds a NUL byte and is ignored: is the file UTF-16? Save it as UTF-8',
+    }
+  }
+  if (!beyondAscii.test(live)) return live
+  try {
+    return utf8.decode(Buffer.from(live, 'latin1'))
+  } catch {
+    return {
+      code: 'not-utf8',
+      message: 'the line is not UTF-8 and is ignored: XMPP knows no other encoding, save the file as UTF-8',
+    }
+  }
+}

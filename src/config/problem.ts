@@ -1,0 +1,100 @@
+/** A spot in a file. Lines count from 1; 0 means the file as a whole. */
+export interface Place {
+  readonly file: string
+  readonly line: number
+}
+
+/** Something a person should know about a configuration. `code` is stable and made for programs, `message` for people. */
+export interface Problem extends Place {
+  readonly severity: 'error' | 'warning'
+  readonly code: string
+  /** The section the spot belongs to, as written. */
+  readonly section?: string
+  /** The option it is about. */
+  readonly option?: string
+  /** Never holds a secret, nor the file and line, which `formatProblem` puts before it. */
+  readonly message: string
+}
+
+/** Where a problem lies: the place, and the section and option when there are some. */
+export interface Where extends Place {
+  readonly section?: string | undefined
+  readonly option?: string | undefined
+}
+
+/** One line for a terminal or a log: `FILE:LINE: error: [section] option: message`, control characters escaped. */
+export function formatProblem(problem: Problem): string {
+  const place = problem.line > 0 ? `${problem.file}:${problem.line}` : problem.file
+  const section = problem.section === undefined ? '' : `[${problem.section}] `
+  const option = problem.option === undefined ? '' : `${problem.option}: `
+  return escapeControls(`${place}: ${problem.severity}: ${section}${option}${problem.message}`)
+}
+
+/**
+ * Collects problems. A large file that is not a configuration at all could yield millions of them, so only the first
+ * `limit` errors and the first `limit` warnings are kept and the rest is counted.
+ */
+export class ProblemLog {
+  readonly #kept: Problem[] = []
+  readonly #seen = { error: 0, warning: 0 }
+  readonly #limit: number
+
+  constructor(limit = 1000) {
+    this.#limit = limit
+  }
+
+  /** Errors seen so far, the ones not kept included. */
+  get errors(): number {
+    return this.#seen.error
+  }
+
+  error(code: string, where: Where, message: string): void {
+    this.#add('error', code, where, message)
+  }
+
+  warn(code: string, where: Where, message: string): void {
+    this.#add('warning', code, where, message)
+  }
+
+  /** Takes over problems found elsewhere. */
+  take(problems: Iterable<Problem>): void {
+    for (const { severity, code, message, ...where } of problems) this.#add(severity, code, where, message)
+  }
+
+  /** Everything kept, in order of file (as in `files`; others behind them) and line. */
+  list(files: readonly string[]): Problem[] {
+    const order = new Map<string, number>()
+    for (const file of [...files, ...this.#kept.map(problem => problem.file)]) {
+      if (!order.has(file)) order.set(file, order.size)
+    }
+    const rank = ({ code, file }: Problem): number => (code === 'more' ? Infinity : (order.get(file) ?? 0))
+    const sorted = this.#kept.toSorted((a, b) => rank(a) - rank(b) || a.line - b.line)
+    for (const severity of ['error', 'warning'] as const) {
+      const more = this.#seen[severity] - this.#limit
+      const file = files[0] ?? sorted[0]?.file ?? ''
+      if (more > 0) sorted.push({ severity, code: 'more', file, line: 0, message: `${more} more of this severity` })
+    }
+    return sorted
+  }
+
+  #add(severity: Problem['severity'], code: string, where: Where, message: string): void {
+    if (++this.#seen[severity] > this.#limit) return
+    const { file, line, section, option } = where
+    this.#kept.push({
+      severity,
+      code,
+      file,
+      line,
+      ...(section === undefined ? {} : { section }),
+      ...(option === undefined ? {} : { option }),
+      message,
+    })
+  }
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
+
+function escapeControls(text: string): string {
+  return text.replace(controls, c => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}

@@ -1,0 +1,202 @@
+import { dirname, isAbsolute, join } from 'node:path'
+import { parseDirective } from './directives.ts'
+import { Draft } from './draft.ts'
+import { escapeGlob, isGlob } from './glob.ts'
+import { parseHeader } from './header.ts'
+import { type LineReport, liveLines, trimBlanks } from './lines.ts'
+import { type Place, ProblemLog } from './problem.ts'
+import { Overflow, Refusal } from './refusal.ts'
+import { longestName, SectionList } from './sections.ts'
+import type { FileSource } from './source.ts'
+
+/** Bounds of one reading; past any of them but `levels` the whole file is rejected. */
+export interface DialectLimits {
+  /** Files in a chain of includes, the top one counted. The one past it counts as missing. Default 10. */
+  readonly levels?: number
+  /** Files read, repetitions counted. Default 10,000. */
+  readonly files?: number
+  /** Bytes of all files together. Default 16 MiB. */
+  readonly bytes?: number
+  /** Entries, inherited ones included. Default 1,000,000. */
+  readonly entries?: number
+}
+
+/** One reading of a file and what it includes. `run` it once, then take what it found. */
+export class Reader {
+  readonly list: SectionList
+  readonly log = new ProblemLog()
+  readonly files = new Set<string>()
+  rejected = false
+  readonly #path: string
+  readonly #source: FileSource
+  readonly #levels: number
+  #filesLeft: number
+  #bytesLeft: number
+
+  constructor(path: string, source: FileSource, limits: DialectLimits) {
+    this.#path = path
+    this.#source = source
+    this.#levels = limits.levels ?? 10
+    this.#filesLeft = limits.files ?? 10_000
+    this.#bytesLeft = limits.bytes ?? 16 * 1024 * 1024
+    this.list = new SectionList(limits.entries ?? 1_000_000)
+  }
+
+  run(): void {
+    const top = { file: this.#path, line: 0 }
+    try {
+      const bytes = this.#read(this.#path, top)
+      if (bytes === undefined) this.#reject(top, 'the file does not exist or cannot be read')
+      else this.#file(this.#path, bytes, 1, undefined)
+    } catch (error) {
+      if (!(error instanceof Overflow)) throw error
+      this.#reject(error.place, `${error.message}: nothing of the configuration is used`)
+    }
+  }
+
+  /** @param open the section that lines before the first header of the file belong to */
+  #file(file: string, bytes: Uint8Array, level: number, open: Draft | undefined): void {
+    let section = open
+    const report: LineReport = (severity, code, line, message) => {
+      const where = { file, line, section: nameOf(section) }
+      if (severity === 'warning') {
+        this.log.warn(code, where, message)
+        return
+      }
+      if (section !== undefined) section.damaged = true
+      this.log.error(code, where, message)
+    }
+    for (const { text, number } of liveLines(bytes, report)) {
+      const place = { file, line: number }
+      try {
+        section = this.#line(text, place, level, section)
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        if (section !== undefined && !error.orphans) section.damaged = true
+        if (level > 1) {
+          const where = { ...place, section: error.orphans ? undefined : nameOf(section) }
+          this.log.error('rest-dropped', where, `${error.message}; from here on this included file is ignored`)
+          return
+        }
+        this.#reject(place, `${error.message}; as long as this stands, nothing of the file is used`)
+        // Going on finds what else is wrong. What belongs to no section is kept away from the one before it.
+        if (error.orphans) section = new Draft('', place)
+      }
+    }
+  }
+
+  /** @returns the section that is open behind the line */
+  #line(text: string, place: Place, level: number, section: Draft | undefined): Draft | undefined {
+    if (text.startsWith('[')) return this.#header(text, place)
+    if (text.startsWith('#')) this.#directive(text, place, level, section)
+    else this.#variable(text, place, section)
+    return section
+  }
+
+  #header(text: string, place: Place): Draft {
+    const header = parseHeader(text)
+    const section = this.list.enter(header, place)
+    const where = { ...place, section: section.name }
+    if (Buffer.byteLength(header.name) > longestName) {
+      this.log.warn(
+        'name-too-long',
+        where,
+        `the name of a section has at most ${longestName} bytes, the rest is cut off`,
+      )
+    }
+    if (trimBlanks(header.rest) !== '') {
+      const cause =
+        header.words.length === 0 && /^\s+\(/.test(header.rest)
+          ? ': for a template, "(" must follow the "]" at once'
+          : ''
+      this.log.warn('text-after-section', where, `what follows the section is ignored${cause}`)
+    }
+    return section
+  }
+
+  #directive(text: string, place: Place, level: number, section: Draft | undefined): void {
+    const where = { ...place, section: nameOf(section) }
+    const { name, argument } = parseDirective(text)
+    if (name === 'exec') {
+      this.log.warn('exec-refused', where, 'programs are not run from a configuration file: "#exec" is ignored')
+    } else if (name !== 'include' && name !== 'tryinclude') {
+      this.log.warn(
+        'unknown-directive',
+        where,
+        'not #include, #tryinclude or #exec: the line is ignored (a comment begins with ";")',
+      )
+    } else if (argument === '') {
+      this.log.warn('no-argument', where, `#${name} names no file: the line is ignored`)
+    } else if (level >= this.#levels) {
+      const message = `"${argument}" would be level ${level + 1} of includes, ${this.#levels} are allowed: does a file include itself?`
+      if (name === 'include') throw new Refusal(message)
+      this.log.warn('include-depth', where, `${message} The line is ignored`)
+    } else if (!this.#include(argument, place, level, section) && name === 'include') {
+      throw new Refusal(`there is no file "${argument}" to include (with #tryinclude it may be missing)`)
+    }
+  }
+
+  /** @returns false when there was nothing to include */
+  #include(argument: string, place: Place, level: number, section: Draft | undefined): boolean {
+    const directory = dirname(this.#path)
+    const resolve = (base: string): string => (isAbsolute(argument) ? argument : join(base, argument))
+    const paths = isGlob(argument) ? this.#source.glob(resolve(escapeGlob(directory))) : [resolve(directory)]
+    let found = false
+    for (const path of paths) {
+      const bytes = this.#read(path, place)
+      if (bytes !== undefined) this.#file(path, bytes, level + 1, section)
+      else if (isGlob(argument)) this.log.warn('unreadable', place, `"${path}" cannot be read and is left out`)
+      found ||= bytes !== undefined
+    }
+    return found
+  }
+
+  #variable(text: string, place: Place, section: Draft | undefined): void {
+    if (section === undefined) throw new Refusal('something is set here before the first [section]', true)
+    const where = { ...place, section: section.name }
+    // A backslash takes the meaning of `[`, `#` and `=` from the first character of a name.
+    const escaped = text.startsWith('\\')
+    const line = escaped ? text.slice(1) : text
+    if (escaped && trimBlanks(line.slice(0, 1)) === '')
+      throw new Refusal('nothing follows the "\\" at the beginning of the line')
+    const first = escaped ? 1 : 0
+    const equals = line.indexOf('=', first)
+    if (equals < 0) {
+      // The line itself is not shown: who forgot the sign may have written a secret.
+      this.log.warn('no-equals', where, 'the line has no "=" and is ignored: write name = value')
+      return
+    }
+    const append = equals > first && line[equals - 1] === '+'
+    const name = trimBlanks(line.slice(0, append ? equals - 1 : equals))
+    const value = line.slice(equals + 1)
+    if (name === '') {
+      this.log.warn('no-name', where, 'there is no name before the "=": the line is ignored')
+      return
+    }
+    if (append && section.append(name, value)) return
+    this.list.count(place)
+    const arrow = !append && value.startsWith('>')
+    section.set({ name, value: trimBlanks(arrow ? value.slice(1) : value), ...place })
+  }
+
+  #read(path: string, place: Place): Uint8Array | undefined {
+    if (--this.#filesLeft < 0) throw new Overflow('too many files are included', place)
+    const bytes = this.#source.read(path)
+    if (bytes === undefined) return undefined
+    this.#bytesLeft -= bytes.byteLength
+    if (this.#bytesLeft < 0)
+      throw new Overflow(`the files are too large, all together (${path} is the one too many)`, place)
+    this.files.add(path)
+    return bytes
+  }
+
+  #reject(place: Place, message: string): void {
+    this.rejected = true
+    this.log.error('file-rejected', place, message)
+  }
+}
+
+/** Undefined for what stands in for a section whose header could not be read. */
+function nameOf(section: Draft | undefined): string | undefined {
+  return section?.name === '' ? undefined : section?.name
+}

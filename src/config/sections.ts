@@ -1,0 +1,94 @@
+import { Draft } from './draft.ts'
+import { type Filter, parseFilter } from './filter.ts'
+import type { Header } from './header.ts'
+import { foldName } from './names.ts'
+import type { Place } from './problem.ts'
+import { Overflow, Refusal } from './refusal.ts'
+
+/** The sections of a configuration in the order they begin, and how a header finds the ones it refers to. */
+export class SectionList {
+  readonly all: Draft[] = []
+  readonly #named = new Map<string, Draft[]>()
+  #room: number
+
+  /** @param room how many entries there may be, inherited ones included: templates can double them line by line. */
+  constructor(room: number) {
+    this.#room = room
+  }
+
+  /** Counts one more entry. @throws Overflow when there are too many */
+  count(place: Place): void {
+    if (--this.#room < 0) throw new Overflow('there are too many options, inherited ones included', place)
+  }
+
+  /**
+   * The section a header leads to: a new one, or with `+` an earlier one.
+   * @throws Refusal for a parent that does not exist yet, or a `+` that finds nothing
+   */
+  enter(header: Header, place: Place): Draft {
+    const fresh = new Draft(cutBytes(header.name, longestName), place)
+    let current = fresh
+    for (const word of header.words) {
+      if (word === '!') {
+        current.template = true
+      } else if (word.startsWith('+')) {
+        const found = this.#find(header.name, parseFilter(word.slice(1)))
+        if (found === undefined)
+          throw new Refusal(`"(${word})" continues a section [${header.name}], but none before this line fits`, true)
+        if (current === fresh) this.#copy(current, found, place)
+        current = found
+      } else {
+        const parent = this.#named.get(foldName(word))?.[0]
+        if (parent === undefined)
+          throw new Refusal(
+            `"(${word})" names a section or template that does not exist before this line${hint(word)}`,
+            true,
+          )
+        this.#copy(parent, current, place)
+      }
+    }
+    if (current === fresh) this.#add(fresh)
+    return current
+  }
+
+  #add(draft: Draft): void {
+    const key = foldName(draft.name)
+    const same = this.#named.get(key)
+    if (same === undefined) this.#named.set(key, [draft])
+    else same.push(draft)
+    this.all.push(draft)
+  }
+
+  #find(name: string, filter: Filter): Draft | undefined {
+    return this.#named.get(foldName(name))?.find(draft => filter(draft))
+  }
+
+  #copy(from: Draft, to: Draft, place: Place): void {
+    // A copy of the list: a section may inherit from itself by way of `+`.
+    for (const entry of [...from.entries]) {
+      this.count(place)
+      to.set(entry)
+    }
+    if (from.damaged) to.damaged = true
+  }
+}
+
+/** In bytes. */
+export const longestName = 79
+
+function cutBytes(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text
+  let cut = ''
+  let left = bytes
+  for (const character of text) {
+    left -= Buffer.byteLength(character)
+    if (left < 0) break
+    cut += character
+  }
+  return cut
+}
+
+function hint(word: string): string {
+  if (word === '') return ' (it is empty)'
+  return word === word.trim() ? '' : ': blanks around it count, write (a,b) without any'
+}
