@@ -82,12 +82,12 @@ export class StanzaError extends XmppError {
   }
 }
 
-/** What a person should read of anything that was thrown: the message, and the first cause that adds something. */
+/** What a person should read of anything that was thrown. Our own errors say all in their message, others may hide it inside. */
 export function describe(error: unknown): string {
+  if (error instanceof XmppError) return error.message
   if (!(error instanceof Error)) return String(error)
   // A connect to several addresses fails with an AggregateError whose own message is empty.
   const inner = error instanceof AggregateError ? error.errors.map(describe).join('; ') : ''
   const message = error.message || inner || error.name
-  const cause = error.cause === undefined ? '' : describe(error.cause)
-  return cause === '' || message.includes(cause) ? message : `${message} (${cause})`
+  return error.cause === undefined ? message : `${message} (${describe(error.cause)})`
 }

@@ -266,7 +266,7 @@ export class Session {
     const error = answer instanceof StanzaError
     if (error && this.#options.automatic === false) return
     const { from: to, id, to: asked } = stanza.attrs
-    if (this.stream.over || (this.#component && to === undefined)) return
+    if (!this.stream.writable || (this.#component && to === undefined)) return
     const from = this.#component ? asked : undefined
     const payload = error ? errorElement(answer, stanza.ns) : (answer as Element | undefined)
     const reply = this.stanza(
@@ -274,11 +274,10 @@ export class Session {
       { type: error ? 'error' : 'result', to, from, id },
       ...(payload === undefined ? [] : [payload]),
     )
-    // An answer that finds the stream closing has nobody left to read it.
     try {
       this.send(reply)
     } catch (reason) {
-      if (!this.stream.over) this.#report(reason, stanza)
+      this.#report(reason, stanza)
     }
   }
 

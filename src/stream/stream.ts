@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts'
-import { StreamError, XmppError } from '../errors.ts'
+import { describe, StreamError, XmppError } from '../errors.ts'
 import { type Attrs, type Element, el, escapeXml, NS_STREAM, sendable, serialize } from './element.ts'
 import { Parser, type ParserEvent, type ParserOptions } from './parser.ts'
 import type { TlsOptions } from './tls.ts'
@@ -83,6 +83,11 @@ export class XmlStream {
   /** True once nothing can be sent or received any more. */
   get over(): boolean {
     return this.#over
+  }
+
+  /** True as long as `send()` is possible: neither over nor closed from our side. */
+  get writable(): boolean {
+    return !this.#over && !this.#closeSent
   }
 
   // ── opening ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -354,8 +359,9 @@ export class XmlStream {
   }
 
   #assertOpen(): void {
-    if (!this.#over && !this.#closeSent) return
-    throw new XmppError('XMPP_STREAM_ENDED', 'the stream is closed', { cause: this.#failure })
+    if (this.writable) return
+    const why = this.#failure === undefined ? '' : `: ${describe(this.#failure)}`
+    throw new XmppError('XMPP_STREAM_ENDED', `the stream is closed${why}`, { cause: this.#failure })
   }
 
   #gone(when: string): XmppError {

@@ -1,6 +1,6 @@
 /** RFC 6121 §3 and §4: presence and subscriptions. */
 import type { Session } from '../session.ts'
-import type { Element } from '../stream/element.ts'
+import type { Attrs, Element } from '../stream/element.ts'
 
 /** RFC 6121 §4.7.2.1; no show at all is plain availability. */
 export type Show = 'away' | 'chat' | 'dnd' | 'xa'
@@ -12,12 +12,12 @@ export interface PresenceState {
   readonly priority?: number | undefined
 }
 
-/** Tells the server, and through it everyone subscribed, that we are available; `to` tells one JID only. */
-export function availablePresence(session: Session, state: PresenceState, to?: string): Element {
+/** Tells the server, and through it everyone subscribed, that we are available; with `to` one JID only. */
+export function availablePresence(session: Session, state: PresenceState = {}, addresses: Attrs = {}): Element {
   const { show, status, priority } = state
   return session.stanza(
     'presence',
-    { to },
+    addresses,
     ...(status ? [session.stanza('status', {}, status)] : []),
     ...(priority === undefined ? [] : [session.stanza('priority', {}, `${priority}`)]),
     ...(show ? [session.stanza('show', {}, show)] : []),
@@ -37,7 +37,7 @@ export function subscription(session: Session, type: SubscriptionType, to: strin
 }
 
 /** What a received presence says; anything odd in it is taken as its default, never as an error. */
-export function readPresence(stanza: Element): Required<PresenceState> {
+export function readPresence(stanza: Element): { show: Show | undefined; status: string; priority: number } {
   const show = stanza.childText('show')?.trim()
   const priority = Number(stanza.childText('priority') ?? 0)
   return {

@@ -1,0 +1,278 @@
+import { type Clock, systemClock } from '../clock.ts'
+import type { AccountConfig } from '../config/account.ts'
+import type { Effect } from '../config/options.ts'
+import { Emitter } from '../emitter.ts'
+import { describe, XmppError } from '../errors.ts'
+import { formatJid, parseJid } from '../jid.ts'
+import { type Link, stayConnected } from '../reconnect.ts'
+import type { Session, Xep } from '../session.ts'
+import type { Element } from '../stream/element.ts'
+import type { Limits } from '../stream/parser.ts'
+import type { Direction } from '../stream/stream.ts'
+import { keepalive } from '../xep/0199-ping.ts'
+import { subscription } from '../xep/presence.ts'
+import { fetchRoster } from '../xep/roster.ts'
+import { arrivals, ownPresence } from './arrivals.ts'
+import { Buddies, type JabberStatus } from './buddies.ts'
+import { connectAccount } from './connect.ts'
+import type { AccountEvent, AccountState } from './events.ts'
+import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
+
+/** What an account needs from outside; everything has a default. */
+export interface AccountEnvironment {
+  readonly clock?: Clock
+  readonly random?: () => number
+  readonly streamLimits?: Partial<Limits>
+  readonly inboxLimits?: Partial<InboxLimits>
+}
+
+/** One account of xmpp.conf: it keeps itself connected between `start()` and `stop()`, knows its buddies and holds messages. */
+export class Account extends Emitter<AccountEvent> {
+  readonly buddies = new Buddies()
+  readonly inbox: Inbox
+  readonly #environment: AccountEnvironment
+  readonly #clock: Clock
+  readonly #arrivals: Xep
+  #config: AccountConfig
+  #state: AccountState = 'Disconnected'
+  #session: Session | undefined
+  #abort: AbortController | undefined
+  #ended: Promise<void> = Promise.resolve()
+  #stopKeepalive: (() => void) | undefined
+  #dropped = 0
+  #dropsReported = Number.NEGATIVE_INFINITY
+
+  constructor(config: AccountConfig, environment: AccountEnvironment = {}) {
+    super()
+    this.#config = config
+    this.#environment = environment
+    this.#clock = environment.clock ?? systemClock
+    this.buddies.configure(config.buddy)
+    this.inbox = new Inbox({
+      hold: () => this.#config.timeout * 1000,
+      clock: this.#clock,
+      limits: environment.inboxLimits ?? {},
+      onDrop: () => this.#reportDrop(),
+    })
+    this.#arrivals = arrivals({
+      config: () => this.#config,
+      buddies: this.buddies,
+      inbox: this.inbox,
+      clock: this.#clock,
+      emit: event => this.emit(event),
+    })
+  }
+
+  get config(): AccountConfig {
+    return this.#config
+  }
+
+  get name(): string {
+    return this.#config.name
+  }
+
+  get state(): AccountState {
+    return this.#state
+  }
+
+  /** The JID the server gave us, or the configured one while there is none. */
+  get jid(): string {
+    return this.#session?.jid ?? formatJid(this.#config.jid)
+  }
+
+  /** The session while the account is connected. */
+  get session(): Session | undefined {
+    return this.#session
+  }
+
+  /** Connects, and again whenever the connection is lost. */
+  start(): void {
+    if (this.#abort !== undefined) return
+    this.#abort = new AbortController()
+    this.#ended = this.#run(this.#abort.signal)
+  }
+
+  /** Leaves politely: unavailable presence, then the end of the stream. Resolves when all is over, within about 2 s. */
+  async stop(): Promise<void> {
+    if (this.#abort === undefined) return
+    this.#setState('Disconnecting')
+    this.#sayGoodbye()
+    this.#abort.abort(new XmppError('XMPP_STOPPED', 'the account was stopped'))
+    await this.#ended
+    this.#abort = undefined
+  }
+
+  /** Takes a changed configuration; what that does is told by its effects, as `diffAccounts` finds them. */
+  async update(config: AccountConfig, effects: ReadonlySet<Effect>): Promise<void> {
+    const before = this.#config
+    const again = effects.has('reconnect') && this.#abort !== undefined
+    if (again) await this.stop()
+    this.#config = config
+    this.buddies.configure(config.buddy)
+    if (again) return this.start()
+    const session = this.#session
+    if (!session?.stream.writable) return
+    this.#watch(session)
+    if (effects.has('presence')) this.#sendPresence(session)
+    const known = new Set(before.buddy)
+    if (effects.has('buddies')) this.#subscribe(session, jid => !known.has(jid))
+  }
+
+  /**
+   * Sends a chat message; resolves with its id when it is on its way.
+   * @throws XmppError `XMPP_NOT_CONNECTED`, `XMPP_JID_MALFORMED`, `XMPP_XML_CHARACTER`, `XMPP_SEND_LIMIT`
+   */
+  async send(to: string, body: string): Promise<string> {
+    parseJid(to)
+    const session = this.#session
+    if (!session?.stream.writable) {
+      const text = `account ${this.name} is not connected (${this.#state}): the message was not sent`
+      throw new XmppError('XMPP_NOT_CONNECTED', text)
+    }
+    const id = session.nextId()
+    const attrs = { type: 'chat', to, from: session.jid, id }
+    await session.send(session.stanza('message', attrs, session.stanza('body', {}, body)))
+    return id
+  }
+
+  /** JABBER_RECEIVE; see {@link Inbox.receive}. */
+  receive(jid: string, timeout: number, signal?: AbortSignal): Promise<IncomingMessage | undefined> {
+    return this.inbox.receive(jid, timeout, signal)
+  }
+
+  /** JABBER_STATUS; see {@link Buddies.status}. */
+  status(jid: string): JabberStatus {
+    return this.buddies.status(jid)
+  }
+
+  // ── the life of a connection ─────────────────────────────────────────────────────────────────────────────────────────
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { random } = this.#environment
+    const options = { signal, clock: this.#clock, ...(random && { random }) }
+    for await (const link of stayConnected(signal => this.#connect(signal), options)) {
+      if (link.type === 'offline') this.#offline(link)
+      else await this.#online(link.session).catch(error => link.session.stream.destroy(error))
+    }
+    this.#forget()
+  }
+
+  #connect(signal: AbortSignal): Promise<Session> {
+    this.#setState('Connecting')
+    return connectAccount(this.#config, {
+      signal,
+      xeps: [this.#arrivals],
+      stream: {
+        clock: this.#clock,
+        ...(this.#environment.streamLimits && { limits: this.#environment.streamLimits }),
+        trace: this.#config.debug ? this.#trace : undefined,
+      },
+      onProgress: progress => this.#setState(progress),
+      session: {
+        onHandlerError: (error, stanza) =>
+          this.emit({ type: 'warning', text: `a <${stanza.name}> could not be handled: ${describe(error)}` }),
+      },
+    })
+  }
+
+  async #online(session: Session): Promise<void> {
+    this.#warnOfRisks(session)
+    if (!session.component) {
+      this.#setState('Retrieving roster')
+      try {
+        this.buddies.roster(await fetchRoster(session))
+      } catch (error) {
+        if (!session.stream.writable) return
+        this.emit({ type: 'warning', text: `the roster could not be read: ${describe(error)}` })
+      }
+    }
+    // Aborted, or cut, while we waited: what comes next belongs to a session.
+    if (!session.stream.writable) return
+    this.#session = session
+    this.#watch(session)
+    this.#sendPresence(session)
+    this.#subscribe(session, () => true)
+    this.#setState('Connected')
+    const { jid, mechanism } = session
+    this.emit({ type: 'connected', jid, mechanism, tls: session.stream.transport.tls?.version })
+  }
+
+  #offline({ error, retryIn }: Extract<Link, { type: 'offline' }>): void {
+    this.#forget()
+    this.emit({ type: 'offline', error, retryIn })
+  }
+
+  #forget(): void {
+    this.#session = undefined
+    this.#stopKeepalive?.()
+    this.#stopKeepalive = undefined
+    this.buddies.clearPresence()
+    this.#setState('Disconnected')
+  }
+
+  /** What may change while a session lasts. */
+  #watch(session: Session): void {
+    session.stream.trace = this.#config.debug ? this.#trace : undefined
+    this.#stopKeepalive?.()
+    this.#stopKeepalive = this.#config.keepalive ? keepalive(session) : undefined
+  }
+
+  #sendPresence(session: Session): void {
+    // A component has no server that knows its contacts: it tells them itself.
+    if (!session.component) session.send(ownPresence(session, this.#config))
+    else for (const { jid } of this.buddies.list()) session.send(ownPresence(session, this.#config, { to: jid }))
+  }
+
+  #sayGoodbye(): void {
+    const session = this.#session
+    if (!session?.stream.writable) return
+    const targets = session.component ? this.buddies.list().map(({ jid }) => jid) : [undefined]
+    for (const to of targets) session.send(session.stanza('presence', { type: 'unavailable', to }))
+  }
+
+  /** Asks those `buddy=` lines for their presence that we do not see yet. */
+  #subscribe(session: Session, chosen: (jid: string) => boolean): void {
+    if (!this.#config.autoregister) return
+    for (const buddy of this.buddies.list()) {
+      const seen = buddy.subscription === 'to' || buddy.subscription === 'both' || buddy.asked
+      if (!buddy.configured || seen || !chosen(buddy.jid)) continue
+      session.send(subscription(session, 'subscribe', buddy.jid, 'I would like to see when you are available'))
+    }
+  }
+
+  // ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #setState(state: AccountState): void {
+    if (state === this.#state) return
+    this.#state = state
+    this.emit({ type: 'state', state })
+  }
+
+  readonly #trace = (direction: Direction, element: Element): void => {
+    this.emit({ type: 'debug', direction, element })
+  }
+
+  #warnOfRisks({ mechanism, stream }: Session): void {
+    const { tls } = stream.transport
+    if (tls === undefined && mechanism === 'PLAIN') {
+      this.emit({ type: 'warning', text: 'the password was sent in clear, as usetls=no allows' })
+    }
+    if (tls !== undefined && !this.#config.tls_verify) {
+      this.emit({
+        type: 'warning',
+        text: "the server's certificate is not verified (tls_verify=no): anyone could be reading",
+      })
+    }
+  }
+
+  /** Someone who floods us must not flood the log too: one line at first, then one a minute with the count. */
+  #reportDrop(): void {
+    this.#dropped++
+    const now = this.#clock.now()
+    if (now - this.#dropsReported < 60_000) return
+    const text = `too many messages are held for JABBER_RECEIVE: ${this.#dropped} of the oldest given up`
+    this.#dropped = 0
+    this.#dropsReported = now
+    this.emit({ type: 'warning', text })
+  }
+}

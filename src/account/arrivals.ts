@@ -1,0 +1,115 @@
+import type { Clock } from '../clock.ts'
+import type { AccountConfig } from '../config/account.ts'
+import { StanzaError } from '../errors.ts'
+import { bareJid } from '../jid.ts'
+import { onEvery, type Session, type Xep } from '../session.ts'
+import type { Attrs, Element } from '../stream/element.ts'
+import { availablePresence, readPresence } from '../xep/presence.ts'
+import { rosterPushes } from '../xep/roster.ts'
+import type { Buddies } from './buddies.ts'
+import type { AccountEvent } from './events.ts'
+import type { Inbox } from './inbox.ts'
+
+/** What an account lends to the handlers of what it receives. */
+export interface ArrivalsHost {
+  readonly config: () => AccountConfig
+  readonly buddies: Buddies
+  readonly inbox: Inbox
+  readonly clock: Clock
+  readonly emit: (event: AccountEvent) => void
+}
+
+/** Handlers for the roster pushes, messages and presence of an account. */
+export function arrivals(host: ArrivalsHost): Xep {
+  // Whoever forges one push can forge many: the first is worth a line.
+  let told = false
+  const onForged = (sender: string): void => {
+    if (!told) host.emit({ type: 'warning', text: `a roster push from ${sender} was refused: it is not our server's` })
+    told = true
+  }
+  const roster = rosterPushes(item => host.buddies.push(item), onForged)
+  const message = onEvery('message', (stanza, session) => onMessage(host, stanza, session))
+  const presence = onEvery('presence', (stanza, session) => onPresence(host, stanza, session))
+  return { name: 'account', routes: [...(roster.routes ?? []), message, presence] }
+}
+
+/** The presence that an account's configuration asks for, with what addresses it has. */
+export function ownPresence(session: Session, config: AccountConfig, { to, from }: Attrs = {}): Element {
+  const { status, statusmessage, priority } = config
+  if (status === 'unavailable') {
+    return session.stanza('presence', { type: 'unavailable', to, from }, session.stanza('status', {}, statusmessage))
+  }
+  const state = { show: status === 'available' ? undefined : status, status: statusmessage, priority }
+  return availablePresence(session, state, { to, from })
+}
+
+function onMessage({ emit, inbox, clock }: ArrivalsHost, stanza: Element, session: Session): void {
+  const from = session.sender(stanza)
+  if (from === undefined) return
+  const { type, id } = stanza.attrs
+  if (type === 'error') {
+    emit({ type: 'bounce', to: from, id, error: StanzaError.from(stanza) })
+    return
+  }
+  const body = stanza.childText('body')
+  if (body === undefined) return
+  // RFC 6121 §5.2.2: an unknown type is normal.
+  const known = type === 'chat' || type === 'groupchat' || type === 'headline' ? type : 'normal'
+  const message = { from, body, type: known, id, received: clock.now() } as const
+  emit({ type: 'message', message })
+  inbox.put(message)
+}
+
+function onPresence(host: ArrivalsHost, stanza: Element, session: Session): void {
+  const from = session.sender(stanza)
+  if (from === undefined) return
+  const { type } = stanza.attrs
+  if (type === undefined || type === 'unavailable') onAvailability(host, from, stanza)
+  else if (type === 'subscribe') onSubscribe(host, from, stanza, session)
+  else if (type === 'subscribed' || type === 'unsubscribe' || type === 'unsubscribed') {
+    onSubscriptionNews(host, from, type, stanza, session)
+  } else if (type === 'probe' && session.component) {
+    // A contact's server asks a component for its presence (RFC 6121 §4.3); a client's server answers for it.
+    reply(session, ownPresence(session, host.config(), answerTo(stanza, from, session)))
+  }
+}
+
+function onAvailability({ buddies, emit }: ArrivalsHost, from: string, stanza: Element): void {
+  if (buddies.presence(from, stanza) === undefined) return
+  emit({ type: 'presence', from, available: stanza.attrs.type === undefined, ...readPresence(stanza) })
+}
+
+/** Whether someone may see our presence is what autoregister decides, as it does in res_xmpp. */
+function onSubscribe({ config, emit }: ArrivalsHost, from: string, stanza: Element, session: Session): void {
+  const granted = config().autoregister
+  emit({ type: 'subscription', from, action: granted ? 'granted' : 'requested' })
+  if (!granted) return
+  const addresses = answerTo(stanza, bareJid(from), session)
+  reply(session, session.stanza('presence', { ...addresses, type: 'subscribed' }))
+  if (session.component) reply(session, ownPresence(session, config(), addresses))
+}
+
+/** A client's server keeps the books and pushes them; a component's books are its own. */
+function onSubscriptionNews(
+  { buddies, emit }: ArrivalsHost,
+  from: string,
+  action: 'subscribed' | 'unsubscribe' | 'unsubscribed',
+  stanza: Element,
+  session: Session,
+): void {
+  emit({ type: 'subscription', from, action })
+  if (!session.component) return
+  if (action === 'unsubscribe') {
+    reply(session, session.stanza('presence', { ...answerTo(stanza, bareJid(from), session), type: 'unsubscribed' }))
+  } else buddies.subscribed(from, action === 'subscribed')
+}
+
+/** A component answers from the address that was asked; a client's server stamps its own. */
+function answerTo(stanza: Element, to: string, session: Session): Attrs {
+  const asked = session.component ? stanza.attrs.to : undefined
+  return { to, from: asked && bareJid(asked) }
+}
+
+function reply(session: Session, answer: Element): void {
+  if (session.stream.writable) session.send(answer)
+}

@@ -1,0 +1,159 @@
+import { bareJid, formatJid, parseJid, resourceOf } from '../jid.ts'
+import type { Element } from '../stream/element.ts'
+import { readPresence, type Show } from '../xep/presence.ts'
+import type { RosterItem, Subscription } from '../xep/roster.ts'
+
+export interface Resource {
+  /** The resourcepart, '' for a contact that sends presence from its bare JID. */
+  readonly name: string
+  readonly show: Show | undefined
+  readonly status: string
+  readonly priority: number
+  /** Entity capabilities as announced (XEP-0115), not looked up. */
+  readonly caps: { readonly node: string; readonly ver: string } | undefined
+}
+
+export interface Buddy {
+  /** Prepared bare JID. */
+  readonly jid: string
+  /** Named by a `buddy=` line. */
+  configured: boolean
+  subscription: Subscription
+  /** A subscription request of ours is waiting for an answer. */
+  asked: boolean
+  inRoster: boolean
+  /** Oldest presence first. */
+  readonly resources: Map<string, Resource>
+}
+
+/** What JABBER_STATUS gives. */
+export const jabberStatus = { available: 1, chat: 2, away: 3, xa: 4, dnd: 5, offline: 6, notInRoster: 7 } as const
+export type JabberStatus = (typeof jabberStatus)[keyof typeof jabberStatus]
+
+/** What one buddy may make us hold. */
+const MAX_RESOURCES = 100
+const MAX_STATUS = 1000
+
+const NS_CAPS = 'http://jabber.org/protocol/caps'
+
+/** The people an account knows: its `buddy=` lines and its roster, with who of them is there. */
+export class Buddies {
+  readonly #buddies = new Map<string, Buddy>()
+
+  /** Configured ones first, in the order of the file, then those of the roster. */
+  list(): readonly Buddy[] {
+    return [...this.#buddies.values()]
+  }
+
+  get(jid: string): Buddy | undefined {
+    return this.#buddies.get(bareJid(jid))
+  }
+
+  /** Takes the `buddy=` lines; those that are gone from them stay only as long as the roster has them. */
+  configure(jids: readonly string[]): void {
+    const wanted = new Set(jids.map(jid => bareJid(formatJid(parseJid(jid)))))
+    for (const jid of wanted) this.#ensure(jid).configured = true
+    for (const buddy of this.list()) {
+      if (wanted.has(buddy.jid)) continue
+      buddy.configured = false
+      this.#dropUnknown(buddy)
+    }
+  }
+
+  /** Takes a whole roster: what is not in it is not in the roster. */
+  roster(items: readonly RosterItem[]): void {
+    const listed = new Set(items.map(({ jid }) => jid))
+    for (const buddy of this.list()) if (!listed.has(buddy.jid)) this.#leaveRoster(buddy)
+    for (const item of items) this.push(item)
+  }
+
+  /** Takes one changed item of the roster. */
+  push({ jid, subscription, asked }: RosterItem): void {
+    const known = this.#buddies.get(jid)
+    if (subscription === 'remove') {
+      if (known !== undefined) this.#leaveRoster(known)
+      return
+    }
+    const buddy = this.#ensure(jid)
+    Object.assign(buddy, { subscription, asked, inRoster: true })
+    // Without a subscription nobody will tell us when they leave.
+    if (subscription === 'none' || subscription === 'from') buddy.resources.clear()
+  }
+
+  /** For a component, which has no roster: a buddy lets us see its presence, or no longer does. */
+  subscribed(jid: string, granted: boolean): void {
+    const buddy = this.get(jid)
+    if (buddy === undefined) return
+    buddy.subscription = granted ? 'to' : 'none'
+    if (!granted) buddy.resources.clear()
+  }
+
+  /**
+   * Takes presence of type available or unavailable. Strangers are nobody's buddies and are ignored.
+   * @returns the buddy whose presence it was
+   */
+  presence(from: string, stanza: Element): Buddy | undefined {
+    const buddy = this.#buddies.get(bareJid(from))
+    if (buddy === undefined) return undefined
+    const name = resourceOf(from)
+    // The latest among equals counts, so each new presence goes to the end.
+    buddy.resources.delete(name)
+    if (stanza.attrs.type === 'unavailable') {
+      if (name === '') buddy.resources.clear()
+      return buddy
+    }
+    if (buddy.resources.size >= MAX_RESOURCES) return undefined
+    const { show, status, priority } = readPresence(stanza)
+    const caps = stanza.child('c', NS_CAPS)?.attrs
+    buddy.resources.set(name, {
+      name,
+      show,
+      status: status.slice(0, MAX_STATUS),
+      priority,
+      caps: caps && { node: (caps.node ?? '').slice(0, MAX_STATUS), ver: (caps.ver ?? '').slice(0, MAX_STATUS) },
+    })
+    return buddy
+  }
+
+  /** Nobody's presence is known any more: the connection has ended. */
+  clearPresence(): void {
+    for (const { resources } of this.#buddies.values()) resources.clear()
+  }
+
+  /** JABBER_STATUS of a JID: a bare one stands for its best resource. */
+  status(jid: string): JabberStatus {
+    const wanted = formatJid(parseJid(jid))
+    const buddy = this.#buddies.get(bareJid(wanted))
+    if (buddy === undefined) return jabberStatus.notInRoster
+    const name = resourceOf(wanted)
+    const resource = name === '' ? best(buddy) : buddy.resources.get(name)
+    return resource === undefined ? jabberStatus.offline : jabberStatus[resource.show ?? 'available']
+  }
+
+  #ensure(jid: string): Buddy {
+    let buddy = this.#buddies.get(jid)
+    if (buddy === undefined) {
+      buddy = { jid, configured: false, subscription: 'none', asked: false, inRoster: false, resources: new Map() }
+      this.#buddies.set(jid, buddy)
+    }
+    return buddy
+  }
+
+  #leaveRoster(buddy: Buddy): void {
+    if (buddy.inRoster) buddy.resources.clear()
+    Object.assign(buddy, { subscription: 'none', asked: false, inRoster: false })
+    this.#dropUnknown(buddy)
+  }
+
+  #dropUnknown(buddy: Buddy): void {
+    if (!buddy.configured && !buddy.inRoster) this.#buddies.delete(buddy.jid)
+  }
+}
+
+/** The resource with the highest priority, the latest among equals. */
+export function best({ resources }: Buddy): Resource | undefined {
+  let found: Resource | undefined
+  for (const resource of resources.values())
+    if (found === undefined || resource.priority >= found.priority) found = resource
+  return found
+}

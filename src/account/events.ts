@@ -1,0 +1,42 @@
+import type { StanzaError } from '../errors.ts'
+import type { Progress } from '../negotiate.ts'
+import type { Element } from '../stream/element.ts'
+import type { Direction } from '../stream/stream.ts'
+import type { Show } from '../xep/presence.ts'
+import type { IncomingMessage } from './inbox.ts'
+
+/** In the words of Asterisk's console. */
+export type AccountState =
+  | 'Disconnecting'
+  | 'Disconnected'
+  | 'Connecting'
+  | Progress
+  | 'Retrieving roster'
+  | 'Connected'
+
+export type AccountEvent =
+  | { readonly type: 'state'; readonly state: AccountState }
+  /** Logged in, roster read, presence sent. `tls` is the protocol version, undefined in clear. */
+  | { readonly type: 'connected'; readonly jid: string; readonly mechanism: string; readonly tls: string | undefined }
+  /** `retryIn` in ms. */
+  | { readonly type: 'offline'; readonly error: unknown; readonly retryIn: number }
+  /** A buddy came, changed or went. Strings are the peer's own. */
+  | {
+      readonly type: 'presence'
+      readonly from: string
+      readonly available: boolean
+      readonly show: Show | undefined
+      readonly status: string
+      readonly priority: number
+    }
+  | { readonly type: 'message'; readonly message: IncomingMessage }
+  /** A message of ours came back: `to` did not get it. */
+  | { readonly type: 'bounce'; readonly to: string; readonly id: string | undefined; readonly error: StanzaError }
+  | { readonly type: 'subscription'; readonly from: string; readonly action: SubscriptionAction }
+  /** Something its owner should know that is no failure of the connection. */
+  | { readonly type: 'warning'; readonly text: string }
+  /** With `debug` on: an element on the wire. It holds secrets; see `maskSecrets`. */
+  | { readonly type: 'debug'; readonly direction: Direction; readonly element: Element }
+
+/** What someone asked or told us, and whether we granted a request. */
+export type SubscriptionAction = 'requested' | 'granted' | 'subscribed' | 'unsubscribe' | 'unsubscribed'

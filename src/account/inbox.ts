@@ -1,0 +1,222 @@
+import { type Clock, systemClock } from '../clock.ts'
+import { XmppError } from '../errors.ts'
+import { bareJid, formatJid, parseJid } from '../jid.ts'
+
+export interface IncomingMessage {
+  /** Prepared JID of the sender. */
+  readonly from: string
+  /** Exactly as sent. */
+  readonly body: string
+  /** RFC 6121 §5.2.2; never `error`. */
+  readonly type: 'chat' | 'groupchat' | 'headline' | 'normal'
+  readonly id: string | undefined
+  /** The clock's time of arrival in ms. */
+  readonly received: number
+}
+
+export interface InboxLimits {
+  /** Messages held at once. */
+  readonly messages: number
+  /** Bytes of all bodies held at once. */
+  readonly bytes: number
+  /** Messages of one bare JID held at once, so that one sender cannot push out what others sent. */
+  readonly perSender: number
+  /** Receivers that wait at once. */
+  readonly waiters: number
+}
+
+export const defaultInboxLimits: InboxLimits = {
+  messages: 100_000,
+  bytes: 16_777_216,
+  perSender: 10_000,
+  waiters: 10_000,
+}
+
+export interface InboxOptions {
+  /** ms for which a message that nobody waits for is held; asked each time, so that it may change. */
+  readonly hold: () => number
+  readonly clock?: Clock
+  readonly limits?: Partial<InboxLimits>
+  /** A limit was reached and this message, the oldest, was given up. */
+  readonly onDrop?: (message: IncomingMessage) => void
+}
+
+interface Waiter {
+  /** A bare JID takes messages of any resource. */
+  readonly jid: string
+  resolve(message: IncomingMessage): void
+}
+
+/** A held message in order of arrival; emptied when it is taken before its time. */
+interface Slot {
+  message: IncomingMessage | undefined
+}
+
+/** Messages of one bare JID, oldest first, and those who wait for them, first come first. */
+interface Mailbox {
+  readonly slots: Slot[]
+  readonly waiters: Waiter[]
+}
+
+/**
+ * Received messages on their way to JABBER_RECEIVE: each goes to one receiver, the oldest first, and expires when none comes
+ * in time. At a limit the oldest message is dropped, first the sender's own, and said so.
+ */
+export class Inbox {
+  readonly #clock: Clock
+  readonly #limits: InboxLimits
+  readonly #options: InboxOptions
+  readonly #mailboxes = new Map<string, Mailbox>()
+  /** Everything held in order of arrival, from `#head` on; what lies before it is gone. */
+  #order: Slot[] = []
+  #head = 0
+  #count = 0
+  #bytes = 0
+  #waiting = 0
+  #cancelExpiry: (() => void) | undefined
+
+  constructor(options: InboxOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#limits = { ...defaultInboxLimits, ...options.limits }
+  }
+
+  /** Messages held now. */
+  get size(): number {
+    return this.#count
+  }
+
+  /** Gives a message to the first who waits for it, or holds it. */
+  put(message: IncomingMessage): void {
+    const mailbox = this.#mailbox(bareJid(message.from))
+    const at = mailbox.waiters.findIndex(({ jid }) => matches(jid, message))
+    const [waiter] = at < 0 ? [] : mailbox.waiters.splice(at, 1)
+    if (waiter !== undefined) waiter.resolve(message)
+    else if (this.#options.hold() > 0) this.#hold(mailbox, message)
+    this.#tidy(message.from, mailbox)
+  }
+
+  /**
+   * The oldest held message from a JID, or the next to come within `timeout` ms; undefined when none came. A bare JID stands
+   * for all its resources.
+   * @throws XmppError `XMPP_JID_MALFORMED`, `XMPP_TOO_MANY_WAITERS`; the signal's reason
+   */
+  async receive(jid: string, timeout: number, signal?: AbortSignal): Promise<IncomingMessage | undefined> {
+    signal?.throwIfAborted()
+    this.#expire()
+    const wanted = formatJid(parseJid(jid))
+    const mailbox = this.#mailbox(bareJid(wanted))
+    const held = mailbox.slots.find(({ message }) => message !== undefined && matches(wanted, message))
+    if (held !== undefined) return this.#take(held)
+    if (this.#waiting >= this.#limits.waiters) {
+      this.#tidy(wanted, mailbox)
+      throw new XmppError('XMPP_TOO_MANY_WAITERS', `${this.#waiting} receivers are waiting already`)
+    }
+    return this.#wait(wanted, mailbox, timeout, signal)
+  }
+
+  /** Forgets everything held and its timer. Who waits goes on waiting. */
+  clear(): void {
+    for (const slot of this.#order.slice(this.#head)) if (slot.message !== undefined) this.#take(slot)
+    this.#expire()
+  }
+
+  #wait(jid: string, mailbox: Mailbox, timeout: number, signal?: AbortSignal): Promise<IncomingMessage | undefined> {
+    this.#waiting++
+    return new Promise<IncomingMessage | undefined>((resolve, reject) => {
+      const waiter: Waiter = { jid, resolve: message => settle(() => resolve(message)) }
+      const cancel = this.#clock.after(timeout, () => leave(() => resolve(undefined)))
+      const aborted = (): void => leave(() => reject(signal?.reason))
+      signal?.addEventListener('abort', aborted)
+      mailbox.waiters.push(waiter)
+
+      const settle = (then: () => void): void => {
+        this.#waiting--
+        cancel()
+        signal?.removeEventListener('abort', aborted)
+        then()
+      }
+      const leave = (then: () => void): void => {
+        mailbox.waiters.splice(mailbox.waiters.indexOf(waiter), 1)
+        this.#tidy(jid, mailbox)
+        settle(then)
+      }
+    })
+  }
+
+  #hold(mailbox: Mailbox, message: IncomingMessage): void {
+    const slot: Slot = { message }
+    mailbox.slots.push(slot)
+    this.#order.push(slot)
+    this.#count++
+    this.#bytes += Buffer.byteLength(message.body)
+    if (mailbox.slots.length > this.#limits.perSender) this.#drop(mailbox.slots[0])
+    while (this.#count > this.#limits.messages || this.#bytes > this.#limits.bytes) this.#drop(this.#oldest())
+    this.#cancelExpiry ??= this.#clock.after(this.#options.hold(), this.#onExpiry)
+  }
+
+  #drop(slot: Slot | undefined): void {
+    if (slot?.message === undefined) return
+    this.#options.onDrop?.(this.#take(slot))
+  }
+
+  /** Takes a held message out of all books. */
+  #take(slot: Slot): IncomingMessage {
+    const message = slot.message as IncomingMessage
+    slot.message = undefined
+    const mailbox = this.#mailbox(bareJid(message.from))
+    mailbox.slots.splice(mailbox.slots.indexOf(slot), 1)
+    this.#tidy(message.from, mailbox)
+    this.#count--
+    this.#bytes -= Buffer.byteLength(message.body)
+    return message
+  }
+
+  /** The oldest message still held; forgets the empty slots before it. */
+  #oldest(): Slot | undefined {
+    while (this.#head < this.#order.length && this.#order[this.#head]?.message === undefined) this.#head++
+    if (this.#head > 1024 && this.#head * 2 > this.#order.length) {
+      this.#order = this.#order.slice(this.#head)
+      this.#head = 0
+    }
+    return this.#order[this.#head]
+  }
+
+  #expire(): void {
+    const before = this.#clock.now() - this.#options.hold()
+    for (let slot = this.#oldest(); slot?.message && slot.message.received <= before; slot = this.#oldest()) {
+      this.#take(slot)
+    }
+    if (this.#count > 0) return
+    this.#order = []
+    this.#head = 0
+    this.#cancelExpiry?.()
+    this.#cancelExpiry = undefined
+  }
+
+  readonly #onExpiry = (): void => {
+    this.#cancelExpiry = undefined
+    this.#expire()
+    const next = this.#oldest()?.message
+    if (next === undefined) return
+    const rest = next.received + this.#options.hold() - this.#clock.now()
+    this.#cancelExpiry ??= this.#clock.after(Math.max(rest, 1), this.#onExpiry)
+  }
+
+  #mailbox(bare: string): Mailbox {
+    let mailbox = this.#mailboxes.get(bare)
+    if (mailbox === undefined) {
+      mailbox = { slots: [], waiters: [] }
+      this.#mailboxes.set(bare, mailbox)
+    }
+    return mailbox
+  }
+
+  #tidy(jid: string, { slots, waiters }: Mailbox): void {
+    if (slots.length === 0 && waiters.length === 0) this.#mailboxes.delete(bareJid(jid))
+  }
+}
+
+function matches(wanted: string, { from }: IncomingMessage): boolean {
+  return wanted === from || wanted === bareJid(from)
+}

@@ -1,0 +1,8 @@
+export type { AccountEnvironment } from './account.ts'
+export { Account } from './account.ts'
+export type { Buddy, JabberStatus, Resource } from './buddies.ts'
+export { Buddies, best, jabberStatus } from './buddies.ts'
+export { maskSecrets } from './debug.ts'
+export type { AccountEvent, AccountState, SubscriptionAction } from './events.ts'
+export type { InboxLimits, InboxOptions, IncomingMessage } from './inbox.ts'
+export { defaultInboxLimits, Inbox } from './inbox.ts'

@@ -1,0 +1,40 @@
+import { parseArgs } from 'node:util'
+import { describeAccount, describeGeneral, formatProblem, loadConfig } from '../config/index.ts'
+import { printable } from '../printable.ts'
+import { files, usualConfig } from './files.ts'
+import type { Io } from './io.ts'
+
+export const checkUsage = `Usage: res-xmpp check [-c FILE] [--print] [--strict]
+
+Reports everything wrong with an xmpp.conf as FILE:LINE: …
+  -c, --config FILE   the file (default: Asterisk's)
+      --print         also prints the settings in effect, secrets masked
+      --strict        any error counts as fatal, as for 'res-xmpp run --strict'
+Exit: 0 when there is no error, 1 when there is one.
+`
+
+/** `res-xmpp check`. */
+export async function check(argv: readonly string[], io: Io): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      config: { type: 'string', short: 'c' },
+      print: { type: 'boolean', default: false },
+      strict: { type: 'boolean', default: false },
+    },
+  })
+  const path = values.config ?? usualConfig()
+  const { accounts, general, problems, fatal } = loadConfig(path, files, { strict: values.strict })
+  for (const problem of problems) io.stdout(`${formatProblem(problem)}\n`)
+  if (values.print) {
+    io.stdout(`[general]\n${lines(describeGeneral(general))}`)
+    for (const account of accounts) io.stdout(`\n[${printable(account.name)}]\n${lines(describeAccount(account))}`)
+  }
+  const errors = problems.filter(({ severity }) => severity === 'error').length
+  if (problems.length === 0 && !values.print) io.stdout(`${path}: ${accounts.length} accounts, nothing wrong\n`)
+  return errors > 0 || fatal ? 1 : 0
+}
+
+function lines(options: readonly (readonly [string, string])[]): string {
+  return options.map(([name, value]) => `${name} = ${printable(value)}\n`).join('')
+}

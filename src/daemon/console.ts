@@ -1,0 +1,190 @@
+import type { Account } from '../account/account.ts'
+import { describe } from '../errors.ts'
+import { printable } from '../printable.ts'
+import type { AccountSet } from './accounts.ts'
+import type { ControlReply, ControlRequest } from './control.ts'
+
+/** What the commands work on. */
+export interface ConsoleContext {
+  readonly accounts: AccountSet
+  /** Reads the configuration again; the lines say what came of it. */
+  reload(): Promise<{ readonly ok: boolean; readonly lines: readonly string[] }>
+}
+
+/** What a command has to say: `text` for people, `data` for `--json`. */
+interface Output {
+  readonly text: string
+  readonly data: unknown
+  /** Default 0. */
+  readonly exit?: number
+}
+
+interface Command {
+  /** The words it begins with. */
+  readonly words: string
+  /** The arguments behind them; `…` takes the rest. */
+  readonly args: string
+  readonly summary: string
+  run(args: readonly string[], context: ConsoleContext, signal: AbortSignal): Output | Promise<Output>
+}
+
+/** Runs one command. Whatever goes wrong is in the reply, in words. */
+export async function runCommand(
+  request: ControlRequest,
+  context: ConsoleContext,
+  signal: AbortSignal,
+): Promise<ControlReply> {
+  const { json } = request
+  // `asterisk -rx "xmpp show connections"` takes the whole command in one argument; so do we, where there is only one.
+  const argv = request.argv.length === 1 ? (request.argv[0] ?? '').trim().split(/\s+/) : request.argv
+  const command = commands.find(({ words }) => words.split(' ').every((word, at) => argv[at]?.toLowerCase() === word))
+  if (command === undefined) {
+    return failure(`No such command '${printable(argv.join(' '))}' ('help' shows the commands)`, json)
+  }
+  const args = argv.slice(command.words.split(' ').length)
+  if (!fits(args.length, command.args)) return failure(usage(command), json, 2)
+  try {
+    const { text, data, exit = 0 } = await command.run(args, context, signal)
+    return { exit, out: json ? `${JSON.stringify(data)}\n` : text, err: '' }
+  } catch (error) {
+    return failure(printable(describe(error)), json)
+  }
+}
+
+/** In the order in which `help` shows them; where one begins with another's words the longer stands first. */
+const commands: readonly Command[] = [
+  {
+    words: 'xmpp show connections',
+    args: '',
+    summary: 'Shows the accounts and their states',
+    run: (_, { accounts }) => showConnections(accounts.list()),
+  },
+  {
+    words: 'xmpp show buddies',
+    args: '',
+    summary: 'Shows the buddies of all accounts',
+    run: (_, { accounts }) => showBuddies(accounts.list()),
+  },
+  {
+    words: 'xmpp set debug',
+    args: '{on|off} [ACCOUNT]',
+    summary: 'Logs every stanza, or no longer; of one account or of all',
+    run: ([word = '', name], { accounts }) =>
+      setDebug(word, name === undefined ? accounts.list() : [find(accounts, name)]),
+  },
+  {
+    words: 'xmpp send',
+    args: 'ACCOUNT JID TEXT…',
+    summary: 'Sends a message; several words of text are joined by blanks',
+    run: async ([name = '', jid = '', ...text], { accounts }) => {
+      const id = await find(accounts, name).send(jid, text.join(' '))
+      return { text: '', data: { id } }
+    },
+  },
+  {
+    words: 'xmpp receive',
+    args: 'ACCOUNT JID [TIMEOUT]',
+    summary: 'Prints the next message from a JID, waiting for it up to TIMEOUT seconds (20)',
+    run: ([name = '', jid = '', timeout = '20'], { accounts }, signal) =>
+      receive(find(accounts, name), jid, timeout, signal),
+  },
+  {
+    words: 'xmpp status',
+    args: 'ACCOUNT JID',
+    summary: 'Prints the status of a JID: 1 available, 2 chat, 3 away, 4 xa, 5 dnd, 6 offline, 7 not in the roster',
+    run: ([name = '', jid = ''], { accounts }) => {
+      const status = find(accounts, name).status(jid)
+      return { text: `${status}\n`, data: { status } }
+    },
+  },
+  {
+    words: 'xmpp reload',
+    args: '',
+    summary: 'Reads the configuration again',
+    run: async (_, { reload }) => {
+      const { ok, lines } = await reload()
+      return { text: lines.map(line => `${line}\n`).join(''), data: { ok, lines }, exit: ok ? 0 : 1 }
+    },
+  },
+  {
+    words: 'help',
+    args: '',
+    summary: 'Shows the commands',
+    run: () => ({
+      text: commands
+        .map(({ words, args, summary }) => `${`${words} ${args}`.trim().padEnd(40)}  ${summary}\n`)
+        .join(''),
+      data: commands.map(({ words, args, summary }) => ({ command: `${words} ${args}`.trim(), summary })),
+    }),
+  },
+]
+
+function showConnections(accounts: readonly Account[]): Output {
+  const rows = accounts.map(
+    account => `       [${printable(account.name)}] ${printable(account.jid)}     - ${account.state}\n`,
+  )
+  return {
+    text: `Jabber Users and their status:\n${rows.join('')}----\n   Number of clients: ${accounts.length}\n`,
+    data: accounts.map(({ name, jid, state }) => ({ account: name, jid, state })),
+  }
+}
+
+function showBuddies(accounts: readonly Account[]): Output {
+  const lines = ['XMPP buddy lists']
+  for (const { name, buddies } of accounts) {
+    lines.push(`Client: ${name}`)
+    for (const { jid, resources } of buddies.list()) {
+      lines.push(`\tBuddy:\t${jid}`)
+      for (const resource of resources.values()) {
+        lines.push(`\t\tResource: ${printable(resource.name)}`)
+        if (resource.caps === undefined) continue
+        lines.push(`\t\t\tnode: ${printable(resource.caps.node)}`, `\t\t\tversion: ${printable(resource.caps.ver)}`)
+        lines.push('\t\t\tGoogle Talk capable: no', '\t\t\tJingle capable: no')
+      }
+    }
+  }
+  const data = accounts.map(({ name, buddies }) => ({
+    account: name,
+    buddies: buddies.list().map(({ resources, ...buddy }) => ({ ...buddy, resources: [...resources.values()] })),
+  }))
+  return { text: `${lines.join('\n')}\n`, data }
+}
+
+async function setDebug(word: string, accounts: readonly Account[]): Promise<Output> {
+  if (word !== 'on' && word !== 'off') throw new Error(usage(commands.find(({ words }) => words === 'xmpp set debug')))
+  const debug = word === 'on'
+  for (const account of accounts) await account.update({ ...account.config, debug }, new Set(['live']))
+  return { text: `XMPP Debugging ${debug ? 'Enabled' : 'Disabled'}.\n`, data: { debug } }
+}
+
+async function receive(account: Account, jid: string, timeout: string, signal: AbortSignal): Promise<Output> {
+  const seconds = Number(timeout)
+  if (!/^\d+(\.\d+)?$/.test(timeout) || seconds > 2_000_000)
+    throw new Error(`TIMEOUT must be a number of seconds, not '${timeout}'`)
+  const message = await account.receive(jid, seconds * 1000, signal)
+  if (message === undefined) return { text: '', data: null, exit: 1 }
+  // Scripts want the body as it was sent; it is the one thing of a peer's that is not escaped.
+  const { received, ...rest } = message
+  return { text: `${message.body}\n`, data: { ...rest, received: new Date(received).toISOString() } }
+}
+
+function find(accounts: AccountSet, name: string): Account {
+  const account = accounts.find(name)
+  if (account === undefined) throw new Error(`Unable to find client '${name}'!`)
+  return account
+}
+
+function usage(command: Command | undefined): string {
+  return command === undefined ? '' : `Usage: ${`${command.words} ${command.args}`.trim()}\n       ${command.summary}.`
+}
+
+/** Whether so many arguments suit a pattern such as `ACCOUNT JID [TIMEOUT]` or `ACCOUNT TEXT…`. */
+function fits(count: number, pattern: string): boolean {
+  const args = pattern.split(' ').filter(arg => arg !== '')
+  const least = args.filter(arg => !arg.startsWith('[')).length
+  return count >= least && (pattern.endsWith('…') || count <= args.length)
+}
+
+function failure(text: string, json: boolean, exit = 1): ControlReply {
+  return { exit, out: json ? `${JSON.stringify({ error: text })}\n` : '', err: json ? '' : `${text}\n` }
+}

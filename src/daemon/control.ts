@@ -1,0 +1,166 @@
+import { lstatSync, mkdirSync, unlinkSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
+import { XmppError } from '../errors.ts'
+
+/** What `rx` asks: a command in words, as they stood between blanks or quotes in the user's shell. */
+export interface ControlRequest {
+  readonly argv: readonly string[]
+  readonly json: boolean
+}
+
+/** What the daemon answers: the text to print, and the exit code. */
+export interface ControlReply {
+  readonly exit: number
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs a command; the signal is aborted when whoever asked has gone. */
+export type ControlHandler = (request: ControlRequest, signal: AbortSignal) => Promise<ControlReply>
+
+/** Where the socket is when nobody says. */
+export function defaultControlPath(env: NodeJS.ProcessEnv): string {
+  const { XDG_RUNTIME_DIR: runtime } = env
+  return runtime ? `${runtime}/res-xmpp.sock` : '/run/res-xmpp/control'
+}
+
+const MAX_REQUEST = 1_048_576
+const MAX_CONNECTIONS = 64
+/** ms in which a request must be complete. */
+const REQUEST_TIME = 10_000
+
+/**
+ * Serves commands on a Unix socket that only its owner can open.
+ * @throws XmppError `CONTROL_SOCKET` when a daemon lives there already, or something else stands in the way
+ */
+export async function serveControl(path: string, handler: ControlHandler): Promise<() => Promise<void>> {
+  await clearPath(path)
+  const sockets = new Set<Socket>()
+  const server = createServer({ allowHalfOpen: true }, socket => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    void serve(socket, handler)
+  })
+  server.maxConnections = MAX_CONNECTIONS
+  await listen(server, path)
+  return () =>
+    new Promise(resolve => {
+      server.close(() => resolve())
+      for (const socket of sockets) socket.destroy()
+    })
+}
+
+/** Sends one command to a daemon. Rejects when none answers. */
+export async function askControl(path: string, request: ControlRequest): Promise<ControlReply> {
+  const socket = connect(path)
+  try {
+    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+    socket.write(`${JSON.stringify(request)}\n`)
+    const chunks: Buffer[] = []
+    for await (const chunk of socket) chunks.push(chunk)
+    return JSON.parse(Buffer.concat(chunks).toString()) as ControlReply
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function serve(socket: Socket, handler: ControlHandler): Promise<void> {
+  const gone = new AbortController()
+  socket.on('error', () => {})
+  socket.on('close', () => gone.abort(new XmppError('XMPP_STOPPED', 'the one who asked has gone')))
+  try {
+    const request = await readRequest(socket)
+    // The asker keeps its side open while it waits, so its end means that it has gone.
+    socket.on('end', () => socket.destroy())
+    const reply = await handler(request, gone.signal)
+    socket.end(JSON.stringify(reply))
+  } catch (error) {
+    if (gone.signal.aborted) return
+    socket.end(JSON.stringify({ exit: 2, out: '', err: `${(error as Error).message}\n` }))
+  }
+}
+
+function readRequest(socket: Socket): Promise<ControlRequest> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const timer = setTimeout(() => socket.destroy(), REQUEST_TIME)
+    const settle = (end: () => void): void => {
+      clearTimeout(timer)
+      socket.off('data', onData)
+      end()
+    }
+    const onData = (chunk: string): void => {
+      text += chunk
+      const end = text.indexOf('\n')
+      if (end < 0 && text.length <= MAX_REQUEST) return
+      settle(() => {
+        const request = end < 0 ? undefined : parseRequest(text.slice(0, end))
+        if (request === undefined) reject(new XmppError('CONTROL_REQUEST', 'that is no request'))
+        else resolve(request)
+      })
+    }
+    socket.setEncoding('utf8').on('data', onData)
+    socket.on('close', () => settle(() => reject(new XmppError('CONTROL_REQUEST', 'closed'))))
+  })
+}
+
+function parseRequest(line: string): ControlRequest | undefined {
+  try {
+    const { argv, json } = JSON.parse(line)
+    const words = Array.isArray(argv) && argv.every(word => typeof word === 'string')
+    return words ? { argv, json: json === true } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  // The socket is made while listen() runs, so nobody else ever sees it with wider permissions.
+  const before = process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen(path, () => {
+        server.off('error', reject)
+        resolve()
+      })
+      process.umask(before)
+    })
+  } catch (error) {
+    throw new XmppError('CONTROL_SOCKET', `cannot listen on ${path}: ${(error as Error).message}`, { cause: error })
+  } finally {
+    process.umask(before)
+  }
+}
+
+/** A socket that nobody answers on and that is ours is a leftover; anything else there stays. */
+async function clearPath(path: string): Promise<void> {
+  if (Buffer.byteLength(path) > 107)
+    throw new XmppError('CONTROL_SOCKET', `the path ${path} is too long for a Unix socket`)
+  if (path === '/run/res-xmpp/control') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return
+  if (!found.isSocket()) throw new XmppError('CONTROL_SOCKET', `${path} is there already and is no socket`)
+  if (found.uid !== process.getuid?.()) throw new XmppError('CONTROL_SOCKET', `${path} belongs to another user`)
+  if (await answers(path))
+    throw new XmppError('CONTROL_SOCKET', `another daemon is running with the control socket ${path}`)
+  unlinkSync(path)
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      // Only a refused connection proves that nobody is there.
+      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(false)
+      else
+        reject(
+          new XmppError('CONTROL_SOCKET', `cannot tell whether ${path} is in use: ${error.message}`, { cause: error }),
+        )
+    })
+  })
+}

@@ -1,0 +1,34 @@
+import { printable } from '../printable.ts'
+
+export type Level = 'DEBUG' | 'NOTICE' | 'WARNING' | 'ERROR'
+
+export interface LogOptions {
+  /** Takes one line, or one dump of several, with its line end. */
+  readonly write: (text: string) => void
+  /** A time before each line. */
+  readonly timestamps: boolean
+  readonly now?: () => Date
+}
+
+/** The daemon's log: a line an event. Nothing gets into it that could forge a line or move a terminal's cursor. */
+export class Log {
+  readonly #options: LogOptions
+
+  constructor(options: LogOptions) {
+    this.#options = options
+  }
+
+  /** `about` is an account's name. */
+  line(level: Level, text: string, about?: string): void {
+    const { timestamps, now = () => new Date(), write } = this.#options
+    const time = timestamps ? `${now().toISOString()} ` : ''
+    const name = about === undefined ? '' : `[${printable(about)}] `
+    write(`${time}${level} ${name}${printable(text)}\n`)
+  }
+
+  /** A stanza in the form of Asterisk's `xmpp set debug`. */
+  stanza(direction: 'in' | 'out', account: string, xml: string): void {
+    const what = direction === 'in' ? 'received from' : 'sent to'
+    this.#options.write(`<--- XMPP ${what} '${printable(account)}' --->\n${printable(xml)}\n<------------->\n`)
+  }
+}

@@ -1,0 +1,167 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { type Account, type AccountEvent, maskSecrets } from '../account/index.ts'
+import {
+  defaultSettings,
+  formatProblem,
+  type LoadedConfig,
+  loadConfig,
+  parseSettings,
+  type Settings,
+} from '../config/index.ts'
+import { describe, SaslError, StreamError } from '../errors.ts'
+import { VERSION } from '../version.ts'
+import { AccountSet } from './accounts.ts'
+import { runCommand } from './console.ts'
+import { defaultControlPath, serveControl } from './control.ts'
+import { files, usualConfig, usualSettings } from './files.ts'
+import type { Io } from './io.ts'
+import { Log } from './log.ts'
+
+export const runUsage = `Usage: res-xmpp run [-c xmpp.conf] [--settings res-xmpp.conf] [--control SOCKET] [--strict]
+
+Runs the accounts of an xmpp.conf in the foreground; the log goes to stderr.
+  -c, --config FILE      the accounts (default: Asterisk's xmpp.conf, else jabber.conf)
+      --settings FILE    the daemon's own settings (default: ${usualSettings}, if there is one)
+      --control SOCKET   where 'res-xmpp rx' reaches it (default: $XDG_RUNTIME_DIR/res-xmpp.sock, else /run/res-xmpp/control)
+      --strict           do not start with any error in the configuration
+SIGHUP reads the configuration again, SIGTERM leaves politely.
+`
+
+/** ms that leaving politely may take. */
+const FAREWELL = 4000
+
+/** `res-xmpp run`: the daemon's composition root. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      config: { type: 'string', short: 'c' },
+      settings: { type: 'string' },
+      control: { type: 'string' },
+      strict: { type: 'boolean', default: false },
+    },
+  })
+  const { settings, ok } = await readSettings(values.settings, io)
+  if (!ok) return 1
+  const log = new Log({ write: io.stderr, timestamps: settings.daemon.timestamps })
+  const path = values.config ?? settings.daemon.config ?? usualConfig()
+  const load = (): LoadedConfig => {
+    const config = loadConfig(path, files, { strict: values.strict })
+    for (const problem of config.problems)
+      log.line(problem.severity === 'error' ? 'ERROR' : 'WARNING', formatProblem(problem))
+    return config
+  }
+
+  const first = load()
+  if (first.fatal || first.accounts.length === 0) {
+    log.line('ERROR', `${path}: there is no account that could be started`)
+    return 1
+  }
+  const accounts = new AccountSet(
+    {
+      streamLimits: { stanzaBytes: settings.limits.stanza_bytes },
+      inboxLimits: { messages: settings.limits.inbox_messages, bytes: settings.limits.inbox_bytes },
+    },
+    account => logEvents(account, log),
+  )
+
+  let reloading: Promise<unknown> = Promise.resolve()
+  const reload = (): Promise<{ ok: boolean; lines: string[] }> => {
+    // One after the other: two at once would start an account twice.
+    const result = reloading.then(async () => {
+      const config = load()
+      const problems = config.problems.map(formatProblem)
+      if (config.problems.some(({ severity }) => severity === 'error') || config.fatal) {
+        const text = `${path}: not reloaded because of errors; the running configuration stays`
+        log.line('ERROR', text)
+        return { ok: false, lines: [...problems, text] }
+      }
+      const changes = await accounts.apply(config.accounts)
+      const lines = changes.length === 0 ? ['nothing has changed'] : changes
+      for (const line of lines) log.line('NOTICE', `reload: ${line}`)
+      return { ok: true, lines: [...problems, ...lines] }
+    })
+    reloading = result.catch(() => {})
+    return result
+  }
+
+  const control = values.control ?? settings.daemon.control ?? defaultControlPath(io.env)
+  let stopControl: () => Promise<void>
+  try {
+    stopControl = await serveControl(control, (request, signal) => runCommand(request, { accounts, reload }, signal))
+  } catch (error) {
+    log.line('ERROR', describe(error))
+    return 1
+  }
+  log.line('NOTICE', `res-xmpp ${VERSION}: ${first.accounts.length} accounts from ${path}, control socket ${control}`)
+  io.onHangup(() => void reload().catch(error => log.line('ERROR', `the reload failed: ${describe(error)}`)))
+  await accounts.apply(first.accounts)
+
+  await aborted(io.signal)
+  log.line('NOTICE', 'leaving')
+  await reloading
+  await Promise.race([accounts.stop(), new Promise(resolve => setTimeout(resolve, FAREWELL).unref())])
+  await stopControl()
+  return 0
+}
+
+/** One line for each event worth knowing; what was said and by whom is nobody's business. */
+function logEvents(account: Account, log: Log): void {
+  const line = (level: Parameters<Log['line']>[0], text: string): void => log.line(level, text, account.name)
+  account.on('connected', ({ jid, mechanism, tls }) =>
+    line('NOTICE', `Connected as ${jid} (${tls ?? 'no TLS'}, ${mechanism})`),
+  )
+  account.on('offline', event => line('WARNING', offlineText(event, account)))
+  account.on('bounce', ({ to, error }) => line('WARNING', `a message to ${to} was not delivered: ${error.message}`))
+  account.on('warning', ({ text }) => line('WARNING', text))
+  account.on('subscription', event => line('NOTICE', subscriptionText(event)))
+  account.on('presence', ({ from, available, show, status }) => {
+    const text = status === '' ? '' : ` (${status})`
+    line('NOTICE', `${from} is ${available ? (show ?? 'available') : 'unavailable'}${text}`)
+  })
+  account.on('debug', ({ direction, element }) => log.stanza(direction, account.name, `${maskSecrets(element)}`))
+}
+
+function offlineText({ error, retryIn }: Extract<AccountEvent, { type: 'offline' }>, { config }: Account): string {
+  const seconds = (retryIn / 1000).toFixed(retryIn < 10_000 ? 1 : 0)
+  const who = `${config.jid.domain} at ${config.serverhost ?? config.jid.domain} port ${config.port}`
+  const login = error instanceof SaslError || (error instanceof StreamError && error.condition === 'not-authorized')
+  const what = login ? `${who} refused the login as ${config.username}` : `no connection to ${who}`
+  const hint =
+    login && error.condition === 'not-authorized' ? `; check username and secret at ${config.file}:${config.line}` : ''
+  return `${what}: ${describe(error)}${hint}; trying again in ${seconds} s`
+}
+
+function subscriptionText({ from, action }: Extract<AccountEvent, { type: 'subscription' }>): string {
+  const texts = {
+    requested: `${from} asks to see our presence; autoregister=no leaves that unanswered`,
+    granted: `${from} asked to see our presence and may`,
+    subscribed: `${from} lets us see its presence`,
+    unsubscribe: `${from} no longer wants to see our presence`,
+    unsubscribed: `${from} no longer lets us see its presence`,
+  }
+  return texts[action]
+}
+
+async function readSettings(path: string | undefined, io: Io): Promise<{ settings: Settings; ok: boolean }> {
+  if (path === undefined && !existsSync(usualSettings)) return { settings: defaultSettings(), ok: true }
+  const file = path ?? usualSettings
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    io.stderr(`res-xmpp: the settings cannot be read: ${describe(error)}\n`)
+    return { settings: defaultSettings(), ok: false }
+  }
+  const { settings, problems } = await parseSettings(text, file)
+  for (const problem of problems) io.stderr(`${formatProblem(problem)}\n`)
+  return { settings, ok: problems.every(({ severity }) => severity !== 'error') }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
