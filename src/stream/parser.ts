@@ -40,8 +40,8 @@ export class Parser {
   readonly #limits: Limits
   readonly #onViolation: ((error: StreamError) => void) | undefined
   #decoder: TextDecoder | undefined
-  /** The last chunk ended in the middle of a character, whose first bytes the decoder holds. */
-  #midCharacter = false
+  /** The first bytes of a character that the last chunk ended in the middle of; the decoder holds them too. */
+  #tail: Uint8Array = none
   #text = ''
   #at = 0
   #ascii = true
@@ -111,19 +111,21 @@ export class Parser {
   /** True when nothing has arrived behind the last event: no further element, no half a tag, no half a character. */
   get idle(): boolean {
     const { events } = this.#builder
-    return events.length === 0 && this.#at >= this.#text.length && !this.#midCharacter && this.#tokenizer.idle
+    return events.length === 0 && this.#at >= this.#text.length && this.#tail === none && this.#tokenizer.idle
   }
 
-  /** Text that was pushed but not read, taken away: the beginning of a stream that restarts here. */
-  takeRest(): string {
-    const rest = this.#text.slice(this.#at)
+  /** What was pushed but not read, taken away: the beginning of a stream that restarts here. */
+  takeRest(): Uint8Array {
+    const rest = Buffer.concat([Buffer.from(this.#text.slice(this.#at)), this.#tail])
     this.#text = ''
     this.#at = 0
+    this.#tail = none
+    this.#decoder = undefined
     return rest
   }
 
   #decode(chunk: Uint8Array): string {
-    if (!this.#midCharacter && isAscii(chunk)) {
+    if (this.#tail === none && isAscii(chunk)) {
       this.#ascii = true
       return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1')
     }
@@ -132,7 +134,7 @@ export class Parser {
     this.#decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
     try {
       const text = this.#decoder.decode(chunk, { stream: true })
-      this.#midCharacter = (chunk[chunk.length - 1] ?? 0) >= 0x80 && endsMidCharacter(chunk)
+      this.#tail = incompleteTail(this.#tail, chunk)
       return text
     } catch (error) {
       this.#die(new StreamError('unsupported-encoding', 'bytes that are not UTF-8', { cause: error }))
@@ -170,14 +172,17 @@ export class Parser {
   }
 }
 
-/** Whether the last character of a chunk of valid UTF-8 is incomplete. */
-function endsMidCharacter(chunk: Uint8Array): boolean {
-  for (let back = 1; back <= Math.min(4, chunk.length); back++) {
-    const byte = chunk[chunk.length - back] ?? 0
+const none = new Uint8Array()
+
+/** The bytes of the character that valid UTF-8, which goes on from `before` with `chunk`, ends in the middle of. */
+function incompleteTail(before: Uint8Array, chunk: Uint8Array): Uint8Array {
+  const end = chunk.length < 3 ? Buffer.concat([before, chunk]) : chunk.subarray(-3)
+  for (let at = end.length - 1; at >= 0; at--) {
+    const byte = end[at] as number
+    if (byte < 0x80) return none
     if (byte < 0xc0) continue
     const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
-    return back < length
+    return end.length - at < length ? Uint8Array.from(end.subarray(at)) : none
   }
-  // Only continuation bytes: the chunk itself is the inside of a character, which it may or may not complete.
-  return chunk.length < 4
+  return none
 }

@@ -132,7 +132,7 @@ export class XmlStream {
   restart(): void {
     const rest = this.#parser.takeRest()
     this.#parser = new Parser(this.#options)
-    if (rest !== '') this.#parser.push(Buffer.from(rest))
+    if (rest.length > 0) this.#parser.push(rest)
   }
 
   /**
