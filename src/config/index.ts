@@ -1,11 +1,22 @@
-/** Reads any file in the dialect of Asterisk's configuration files. Opens no files itself. */
+/** Reads xmpp.conf, and any file in Asterisk's dialect, and the daemon's own settings. Opens no files itself. */
 
+export type { AccountConfig } from './account.ts'
+export type { TlsMode } from './connection.ts'
+export { describeAccount, describeGeneral, mask } from './describe.ts'
 export type { Dialect, Section } from './dialect.ts'
 export { readDialect } from './dialect.ts'
+export type { AccountChange } from './diff.ts'
+export { diffAccounts } from './diff.ts'
 export type { Entry } from './draft.ts'
 export { escapeGlob, expandGlob, isGlob, matchesGlob } from './glob.ts'
+export type { LoadedConfig, LoadOptions } from './load.ts'
+export { loadConfig } from './load.ts'
 export { foldName } from './names.ts'
+export type { AccountOptions, Effect, GeneralOptions, Option, OptionName } from './options.ts'
+export { optionNames, options, unbuilt } from './options.ts'
 export type { Place, Problem } from './problem.ts'
 export { formatProblem } from './problem.ts'
 export type { DialectLimits } from './reader.ts'
+export type { Settings } from './settings.ts'
+export { defaultSettings, parseSettings } from './settings.ts'
 export type { FileSource } from './source.ts'

@@ -248,6 +248,11 @@ const sections: Case[] = [
   { rule: 'a parent and +', text: '[t](!)\nx=1\n[a]\ny=2\n[a](t,+)\nz=3', want: ['t!: x=<1>', 'a: y=<2> x=<1> z=<3>'] },
   { rule: '+filter', text: '[a]\nx=1\n[a]\nx=2\n[a](+x=2)\nz=3', want: ['a: x=<1>', 'a: x=<2> z=<3>'] },
   {
+    rule: 'a filter looks at the name as well',
+    text: '[a]\ny=2\n[a]\nx=2\n[a](+x=2)\nz=3',
+    want: ['a: y=<2>', 'a: x=<2> z=<3>'],
+  },
+  {
     rule: 'a filter is not anchored',
     text: '[a]\nx=1\n[a]\nx=021\n[a](+x=2)\nz=3',
     want: ['a: x=<1>', 'a: x=<021> z=<3>'],
@@ -467,6 +472,13 @@ const directives: Case[] = [
     want: ['s~: v2=<1> v3=<1> v4=<1> v5=<1> v6=<1> v7=<1> v8=<1> v9=<1> v10=<1> z=<1>'],
     problems: ['rest-dropped@f10:2'],
   },
+  {
+    rule: 'the eleventh of #tryinclude is left out with a warning',
+    text: '[s]\n#include f2\nz=1',
+    files: { ...chain(8), f10: '#tryinclude f11\ny=1', f11: 'v11=1' },
+    want: ['s: v2=<1> v3=<1> v4=<1> v5=<1> v6=<1> v7=<1> v8=<1> v9=<1> y=<1> z=<1>'],
+    problems: ['include-depth@f10:1'],
+  },
 ]
 
 for (const [group, cases] of Object.entries({ lines, comments, sections, variables, directives })) {
@@ -505,12 +517,11 @@ t.test('a rejected file keeps what could be read apart', async t => {
 
 t.test('a file that is not there', async t => {
   const dialect = readDialect('/none', memory({}))
-  t.match(dialect, {
-    rejected: true,
-    sections: [],
-    files: [],
-    problems: [{ code: 'file-rejected', file: '/none', line: 0 }],
-  })
+  t.strictSame([dialect.rejected, dialect.sections, dialect.salvage, dialect.files], [true, [], [], []])
+  t.strictSame(
+    dialect.problems.map(({ code, file, line }) => [code, file, line]),
+    [['file-rejected', '/none', 0]],
+  )
 })
 
 t.test('messages show the section, and never a line that may hold a secret', async t => {

@@ -1,0 +1,121 @@
+import { describe } from '../errors.ts'
+import { formatJid, type Jid, parseJid } from '../jid.ts'
+import type { CaReading } from './ca.ts'
+import { checkHost, fillPort, readTls, readTlsCa, type TlsMode } from './connection.ts'
+import type { Group } from './group.ts'
+import type { AccountOptions, GeneralOptions, OptionName } from './options.ts'
+import type { ProblemLog } from './problem.ts'
+import { Sheet } from './sheet.ts'
+
+/** An account as xmpp.conf describes it, ready for use: every rule has been checked. */
+export interface AccountConfig extends AccountOptions {
+  /** The name of its section as written. */
+  readonly name: string
+  /** Where its section begins, for messages about it. */
+  readonly file: string
+  readonly line: number
+  /** `username`, prepared: with a resource for a client, the bare domain for a component. */
+  readonly jid: Jid
+  /** What `type`, `usetls` and `forceoldssl` come to. `starttls` means TLS or no session. */
+  readonly tls: TlsMode
+  /** The certificates of `tls_cafile` as PEM text; undefined means the usual ones. */
+  readonly tls_ca: string | undefined
+}
+
+/** What reading an account needs from outside. */
+export interface AccountContext {
+  readonly log: ProblemLog
+  readonly general: GeneralOptions
+  readonly readCa: (path: string) => CaReading
+}
+
+/** Reads one account and reports everything that is wrong with it. Undefined when any of it is an error. */
+export function readAccount(group: Group, { log, general, readCa }: AccountContext): AccountConfig | undefined {
+  const errors = log.errors
+  const sheet: AccountSheet = new Sheet(group, 'account', log, general)
+  if (group.name.trim() === '')
+    log.error('no-account-name', { file: group.file, line: group.line }, 'the section has no name')
+  const jid = readJid(sheet)
+  checkSecret(sheet)
+  checkHost(sheet, jid)
+  fillPort(sheet)
+  const tls = readTls(sheet, jid)
+  const tls_ca = readTlsCa(sheet, readCa)
+  if (sheet.get('usesasl') === false) {
+    sheet.error('not-built', 'usesasl', 'login without SASL (XEP-0078) is not built yet: leave it at yes')
+  }
+  checkStatusMessage(sheet)
+  readBuddies(sheet)
+  if (group.damaged || log.errors > errors || jid === undefined || tls === undefined) return undefined
+  return { ...sheet.values(), name: group.name, file: group.file, line: group.line, jid, tls, tls_ca }
+}
+
+type AccountSheet = Sheet<AccountOptions>
+
+/** What res_xmpp binds when `username` names no resource. */
+const defaultResource = 'asterisk-xmpp'
+
+/** True when the option is there. If not, reports it, unless an unreadable line may be the very one. */
+function checkGiven(sheet: AccountSheet, name: OptionName, message: string): boolean {
+  const given = sheet.given(name)
+  if (given.length === 0 && !sheet.group.damaged) sheet.error('missing', name, message)
+  return given.length > 0
+}
+
+function readJid(sheet: AccountSheet): Jid | undefined {
+  if (!checkGiven(sheet, 'username', 'every account needs one: the JID to log in as')) return undefined
+  const type = sheet.get('type')
+  let jid: Jid
+  try {
+    jid = parseJid(sheet.get('username') ?? '')
+  } catch (error) {
+    sheet.error('bad-value', 'username', describe(error))
+    return undefined
+  }
+  if (type === 'component' && formatJid(jid) !== jid.domain) {
+    const advice = `write username=${jid.domain}, or type=client if this is the account of a user`
+    sheet.error('bad-value', 'username', `the username of a component is its domain and nothing else: ${advice}`)
+  }
+  if (type === 'client' && jid.local === '') {
+    const advice = `write username=USER@${jid.domain}, or type=component if this is a component`
+    sheet.error('bad-value', 'username', `the username of a client names a user and a domain: ${advice}`)
+  }
+  return type === 'client' && jid.resource === '' ? { ...jid, resource: defaultResource } : jid
+}
+
+function checkSecret(sheet: AccountSheet): void {
+  const others = (['refresh_token', 'secret_env', 'secret_file'] as const).filter(name => sheet.given(name).length > 0)
+  const instead = others.length === 0 ? '' : `; ${others.join(' and ')} cannot stand in for it, that is not built yet`
+  const present = checkGiven(sheet, 'secret', `without it the account has no usable credential${instead}`)
+  if (present && sheet.get('secret') === '') sheet.error('bad-value', 'secret', 'it is empty')
+}
+
+function checkStatusMessage(sheet: AccountSheet): void {
+  const text = sheet.get('statusmessage') ?? ''
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (/[\u0000-\u0008\u000b-\u001f\ufffe\uffff]/.test(text)) {
+    sheet.error('bad-value', 'statusmessage', 'it holds a character that XML does not allow')
+  }
+  // In Asterisk the quotes are sent; people write them because other files want them, and mean what is between them.
+  const quoted = text.length >= 2 && text.startsWith('"') && text.endsWith('"')
+  sheet.set('statusmessage', quoted ? text.slice(1, -1) : text)
+}
+
+function readBuddies(sheet: AccountSheet): void {
+  const lines = new Map<string, string>()
+  for (const entry of sheet.given('buddy')) {
+    try {
+      const jid = parseJid(entry.value)
+      const bare = formatJid({ ...jid, resource: '' })
+      if (jid.resource !== '') {
+        sheet.warn('buddy-resource', 'buddy', `a buddy has all resources of an account: "${bare}" is taken`, entry)
+      }
+      const before = lines.get(bare)
+      if (before !== undefined) sheet.warn('buddy-twice', 'buddy', `"${bare}" is a buddy already (${before})`, entry)
+      else lines.set(bare, `${entry.file}:${entry.line}`)
+    } catch (error) {
+      sheet.error('bad-value', 'buddy', describe(error), entry)
+    }
+  }
+  sheet.set('buddy', [...lines.keys()])
+}

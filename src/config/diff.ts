@@ -1,0 +1,58 @@
+import type { AccountConfig } from './account.ts'
+import { foldName } from './names.ts'
+import { type Effect, findOption } from './options.ts'
+
+/** What a reload means for one account. */
+export type AccountChange =
+  | { readonly kind: 'added'; readonly name: string; readonly after: AccountConfig }
+  | { readonly kind: 'removed'; readonly name: string; readonly before: AccountConfig }
+  | {
+      readonly kind: 'changed'
+      readonly name: string
+      readonly before: AccountConfig
+      readonly after: AccountConfig
+      /** Never empty. With `reconnect` the others are brought about by the new connection as well. */
+      readonly effects: ReadonlySet<Effect>
+    }
+
+/**
+ * What is different between two configurations: removed accounts first, then the others in their new order. An account that is not
+ * mentioned has not changed. Names are compared without case, and where in the file something stands does not matter.
+ */
+export function diffAccounts(before: readonly AccountConfig[], after: readonly AccountConfig[]): AccountChange[] {
+  const old = new Map(before.map(account => [foldName(account.name), account]))
+  const kept = new Set(after.map(account => foldName(account.name)))
+  const changes: AccountChange[] = before
+    .filter(account => !kept.has(foldName(account.name)))
+    .map(account => ({ kind: 'removed', name: account.name, before: account }))
+  for (const account of after) {
+    const { name } = account
+    const earlier = old.get(foldName(name))
+    if (earlier === undefined) {
+      changes.push({ kind: 'added', name, after: account })
+      continue
+    }
+    const effects = effectsOf(earlier, account)
+    if (effects.size > 0) changes.push({ kind: 'changed', name, before: earlier, after: account, effects })
+  }
+  return changes
+}
+
+function effectsOf(before: AccountConfig, after: AccountConfig): Set<Effect> {
+  const effects = new Set<Effect>()
+  const values = new Map<string, unknown>(Object.entries(before))
+  for (const [name, value] of Object.entries(after)) {
+    const change = findOption(name)?.change
+    if (change !== undefined && !same(values.get(name), value)) effects.add(change)
+  }
+  // The same path, but other certificates in it.
+  if (before.tls_ca !== after.tls_ca) effects.add('reconnect')
+  return effects
+}
+
+/** Lists are sets: only the order of buddies being different is no difference. */
+function same(a: unknown, b: unknown): boolean {
+  if (!Array.isArray(a) || !Array.isArray(b)) return a === b
+  const members = new Set(a)
+  return members.size === new Set(b).size && b.every(item => members.has(item))
+}

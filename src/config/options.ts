@@ -1,0 +1,247 @@
+/** What a changed option does to a running account at reload. */
+export type Effect =
+  /** New presence, same connection. */
+  | 'presence'
+  /** Holds from now on, same connection. */
+  | 'live'
+  /** Buddies are subscribed to, or dropped from our list. */
+  | 'buddies'
+  /** The account's event distribution restarts, same connection. */
+  | 'events'
+  /** The account closes its stream and connects anew. */
+  | 'reconnect'
+
+/** One option of xmpp.conf: everything that is known of it. */
+export interface Option {
+  /** Where it may stand. With `both`, the value in [general] is the default of every account. */
+  readonly scope: 'general' | 'account' | 'both'
+  /** A list of words means one of them. `unsigned` and `integer` are base 0: `0x1f` and `017` are hexadecimal and octal. */
+  readonly kind: 'boolean' | 'unsigned' | 'integer' | 'string' | 'list' | readonly string[]
+  /** Other words for the words of `kind`. */
+  readonly aliases?: Readonly<Record<string, string>>
+  /** As it would be written in the file. */
+  readonly default?: string
+  readonly required?: true
+  /** The least and the greatest number allowed. */
+  readonly range?: readonly [number, number]
+  /** Never shown. */
+  readonly secret?: true
+  /** Ours: res_xmpp does not know it. */
+  readonly extension?: true
+  /** A boolean whose mistyped word must not pass for `no`, since `no` is the less secure choice. */
+  readonly guarded?: true
+  readonly change: Effect
+  /** One sentence for the documentation. */
+  readonly summary: string
+}
+
+/** Every option that does something, once. Parsing, defaults, types, documentation and the effect of a reload come from it. */
+export const options = {
+  type: {
+    scope: 'account',
+    kind: ['client', 'component'],
+    default: 'client',
+    change: 'reconnect',
+    summary: 'A user account on a server, or an external component (XEP-0114) of one.',
+  },
+  username: {
+    scope: 'account',
+    kind: 'string',
+    required: true,
+    change: 'reconnect',
+    summary:
+      'The JID to log in as; without a resource a client gets `/asterisk-xmpp`. For a component it is its domain.',
+  },
+  secret: {
+    scope: 'account',
+    kind: 'string',
+    required: true,
+    secret: true,
+    change: 'reconnect',
+    summary: 'The password of the account, or the secret the component shares with its server.',
+  },
+  serverhost: {
+    scope: 'account',
+    kind: 'string',
+    change: 'reconnect',
+    summary: 'The host to connect to, when it is not the domain of `username`.',
+  },
+  port: {
+    scope: 'account',
+    kind: 'unsigned',
+    default: '5222',
+    range: [1, 65535],
+    change: 'reconnect',
+    summary:
+      'The TCP port to connect to; when not given 5347 for a component and 5223 for a client with `forceoldssl`.',
+  },
+  usetls: {
+    scope: 'account',
+    kind: 'boolean',
+    default: 'yes',
+    guarded: true,
+    change: 'reconnect',
+    summary: 'TLS or no session at all; `no` sends everything in clear. A component has TLS with `forceoldssl` only.',
+  },
+  forceoldssl: {
+    scope: 'account',
+    kind: 'boolean',
+    default: 'no',
+    change: 'reconnect',
+    summary: 'Speak TLS from the first byte instead of asking for it with STARTTLS.',
+  },
+  usesasl: {
+    scope: 'account',
+    kind: 'boolean',
+    default: 'yes',
+    change: 'reconnect',
+    summary: 'Log in with SASL; `no` means the older XEP-0078, which is not built yet.',
+  },
+  status: {
+    scope: 'account',
+    kind: ['chat', 'available', 'away', 'xa', 'dnd', 'unavailable'],
+    aliases: { chatty: 'chat', online: 'available', xaway: 'xa', invisible: 'dnd' },
+    default: 'available',
+    change: 'presence',
+    summary: 'The presence shown to others.',
+  },
+  statusmessage: {
+    scope: 'account',
+    kind: 'string',
+    default: 'Online and Available',
+    change: 'presence',
+    summary: 'The text shown with the presence; one pair of double quotes around the whole of it is removed.',
+  },
+  priority: {
+    scope: 'account',
+    kind: 'integer',
+    default: '1',
+    range: [-128, 127],
+    change: 'presence',
+    summary: 'The priority of this resource among others of the same account (RFC 6121 §4.7.2.3).',
+  },
+  buddy: {
+    scope: 'account',
+    kind: 'list',
+    change: 'buddies',
+    summary: 'A bare JID whose presence is wanted; may be given many times.',
+  },
+  autoregister: {
+    scope: 'both',
+    kind: 'boolean',
+    default: 'yes',
+    change: 'live',
+    summary: 'Subscribe to the presence of every buddy that is not subscribed to yet.',
+  },
+  timeout: {
+    scope: 'account',
+    kind: 'unsigned',
+    default: '5',
+    // The greatest number of seconds whose milliseconds a timer of Node can count.
+    range: [0, 2147483],
+    change: 'live',
+    summary: 'Seconds for which a received message is held for JABBER_RECEIVE.',
+  },
+  keepalive: {
+    scope: 'account',
+    kind: 'boolean',
+    default: 'yes',
+    change: 'live',
+    summary: 'Ping the server (XEP-0199) after 50 silent seconds.',
+  },
+  debug: {
+    scope: 'both',
+    kind: 'boolean',
+    default: 'no',
+    change: 'live',
+    summary: 'Log every stanza, with secrets masked.',
+  },
+  tls_verify: {
+    scope: 'account',
+    kind: 'boolean',
+    default: 'yes',
+    extension: true,
+    guarded: true,
+    change: 'reconnect',
+    summary: "Verify the server's certificate and that it names the domain of `username`.",
+  },
+  tls_cafile: {
+    scope: 'account',
+    kind: 'string',
+    extension: true,
+    change: 'reconnect',
+    summary:
+      'A PEM file with the certificates to trust instead of the usual ones; relative to the directory of xmpp.conf.',
+  },
+} as const satisfies Record<string, Option>
+
+/** Options that are known and have no effect yet: using one is a warning. Each moves up when it is built. */
+export const unbuilt = {
+  autoprune: { scope: 'both' },
+  auth_policy: { scope: 'both' },
+  collection_nodes: { scope: 'general' },
+  pubsub_autocreate: { scope: 'general' },
+  refresh_token: { scope: 'account' },
+  oauth_clientid: { scope: 'account' },
+  oauth_secret: { scope: 'account' },
+  oauth_token_url: { scope: 'account' },
+  context: { scope: 'account' },
+  sendtodialplan: { scope: 'account' },
+  distribute_events: { scope: 'account' },
+  pubsub_node: { scope: 'account' },
+  tls_servername: { scope: 'account' },
+  tls_certfile: { scope: 'account' },
+  tls_keyfile: { scope: 'account' },
+  channel_binding: { scope: 'account' },
+  sasl_mechanisms: { scope: 'account' },
+  stream_management: { scope: 'account' },
+  secret_env: { scope: 'account' },
+  secret_file: { scope: 'account' },
+} as const satisfies Record<string, Pick<Option, 'scope'>>
+
+/** Names of the options in the table. */
+export type OptionName = keyof Table
+
+/** Every option an account has, by the name it has in the file; defaults filled in. */
+export type AccountOptions = {
+  readonly [Name in OptionName as Table[Name]['scope'] extends 'general' ? never : Name]: Parsed<Table[Name]>
+}
+
+/** Every option of [general]. */
+export type GeneralOptions = {
+  readonly [Name in OptionName as Table[Name]['scope'] extends 'account' ? never : Name]: Parsed<Table[Name]>
+}
+
+/** The option of that name, which must be in lower case. Undefined for every other name, `__proto__` included. */
+export function findOption(name: string): Option | undefined {
+  return Object.hasOwn(options, name) ? options[name as OptionName] : undefined
+}
+
+/** Where an option may stand that is not built yet; undefined for every name not known as such. */
+export function findUnbuilt(name: string): Option['scope'] | undefined {
+  return Object.hasOwn(unbuilt, name) ? unbuilt[name as keyof typeof unbuilt].scope : undefined
+}
+
+/** The names of the table that are allowed in [general] or in an account, in the order of the table. */
+export function optionNames(scope: 'general' | 'account'): OptionName[] {
+  const names = Object.keys(options) as OptionName[]
+  return names.filter(name => options[name].scope === scope || options[name].scope === 'both')
+}
+
+type Table = typeof options
+
+type Parsed<O> = O extends { default: string } | { required: true } | { kind: 'list' } ? Value<O> : Value<O> | undefined
+
+type Value<O> = O extends { kind: infer Kind }
+  ? Kind extends 'boolean'
+    ? boolean
+    : Kind extends 'unsigned' | 'integer'
+      ? number
+      : Kind extends 'string'
+        ? string
+        : Kind extends 'list'
+          ? readonly string[]
+          : Kind extends readonly (infer Word)[]
+            ? Word
+            : never
+  : never

@@ -1,0 +1,110 @@
+import t from 'tap'
+import { type AccountConfig, diffAccounts, loadConfig, options } from '../../src/config/index.ts'
+import { certificate, memory } from './memory.ts'
+
+const good = 'username=a@x\nsecret=s\nserverhost=h\nbuddy=b@x\nbuddy=c@x\n'
+
+function accounts(text: string, ca = certificate): readonly AccountConfig[] {
+  return loadConfig('/c/xmpp.conf', memory({ '/c/xmpp.conf': text, '/c/ca': ca, '/c/ca2': ca })).accounts
+}
+
+/** The effects of lines added to an otherwise unchanged account. */
+function effects(lines: string, before = ''): unknown {
+  const changes = diffAccounts(accounts(`[a]\n${good}${before}`), accounts(`[a]\n${good}${lines}`))
+  return changes.map(change => [change.name, change.kind, change.kind === 'changed' ? [...change.effects].sort() : []])
+}
+
+t.test('what a changed option does', async t => {
+  const cases: [line: string, effect: string][] = [
+    ['type=component\nusername=x\nusetls=no', 'reconnect'],
+    ['username=b@x', 'reconnect'],
+    ['username=a@x/r', 'reconnect'],
+    ['secret=t', 'reconnect'],
+    ['serverhost=i', 'reconnect'],
+    ['port=1', 'reconnect'],
+    ['usetls=no', 'reconnect'],
+    ['forceoldssl=yes', 'reconnect'],
+    ['status=away', 'presence'],
+    ['statusmessage=m', 'presence'],
+    ['priority=2', 'presence'],
+    ['buddy=d@x', 'buddies'],
+    ['autoregister=no', 'live'],
+    ['timeout=6', 'live'],
+    ['keepalive=no', 'live'],
+    ['debug=yes', 'live'],
+    ['tls_verify=no', 'reconnect'],
+    ['tls_cafile=ca', 'reconnect'],
+  ]
+  for (const [line, effect] of cases) t.strictSame(effects(line), [['a', 'changed', [effect]]], line)
+  const tried = new Set(cases.map(([line]) => line.split('=')[0]))
+  // An account with usesasl=no does not load yet.
+  t.strictSame(
+    Object.keys(options).filter(name => !tried.has(name)),
+    ['usesasl'],
+    'every option is tried',
+  )
+})
+
+t.test('several at once', async t => {
+  t.strictSame(effects('status=away\nbuddy=d@x\ndebug=yes\n'), [['a', 'changed', ['buddies', 'live', 'presence']]])
+})
+
+t.test('nothing', async t => {
+  t.strictSame(effects(''), [])
+  t.strictSame(effects('port=5222\nUSETLS=on\nstatus=online\n;x\n'), [], 'defaults spelled out')
+  t.strictSame(effects('buddy=B@X\n'), [], 'a buddy given twice')
+  const [a] = accounts(`[a]\n${good}`)
+  const moved = accounts('\n\n[A]\nusername=a@x\nserverhost=h\nsecret=s\nbuddy=c@x\nbuddy=b@x\n')
+  t.strictSame(diffAccounts(a ? [a] : [], moved), [], 'another line, order and case of the name')
+})
+
+t.test('a buddy dropped', async t => {
+  t.strictSame(effects('', 'buddy=d@x'), [['a', 'changed', ['buddies']]])
+  t.strictSame(effects('buddy=e@x', 'buddy=d@x'), [['a', 'changed', ['buddies']]], 'and another added')
+})
+
+t.test('other certificates in the same file', async t => {
+  const text = `[a]\n${good}tls_cafile=ca\n`
+  const [change] = diffAccounts(accounts(text), accounts(text, certificate + certificate))
+  t.strictSame(change?.kind === 'changed' && [...change.effects], ['reconnect'])
+})
+
+t.test('[general] counts where it has an effect', async t => {
+  const before = accounts(`[a]\n${good}[b]\n${good}debug=no\n`)
+  const changes = diffAccounts(before, accounts(`[general]\ndebug=yes\n[a]\n${good}[b]\n${good}debug=no\n`))
+  t.strictSame(
+    changes.map(change => change.name),
+    ['a'],
+  )
+})
+
+t.test('added and removed', async t => {
+  const before = accounts(`[a]\n${good}[b]\n${good}[c]\n${good}`)
+  const after = accounts(`[d]\n${good}[C]\n${good}priority=9\n[b]\n${good}[e]\n${good}`)
+  const changes = diffAccounts(before, after)
+  t.strictSame(
+    changes.map(({ kind, name }) => `${kind} ${name}`),
+    ['removed a', 'added d', 'changed C', 'added e'],
+  )
+  t.strictSame(
+    changes.map(change => [
+      change.kind === 'added' ? undefined : change.before.name,
+      change.kind === 'removed' ? undefined : change.after.name,
+    ]),
+    [
+      ['a', undefined],
+      [undefined, 'd'],
+      ['c', 'C'],
+      [undefined, 'e'],
+    ],
+  )
+  t.strictSame(diffAccounts([], []), [])
+})
+
+t.test('accounts called like properties of every object', async t => {
+  const changes = diffAccounts([], accounts(`[__proto__]\n${good}[constructor]\n${good}`))
+  t.strictSame(
+    changes.map(({ kind, name }) => `${kind} ${name}`),
+    ['added __proto__', 'added constructor'],
+  )
+})

@@ -1,0 +1,584 @@
+import t, { type Test } from 'tap'
+import { type AccountConfig, formatProblem, type LoadOptions, loadConfig } from '../../src/config/index.ts'
+import { certificate, memory } from './memory.ts'
+
+const top = '/etc/asterisk/xmpp.conf'
+
+const load = (text: string, files: Readonly<Record<string, string>> = {}, options: LoadOptions = {}) =>
+  loadConfig(top, memory({ ...files, [top]: text }), options)
+
+/** The account of a file whose first four lines are a good client, and `severity code@line option` of every problem. */
+function client(lines: string, files: Readonly<Record<string, string>> = {}) {
+  const { accounts, problems } = load(
+    `[a]\nusername=alice@example.com\nsecret=s\nserverhost=127.0.0.1\n${lines}`,
+    files,
+  )
+  return { account: accounts[0], problems: problems.map(short) }
+}
+
+/** Likewise a component, on this machine unless a line says otherwise. */
+function component(lines: string) {
+  const { accounts, problems } = load(
+    `[c]\ntype=component\nusername=comp.example.com\nsecret=s\nserverhost=127.0.0.1\n${lines}`,
+  )
+  return { account: accounts[0], problems: problems.map(short) }
+}
+
+const short = (problem: ReturnType<typeof load>['problems'][number]): string =>
+  `${problem.severity} ${problem.code}@${problem.line}${problem.option === undefined ? '' : ` ${problem.option}`}`
+
+/** `t.match`, but lists must be as long as wanted: for `t.match` every list fits an empty one. */
+function fits(t: Test, found: unknown, want: unknown, message = 'fits'): void {
+  t.match(found, want, message)
+  t.strictSame(lengths(found, want), lengths(want, want), `${message}: length of lists`)
+}
+
+function lengths(found: unknown, want: unknown): unknown {
+  if (typeof want !== 'object' || want === null || want instanceof RegExp) return 0
+  const parts = Object.entries(want).map(([key, value]) => lengths((found as Record<string, unknown>)?.[key], value))
+  return Array.isArray(want) ? [(found as unknown[])?.length, parts] : parts
+}
+
+t.test('defaults of a client', async t => {
+  const { accounts, general, problems, fatal } = load(
+    '[a]\nusername=alice@example.com\nsecret=s\nserverhost=xmpp.example.com\n',
+  )
+  t.strictSame(problems, [])
+  t.equal(fatal, false)
+  t.strictSame(general, { autoregister: true, debug: false })
+  t.strictSame(accounts, [
+    {
+      name: 'a',
+      file: top,
+      line: 1,
+      jid: { local: 'alice', domain: 'example.com', resource: 'asterisk-xmpp' },
+      tls: 'starttls',
+      tls_ca: undefined,
+      type: 'client',
+      username: 'alice@example.com',
+      secret: 's',
+      serverhost: 'xmpp.example.com',
+      port: 5222,
+      usetls: true,
+      forceoldssl: false,
+      usesasl: true,
+      status: 'available',
+      statusmessage: 'Online and Available',
+      priority: 1,
+      buddy: [],
+      autoregister: true,
+      timeout: 5,
+      keepalive: true,
+      debug: false,
+      tls_verify: true,
+      tls_cafile: undefined,
+    },
+  ])
+})
+
+t.test('values', async t => {
+  const yes = ['yes', 'YES', 'true', 'True', 'y', 'Y', 't', '1', 'on', 'ON']
+  const no = ['no', 'No', 'false', 'n', 'N', 'f', 'F', '0', 'off', 'OFF']
+  type Name = keyof AccountConfig
+  const good: [line: string, name: Name, want: unknown][] = [
+    ...yes.map(word => [`debug=${word}`, 'debug', true] as [string, Name, unknown]),
+    ...no.map(word => [`keepalive=${word}`, 'keepalive', false] as [string, Name, unknown]),
+    ['port=1', 'port', 1],
+    ['port=65535', 'port', 65535],
+    ['port=0x1466', 'port', 5222],
+    ['port=0X1466', 'port', 5222],
+    ['port=012146', 'port', 5222],
+    ['timeout=0', 'timeout', 0],
+    ['timeout=2147483', 'timeout', 2147483],
+    ['priority=-128', 'priority', -128],
+    ['priority=127', 'priority', 127],
+    ['priority=-0x10', 'priority', -16],
+    ['priority=-0', 'priority', 0],
+    ['status=chat', 'status', 'chat'],
+    ['status=Chatty', 'status', 'chat'],
+    ['status=available', 'status', 'available'],
+    ['status=ONLINE', 'status', 'available'],
+    ['status=away', 'status', 'away'],
+    ['status=xa', 'status', 'xa'],
+    ['status=xaway', 'status', 'xa'],
+    ['status=dnd', 'status', 'dnd'],
+    ['status=invisible', 'status', 'dnd'],
+    ['status=unavailable', 'status', 'unavailable'],
+    ['statusmessage=', 'statusmessage', ''],
+    ['statusmessage="At work"', 'statusmessage', 'At work'],
+    ['statusmessage=""At work""', 'statusmessage', '"At work"'],
+    ['statusmessage="At work', 'statusmessage', '"At work'],
+    ['statusmessage="', 'statusmessage', '"'],
+    ['statusmessage="a" and "b"', 'statusmessage', 'a" and "b'],
+    ["statusmessage='x'", 'statusmessage', "'x'"],
+    ['statusmessage=Größe\t😀', 'statusmessage', 'Größe\t😀'],
+    ['secret=00123', 'secret', '00123'],
+    ['secret=true', 'secret', 'true'],
+    ['secret=#a"b"[c]=d\\;e', 'secret', '#a"b"[c]=d;e'],
+    ['secret="quoted"', 'secret', '"quoted"'],
+    ['secret=\u00a0пароль\u00a0', 'secret', '\u00a0пароль\u00a0'],
+    ['secret=__proto__', 'secret', '__proto__'],
+    ['secret=first\nsecret=second', 'secret', 'second'],
+    ['SeCrEt=x', 'secret', 'x'],
+    ['serverhost=[::1]', 'serverhost', '::1'],
+    ['serverhost=xmpp.exämple.com', 'serverhost', 'xmpp.exämple.com'],
+    ['forceoldssl=yes', 'port', 5223],
+    ['forceoldssl=yes', 'tls', 'direct'],
+    ['forceoldssl=yes\nport=5555', 'port', 5555],
+    ['buddy=Bob@Example.COM\nbuddy=carol@example.com', 'buddy', ['bob@example.com', 'carol@example.com']],
+    ['buddy=example.com', 'buddy', ['example.com']],
+  ]
+  for (const [lines, name, want] of good) {
+    const { account, problems } = client(lines)
+    t.strictSame([account?.[name], problems], [want, []], lines)
+  }
+})
+
+t.test('values in error leave the account out', async t => {
+  const bad: [lines: string, problem: string][] = [
+    ['type=server', 'error bad-value@5 type'],
+    ['port=0', 'error bad-value@5 port'],
+    ['port=65536', 'error bad-value@5 port'],
+    ['port=5222x', 'error bad-value@5 port'],
+    ['port=-1', 'error bad-value@5 port'],
+    ['port=', 'error bad-value@5 port'],
+    ['port=08', 'error bad-value@5 port'],
+    ['port=0x', 'error bad-value@5 port'],
+    ['port=5e3', 'error bad-value@5 port'],
+    ['port=5222.0', 'error bad-value@5 port'],
+    ['port=99999999999999999999999', 'error bad-value@5 port'],
+    ['timeout=08', 'error bad-value@5 timeout'],
+    ['timeout=-5', 'error bad-value@5 timeout'],
+    ['timeout=2147484', 'error bad-value@5 timeout'],
+    ['priority=128', 'error bad-value@5 priority'],
+    ['priority=-129', 'error bad-value@5 priority'],
+    ['priority=high', 'error bad-value@5 priority'],
+    ['priority=--1', 'error bad-value@5 priority'],
+    ['status=busy', 'error bad-value@5 status'],
+    ['status=constructor', 'error bad-value@5 status'],
+    ['status=', 'error bad-value@5 status'],
+    ['statusmessage=a\x01b', 'error bad-value@5 statusmessage'],
+    ['secret=', 'error bad-value@5 secret'],
+    ['username=', 'error bad-value@5 username'],
+    ['username=@example.com', 'error bad-value@5 username'],
+    ['username=alice@', 'error bad-value@5 username'],
+    ['username=al ice@example.com', 'error bad-value@5 username'],
+    ['username=example.com', 'error bad-value@5 username'],
+    ['serverhost=', 'error bad-value@5 serverhost'],
+    ['serverhost=xmpp.example.com:5222', 'error bad-value@5 serverhost'],
+    ['serverhost=alice@example.com', 'error bad-value@5 serverhost'],
+    ['serverhost=a b', 'error bad-value@5 serverhost'],
+    ['usetls=maybe', 'error bad-value@5 usetls'],
+    ['usetls=', 'error bad-value@5 usetls'],
+    ['tls_verify=yess', 'error bad-value@5 tls_verify'],
+    ['usesasl=no', 'error not-built@5 usesasl'],
+    ['buddy=', 'error bad-value@5 buddy'],
+    ['buddy=bob@@example.com', 'error bad-value@5 buddy'],
+    ['usetsl=no', 'error unknown-option@5 usetsl'],
+    ['__proto__=no', 'error unknown-option@5 __proto__'],
+    ['collection_nodes=yes', 'error wrong-scope@5 collection_nodes'],
+    ['pubsub_autocreate=yes', 'error wrong-scope@5 pubsub_autocreate'],
+  ]
+  for (const [lines, problem] of bad) {
+    const { account, problems } = client(lines)
+    t.strictSame([account, problems], [undefined, [problem]], lines)
+  }
+})
+
+t.test('only the value that counts is looked at', async t => {
+  fits(t, client('port=x\nport=5555'), { account: { port: 5555 }, problems: [] })
+})
+
+t.test('odd boolean words are no, with a warning', async t => {
+  for (const name of ['forceoldssl', 'keepalive', 'debug', 'autoregister'] as const) {
+    for (const word of ['enabled', 'yes please', '']) {
+      const { account, problems } = client(`${name}=${word}`)
+      t.strictSame([account?.[name], problems], [false, [`warning bad-value@5 ${name}`]], `${name}=${word}`)
+    }
+  }
+  const { account, problems } = client('usesasl=plain')
+  t.strictSame([account, problems], [undefined, ['warning bad-value@5 usesasl', 'error not-built@5 usesasl']])
+})
+
+t.test('usernames', async t => {
+  t.strictSame(client('username=Alice@Example.com/Desk').account?.jid, {
+    local: 'alice',
+    domain: 'example.com',
+    resource: 'Desk',
+  })
+  t.equal(client('username=Alice@Example.com/Desk').account?.username, 'Alice@Example.com/Desk', 'kept as written')
+  t.strictSame(component('').account?.jid, { local: '', domain: 'comp.example.com', resource: '' })
+  for (const username of ['asterisk@comp.example.com', 'comp.example.com/x']) {
+    const { accounts, problems } = load(`[c]\ntype=component\nusername=${username}\nsecret=s\nserverhost=::1\n`)
+    t.strictSame([accounts.length, problems.map(short)], [0, ['error bad-value@3 username']], username)
+    t.match(problems[0]?.message, /write username=comp\.example\.com/, 'the message teaches')
+  }
+  t.match(load('[a]\nusername=comp.example.com\nsecret=s\nserverhost=h').problems[0]?.message, /type=component/)
+  t.match(load('[a]\nusername=a b@x\nsecret=s\nserverhost=h').problems[0]?.message, /malformed JID/)
+})
+
+t.test('required options', async t => {
+  const missing: [text: string, want: string[]][] = [
+    ['[a]\nserverhost=h', ['error missing@1 username', 'error missing@1 secret']],
+    ['[a]\nserverhost=h\nusername=a@x', ['error missing@1 secret']],
+    ['[a]\nserverhost=h\nsecret=s', ['error missing@1 username']],
+    [
+      '[a]\nserverhost=h\nusername=a@x\nrefresh_token=r',
+      ['error missing@1 secret', 'warning not-built@4 refresh_token'],
+    ],
+    ['[a]\nserverhost=h\nusername=a@x\nsecret_file=r', ['error missing@1 secret', 'warning not-built@4 secret_file']],
+  ]
+  for (const [text, want] of missing) {
+    const { accounts, problems } = load(text)
+    t.strictSame([accounts.length, problems.map(short)], [0, want], text)
+  }
+  t.match(load('[a]\nusername=a@x\nrefresh_token=r').problems[0]?.message, /no usable credential; refresh_token/)
+})
+
+t.test('TLS of a client', async t => {
+  fits(t, client('usetls=no'), { account: { tls: 'none' }, problems: ['warning risk@5 usetls'] })
+  fits(t, client('tls_verify=no'), {
+    account: { tls: 'starttls', tls_verify: false },
+    problems: ['warning risk@5 tls_verify'],
+  })
+  fits(t, client('usetls=no\nforceoldssl=yes'), {
+    account: { tls: 'direct' },
+    problems: ['warning contradiction@5 usetls'],
+  })
+})
+
+t.test('TLS of a component', async t => {
+  fits(t, component(''), { account: { tls: 'none', port: 5347 }, problems: [] })
+  fits(t, component('forceoldssl=yes'), { account: { tls: 'direct', port: 5347 }, problems: [] })
+  fits(t, component('usetls=no'), { account: { tls: 'none' }, problems: [] })
+  fits(t, component('usetls=yes'), { account: { tls: 'none' }, problems: ['warning no-effect@6 usetls'] })
+  for (const host of [
+    '127.8.9.1',
+    '::1',
+    '[::1]',
+    '0:0:0:0:0:0:0:1',
+    '::ffff:127.0.0.1',
+    'localhost',
+    'LocalHost.',
+    'x.localhost',
+  ]) {
+    fits(t, component(`serverhost=${host}`), { account: { tls: 'none' }, problems: [] }, host)
+  }
+  for (const host of [
+    'xmpp.example.com',
+    '10.0.0.1',
+    '::2',
+    'localhost.example.com',
+    'notlocalhost',
+    '127.1',
+    '128.0.0.1',
+  ]) {
+    const bare = component(`serverhost=${host}`)
+    t.strictSame([bare.account, bare.problems], [undefined, ['error component-tls@1 usetls']], host)
+    const explicit = component(`serverhost=${host}\nusetls=yes`)
+    t.strictSame(
+      [explicit.account, explicit.problems],
+      [undefined, ['error component-tls@7 usetls']],
+      `${host} usetls=yes`,
+    )
+    fits(
+      t,
+      component(`serverhost=${host}\nusetls=no`),
+      { account: { tls: 'none' }, problems: ['warning risk@7 usetls'] },
+      `${host} usetls=no`,
+    )
+    fits(
+      t,
+      component(`serverhost=${host}\nforceoldssl=yes`),
+      { account: { tls: 'direct' }, problems: [] },
+      `${host} forceoldssl`,
+    )
+  }
+})
+
+t.test('without serverhost the domain is connected to', async t => {
+  const client = load('[a]\nusername=a@example.com\nsecret=s')
+  fits(t, client.accounts, [{ serverhost: undefined }])
+  t.strictSame(client.problems.map(short), ['warning no-serverhost@1 serverhost'])
+  t.match(client.problems[0]?.message, /"example.com" itself.*SRV/)
+
+  const component = (domain: string) => load(`[a]\ntype=component\nusername=${domain}\nsecret=s`)
+  t.strictSame(component('comp.example.com').accounts, [], 'the rule of components holds for the domain')
+  t.strictSame(component('comp.example.com').problems.map(short), [
+    'warning no-serverhost@1 serverhost',
+    'error component-tls@1 usetls',
+  ])
+  fits(t, component('comp.localhost').accounts, [{ serverhost: undefined, tls: 'none' }])
+})
+
+t.test('tls_cafile', async t => {
+  const two = `a comment\n${certificate}\n-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----\n${certificate}`
+  const files = {
+    '/etc/asterisk/ca.pem': certificate,
+    '/srv/two.pem': two,
+    '/srv/empty.pem': '',
+    '/srv/text.pem': 'hello',
+    '/srv/bad.pem': certificate.replace('MII', 'AAA'),
+    '/srv/big.pem': ' '.repeat(5_000_000) + certificate,
+  }
+  fits(t, client('tls_cafile=ca.pem', files), { account: { tls_cafile: 'ca.pem', tls_ca: certificate }, problems: [] })
+  fits(t, client('tls_cafile=/etc/asterisk/ca.pem', files), { account: { tls_ca: certificate }, problems: [] })
+  const both = client('tls_cafile=/srv/two.pem', files).account?.tls_ca ?? ''
+  t.equal(both.split('BEGIN CERTIFICATE').length, 3)
+  t.notMatch(both, /hidden|comment/, 'nothing but certificates is handed on')
+  const bad = {
+    '/srv/none.pem': 'does not exist',
+    '/srv/empty.pem': 'is empty',
+    '/srv/text.pem': 'not a PEM file',
+    '/srv/bad.pem': 'certificate 1',
+    '/srv/big.pem': 'too large',
+    '': 'no file',
+  }
+  for (const [path, words] of Object.entries(bad)) {
+    const { accounts, problems } = load(`[a]\nusername=a@x\nsecret=s\nserverhost=h\ntls_cafile=${path}`, files)
+    t.strictSame([accounts, problems.map(short)], [[], ['error bad-cafile@5 tls_cafile']], path)
+    t.ok(problems[0]?.message.includes(words) && problems[0].message.includes(path), `${path}: ${problems[0]?.message}`)
+  }
+  const source = memory({
+    ...files,
+    [top]: '[t](!)\nsecret=s\ntls_cafile=ca.pem\nserverhost=h\n[a](t)\nusername=a@x\n[b](t)\nusername=b@x\n',
+  })
+  t.equal(loadConfig(top, source).accounts.length, 2)
+  t.strictSame(source.asked, [top, '/etc/asterisk/ca.pem'], 'read once for all accounts')
+})
+
+t.test('buddies', async t => {
+  const twice = client('buddy=bob@example.com\nbuddy=BOB@example.com')
+  fits(t, twice, { account: { buddy: ['bob@example.com'] }, problems: ['warning buddy-twice@6 buddy'] })
+  const full = client('buddy=bob@example.com/home')
+  fits(t, full, { account: { buddy: ['bob@example.com'] }, problems: ['warning buddy-resource@5 buddy'] })
+  const two = client('buddy=bob@@x\nbuddy=bob@x\nbuddy=@x')
+  t.strictSame(two.problems, ['error bad-value@5 buddy', 'error bad-value@7 buddy'], 'each at its line')
+})
+
+t.test('known options that are not built', async t => {
+  const names = [
+    'autoprune',
+    'auth_policy',
+    'refresh_token',
+    'oauth_clientid',
+    'oauth_secret',
+    'oauth_token_url',
+    'context',
+  ]
+  names.push('sendtodialplan', 'distribute_events', 'pubsub_node', 'tls_servername', 'tls_certfile', 'tls_keyfile')
+  names.push('channel_binding', 'sasl_mechanisms', 'stream_management', 'secret_env', 'secret_file')
+  for (const name of names) {
+    const { account, problems } = client(`${name}=x`)
+    t.strictSame([account?.name, problems], ['a', [`warning not-built@5 ${name}`]], name)
+  }
+  for (const name of ['autoprune', 'auth_policy', 'collection_nodes', 'pubsub_autocreate']) {
+    const { general, problems } = load(`[general]\n${name}=x\n[a]\nusername=a@x\nsecret=s\nserverhost=h`)
+    t.strictSame([general.debug, problems.map(short)], [false, [`warning not-built@2 ${name}`]], `[general] ${name}`)
+  }
+})
+
+t.test('unknown options', async t => {
+  const hints: [typed: string, meant: string | undefined][] = [
+    ['usetsl', 'usetls'],
+    ['UseTSL', 'usetls'],
+    ['user', undefined],
+    ['user_name', 'username'],
+    ['pasword', undefined],
+    ['secrt', 'secret'],
+    ['budy', 'buddy'],
+    ['statusmesage', 'statusmessage'],
+    ['tlsverify', 'tls_verify'],
+    ['prot', 'port'],
+    ['xyz', undefined],
+  ]
+  for (const [typed, meant] of hints) {
+    const message = load(`[a]\n${typed}=1`).problems.find(problem => problem.code === 'unknown-option')?.message
+    t.equal(/did you mean "(\w+)"/.exec(message ?? '')?.[1], meant, typed)
+  }
+})
+
+t.test('[general]', async t => {
+  const good = '[a]\nusername=a@x\nsecret=s\nserverhost=h\n'
+  fits(t, load(`[general]\ndebug=yes\nautoregister=no\n${good}`), {
+    general: { debug: true, autoregister: false },
+    accounts: [{ debug: true, autoregister: false }],
+    problems: [],
+  })
+  fits(
+    t,
+    load(`${good}debug=no\n[GENERAL]\ndebug=yes\n`),
+    { general: { debug: true }, accounts: [{ debug: false }], problems: [] },
+    'anywhere in the file',
+  )
+  fits(t, load(`[general]\nDEBUG=yes\n[general]\nautoregister=no\n${good}`).general, {
+    debug: true,
+    autoregister: false,
+  })
+  fits(t, load(`[general]\ndebug=maybe\n${good}`), {
+    general: { debug: false },
+    problems: [{ code: 'bad-value', line: 2, section: 'general' }],
+  })
+  for (const line of ['username=a@x', 'secret=s', 'buddy=b@x', 'usetls=no', 'tls_verify=no', 'context=c']) {
+    const { accounts, problems } = load(`[general]\n${line}\n${good}`)
+    t.strictSame(problems.map(short), [`error wrong-scope@2 ${line.split('=')[0]}`], line)
+    t.equal(accounts.length, 1, 'and the accounts live')
+  }
+  const unknown = load(`[general]\ndebgu=1\n${good}`)
+  fits(t, unknown, { accounts: [{}], problems: [{ code: 'unknown-option', section: 'general', message: /debug/ }] })
+  fits(t, load(`[general](!)\ndebug=yes\n${good}`).general, { debug: false }, 'a template is not it')
+})
+
+t.test('[global]', async t => {
+  const good = '[a]\nusername=a@x\nsecret=s\nserverhost=h\n'
+  fits(t, load(`[global]\ndebug=yes\n${good}`), {
+    general: { debug: true },
+    accounts: [{ name: 'a', debug: true }],
+    problems: [],
+  })
+  fits(t, load(`[Global]\ndebug=yes\nUserName=g@x\nsecret=s\nserverhost=h\n${good}`), {
+    general: { debug: false },
+    accounts: [
+      { name: 'Global', debug: true },
+      { name: 'a', debug: false },
+    ],
+    problems: [],
+  })
+})
+
+t.test('accounts', async t => {
+  const good = 'secret=s\nserverhost=h\n'
+  const { accounts, problems } = load(
+    `[t](!)\n${good}port=1\nbuddy=x@x\n[Zed](t)\nusername=z@x\n[a](t)\nusername=a@x\nport=2\n[zed]\nport=3\nbuddy=y@x\n`,
+  )
+  t.strictSame(problems, [])
+  t.strictSame(
+    accounts.map(({ name, line, port, buddy }) => [name, line, port, ...buddy]),
+    [
+      ['Zed', 6, 3, 'x@x', 'y@x'],
+      ['a', 8, 2, 'x@x'],
+    ],
+    'in file order, templates applied, a later section of the name adds to the first',
+  )
+  fits(t, load('[__proto__]\nusername=a@x\nsecret=s\nserverhost=h\n').accounts, [{ name: '__proto__' }])
+  fits(t, load('[]\nusername=a@x\nsecret=s\nserverhost=h\n'), {
+    accounts: [],
+    problems: [{ code: 'no-account-name', line: 1 }],
+  })
+  fits(t, load('[general]\n'), {
+    accounts: [],
+    problems: [{ severity: 'warning', code: 'no-account', line: 0 }],
+    fatal: false,
+  })
+})
+
+t.test('one bad account does not take the others down', async t => {
+  const text = '[a]\nusername=a@x\nsecret=s\nserverhost=h\nport=x\n[b]\nusername=b@x\nsecret=s\nserverhost=h\n'
+  fits(t, load(text), { accounts: [{ name: 'b' }], fatal: false, problems: [{ section: 'a' }] })
+  t.equal(load(text).accounts.length, 1)
+  t.equal(load(text, {}, { strict: true }).fatal, true, 'unless strict')
+  t.equal(load(text.replace('port=x', 'debug=x'), {}, { strict: true }).fatal, false, 'a warning is no error')
+})
+
+t.test('a line that cannot be read leaves the account out, and its heirs', async t => {
+  const text = Buffer.from(
+    '[t](!)\nsecret=\xe9\n[a](t)\nusername=a@x\nserverhost=h\n[b]\nusername=b@x\nsecret=s\nserverhost=h\n',
+    'latin1',
+  )
+  const { accounts, problems, fatal } = loadConfig(top, memory({ [top]: text }))
+  t.strictSame(
+    [accounts.map(account => account.name), problems.map(short), fatal],
+    [['b'], ['error not-utf8@2'], false],
+  )
+})
+
+t.test('a rejected file', async t => {
+  const { accounts, problems, fatal } = load(
+    '[a]\nusername=a@x\nsecret=s\nserverhost=h\nport=x\n[b\nusername=b@x\n[c]\nusetsl=1\n',
+  )
+  t.strictSame([accounts, fatal], [[], true])
+  t.strictSame(
+    problems.map(short),
+    [
+      'error bad-value@5 port',
+      'error file-rejected@6',
+      'error missing@8 username',
+      'error missing@8 secret',
+      'error unknown-option@9 usetsl',
+    ],
+    'everything that is wrong is told in one run',
+  )
+  fits(t, load('[a]\nusername=a@x\nsecret=s\nserverhost=h\n[b'), { accounts: [], fatal: true, problems: [{ line: 5 }] })
+  fits(t, loadConfig('/none', memory({})), { accounts: [], fatal: true, problems: [{ code: 'file-rejected' }] })
+})
+
+t.test('problems are in order of file and line, and name the place', async t => {
+  const { problems, files } = load(
+    '[a]\nusername=@\n#include x\nport=0\n[b]\n#exec y\nusername=b@x\nstatus=?\nsecret=s\nserverhost=h',
+    {
+      '/etc/asterisk/x': 'secret=s\nserverhost=\nkeepalive=?\n',
+    },
+  )
+  t.strictSame(files, [top, '/etc/asterisk/x'])
+  t.strictSame(
+    problems.map(({ file, line, section, option, code }) => [file, line, section, option, code]),
+    [
+      [top, 2, 'a', 'username', 'bad-value'],
+      [top, 4, 'a', 'port', 'bad-value'],
+      [top, 6, 'b', undefined, 'exec-refused'],
+      [top, 8, 'b', 'status', 'bad-value'],
+      ['/etc/asterisk/x', 2, 'a', 'serverhost', 'bad-value'],
+      ['/etc/asterisk/x', 3, 'a', 'keepalive', 'bad-value'],
+    ],
+  )
+})
+
+t.test('two accounts with one JID', async t => {
+  const { accounts, problems } = load(
+    '[a]\nusername=A@x\nsecret=s\nserverhost=h\n[b]\nusername=a@x\nsecret=s\nserverhost=h\n[c]\nusername=a@x/c\nsecret=s\nserverhost=h\n',
+  )
+  t.equal(accounts.length, 3)
+  t.strictSame(problems.map(short), ['warning same-jid@5 username'])
+})
+
+t.test('secrets are in no message', async t => {
+  const text = [
+    '[general]\nsecret=hunter2\n',
+    '[a]\nusername=a@x\nsecret=hunter2\nserverhost=h\nrefresh_token=hunter2\noauth_secret=hunter2\nsecrett=hunter2\n',
+    'secret: hunter2=x\nsecret hunter2=x\nsecret->hunter2=x\nsecret:hunter2\n+hunter2=x\n#hunter2\n\\;hunter2=x\n',
+    '[b]\nsecret=\nusername=b@x\n',
+  ].join('')
+  const { problems } = load(text)
+  t.equal(problems.length, 13)
+  t.notMatch(JSON.stringify(problems), /hunter2/)
+})
+
+t.test('formatProblem', async t => {
+  const problem = {
+    severity: 'error',
+    code: 'x',
+    file: 'f.conf',
+    line: 3,
+    section: 'a\x1b[1m',
+    option: 'port',
+    message: 'no\ngood',
+  } as const
+  t.equal(formatProblem(problem), 'f.conf:3: error: [a\\x1b[1m] port: no\\x0agood')
+  t.equal(
+    formatProblem({ severity: 'warning', code: 'x', file: 'f.conf', line: 0, message: 'm' }),
+    'f.conf: warning: m',
+  )
+})
+
+t.test('a thousand accounts', async t => {
+  const accounts = Array.from(
+    { length: 1000 },
+    (_, i) => `[account-${i}](t)\nusername=user${i}@example.com\nbuddy=b${i}@x\n`,
+  )
+  const started = performance.now()
+  const config = load(`[t](!)\nsecret=s\nserverhost=h\ntls_cafile=ca\n${accounts.join('')}`, {
+    '/etc/asterisk/ca': certificate,
+  })
+  t.equal(config.accounts.length, 1000)
+  t.ok(performance.now() - started < 1000, 'in less than a second')
+})
