@@ -1,0 +1,125 @@
+import t from 'tap'
+import { defaultSettings, formatProblem, parseSettings } from '../../src/config/index.ts'
+
+const file = '/etc/res-xmpp.conf'
+
+const defaults = {
+  daemon: { config: undefined, control: undefined, timestamps: false },
+  limits: { stanza_bytes: 262144, inbox_messages: 100000, inbox_bytes: 16777216 },
+}
+
+t.test('defaults', async t => {
+  t.strictSame(defaultSettings(), defaults)
+  t.strictSame(await parseSettings('', file), { settings: defaults, problems: [] })
+  t.strictSame(await parseSettings('; a\n# b\n\n[daemon]\n[limits]\n', file), { settings: defaults, problems: [] })
+})
+
+t.test('all of them', async t => {
+  const text = [
+    '\ufeff[daemon]',
+    'config = /srv/x.conf',
+    'control= run/sock ; here',
+    '[limits]',
+    'stanza_bytes=10000',
+    'inbox_messages = 1000000',
+    'inbox_bytes=65536',
+    '[daemon]',
+    '  timestamps = On',
+    '',
+  ].join('\r\n')
+  t.strictSame(await parseSettings(text, file), {
+    settings: {
+      daemon: { config: '/srv/x.conf', control: '/etc/run/sock', timestamps: true },
+      limits: { stanza_bytes: 10000, inbox_messages: 1000000, inbox_bytes: 65536 },
+    },
+    problems: [],
+  })
+})
+
+t.test('values', async t => {
+  const cases: [section: 'daemon' | 'limits', line: string, want: unknown][] = [
+    ['daemon', 'config=x.conf', '/etc/x.conf'],
+    ['daemon', 'config="/a b;c"', '/a b;c'],
+    ['daemon', 'config=/a\\;b', '/a;b'],
+    ['daemon', 'config=true', '/etc/true'],
+    ['daemon', `control=/${'x'.repeat(106)}`, `/${'x'.repeat(106)}`],
+    ['daemon', 'timestamps=yes', true],
+    ['daemon', 'timestamps=true', true],
+    ['daemon', 'timestamps=1', true],
+    ['daemon', 'timestamps=false', false],
+    ['daemon', 'timestamps=off', false],
+    ['limits', 'stanza_bytes=16777216', 16777216],
+    ['limits', 'stanza_bytes="20000"', 20000],
+    ['limits', "stanza_bytes='20000'", 20000],
+    ['limits', 'inbox_messages=1', 1],
+    ['limits', 'inbox_bytes=1073741824', 1073741824],
+  ]
+  for (const [section, line, want] of cases) {
+    const { settings, problems } = await parseSettings(`[${section}]\n${line}\n`, file)
+    const found = new Map<string, unknown>(Object.entries(settings[section])).get(line.split('=')[0] ?? '')
+    t.strictSame([found, problems], [want, []], line)
+  }
+})
+
+t.test('mistakes', async t => {
+  const cases: [text: string, want: string[]][] = [
+    ['[deamon]\nconfig=x', ['1 unknown-section deamon.-']],
+    ['[__proto__]\nconfig=x', ['1 unknown-section __proto__.-']],
+    ['[daemon.limits]', ['1 unknown-section daemon.limits.-']],
+    ['[Daemon]', ['1 unknown-section Daemon.-']],
+    ['[daemon]\nconfg=x', ['2 unknown-setting daemon.confg']],
+    ['[daemon]\n__proto__=x', ['2 unknown-setting daemon.__proto__']],
+    ['[daemon]\nconstructor=x', ['2 unknown-setting daemon.constructor']],
+    ['[daemon]\nstanza_bytes=20000', ['2 unknown-setting daemon.stanza_bytes']],
+    ['config=x', ['1 no-section -.config']],
+    ['[daemon]\nconfig', ['2 bad-line daemon.-']],
+    ['[daemon]\n=x', ['2 bad-line daemon.-']],
+    ['[daemon]\nconfig[]=x', ['2 bad-line daemon.-']],
+    ['[daemon] ; the daemon\nconfig=x', ['1 bad-line -.-', '2 no-section -.config']],
+    [' [daemon]', ['1 bad-line -.-']],
+    ['[daemon]\nconfig=a\nconfig=b', ['3 setting-twice daemon.config']],
+    ['[daemon]\nconfig=a\n[limits]\n[daemon]\nconfig=b', ['5 setting-twice daemon.config']],
+    ['[daemon]\nconfig=', ['2 bad-value daemon.config']],
+    ['[daemon]\nconfig=null', ['2 bad-value daemon.config']],
+    [`[daemon]\ncontrol=/${'x'.repeat(107)}`, ['2 bad-value daemon.control']],
+    ['[daemon]\ntimestamps=maybe', ['2 bad-value daemon.timestamps']],
+    ['[daemon]\ntimestamps=', ['2 bad-value daemon.timestamps']],
+    ['[limits]\nstanza_bytes=9999', ['2 bad-value limits.stanza_bytes']],
+    ['[limits]\nstanza_bytes=16777217', ['2 bad-value limits.stanza_bytes']],
+    ['[limits]\nstanza_bytes=1e6', ['2 bad-value limits.stanza_bytes']],
+    ['[limits]\nstanza_bytes=020000', ['2 bad-value limits.stanza_bytes']],
+    ['[limits]\nstanza_bytes=-20000', ['2 bad-value limits.stanza_bytes']],
+    ['[limits]\nstanza_bytes=20 000', ['2 bad-value limits.stanza_bytes']],
+    ["[limits]\nstanza_bytes='[20000]'", ['2 bad-value limits.stanza_bytes']],
+    ['[limits]\ninbox_messages=0', ['2 bad-value limits.inbox_messages']],
+    ['[limits]\ninbox_messages=1000001', ['2 bad-value limits.inbox_messages']],
+    ['[limits]\ninbox_bytes=65535', ['2 bad-value limits.inbox_bytes']],
+    ['[limits]\ninbox_bytes=1073741825', ['2 bad-value limits.inbox_bytes']],
+    [
+      '[limits]\r\n\r\ninbox_bytes=x\r\n[daemon]\r\ncofnig=x',
+      ['3 bad-value limits.inbox_bytes', '5 unknown-setting daemon.cofnig'],
+    ],
+  ]
+  for (const [text, want] of cases) {
+    const { problems } = await parseSettings(text, file)
+    const found = problems.map(p => `${p.line} ${p.code} ${p.section ?? '-'}.${p.option ?? '-'}`)
+    t.strictSame(found, want, JSON.stringify(text))
+    for (const { severity, file: named } of problems) t.strictSame([severity, named], ['error', file])
+  }
+})
+
+t.test('a setting in error has its default, the others live', async t => {
+  const { settings } = await parseSettings(
+    '[limits]\ninbox_bytes=x\ninbox_messages=7\n[daemon]\nconfig=a\nconfig=b\n',
+    file,
+  )
+  t.strictSame(settings.limits, { ...defaults.limits, inbox_messages: 7 })
+})
+
+t.test('messages suggest', async t => {
+  const message = async (text: string) => (await parseSettings(text, file)).problems.map(formatProblem).join()
+  t.equal(await message('[deamon]'), `${file}:1: error: [deamon] there is no such section (did you mean "daemon"?)`)
+  t.match(await message('[daemon]\ntimestamp=1'), /timestamp: there is no such setting \(did you mean "timestamps"\?\)/)
+  t.match(await message('[limits]\ncontrol=1'), /control: there is no such setting: it belongs into \[daemon\]/)
+  t.match(await message('[limits]\ninbox_messages=0'), /expected a whole number from 1 to 1000000/)
+})
