@@ -7,6 +7,8 @@ const subcommands: Record<string, () => Promise<{ run: (argv: string[], io: Io) 
     run: async () => import('./run.ts').then(({ run, runUsage }) => ({ run, usage: runUsage })),
     rx: async () => import('./rx.ts').then(({ rx, rxUsage }) => ({ run: rx, usage: rxUsage })),
     check: async () => import('./check.ts').then(({ check, checkUsage }) => ({ run: check, usage: checkUsage })),
+    loopback: async () =>
+      import('./loopback.ts').then(({ loopback, loopbackUsage }) => ({ run: loopback, usage: loopbackUsage })),
   }
 
 const usage = `Usage: res-xmpp COMMAND …

@@ -42,6 +42,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       strict: { type: 'boolean', default: false },
     },
   })
+  // Asked for early: a signal that comes while accounts are starting must find the polite way out, too.
+  const { signal } = io
   const { settings, ok } = await readSettings(values.settings, io)
   if (!ok) return 1
   const log = new Log({ write: io.stderr, timestamps: settings.daemon.timestamps })
@@ -89,16 +91,17 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const control = values.control ?? settings.daemon.control ?? defaultControlPath(io.env)
   let stopControl: () => Promise<void>
   try {
-    stopControl = await serveControl(control, (request, signal) => runCommand(request, { accounts, reload }, signal))
+    stopControl = await serveControl(control, (request, gone) => runCommand(request, { accounts, reload }, gone))
   } catch (error) {
     log.line('ERROR', describe(error))
     return 1
   }
-  log.line('NOTICE', `res-xmpp ${VERSION}: ${first.accounts.length} accounts from ${path}, control socket ${control}`)
+  const count = first.accounts.length === 1 ? '1 account' : `${first.accounts.length} accounts`
+  log.line('NOTICE', `res-xmpp ${VERSION}: ${count} from ${path}, control socket ${control}`)
   io.onHangup(() => void reload().catch(error => log.line('ERROR', `the reload failed: ${describe(error)}`)))
   await accounts.apply(first.accounts)
 
-  await aborted(io.signal)
+  await aborted(signal)
   log.line('NOTICE', 'leaving')
   await reloading
   await Promise.race([accounts.stop(), new Promise(resolve => setTimeout(resolve, FAREWELL).unref())])
@@ -109,10 +112,15 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 /** One line for each event worth knowing; what was said and by whom is nobody's business. */
 function logEvents(account: Account, log: Log): void {
   const line = (level: Parameters<Log['line']>[0], text: string): void => log.line(level, text, account.name)
-  account.on('connected', ({ jid, mechanism, tls }) =>
-    line('NOTICE', `Connected as ${jid} (${tls ?? 'no TLS'}, ${mechanism})`),
-  )
-  account.on('offline', event => line('WARNING', offlineText(event, account)))
+  let connected = false
+  account.on('connected', ({ jid, mechanism, tls }) => {
+    connected = true
+    line('NOTICE', `Connected as ${jid} (${tls ?? 'no TLS'}, ${mechanism})`)
+  })
+  account.on('offline', event => {
+    line('WARNING', offlineText(event, account, connected))
+    connected = false
+  })
   account.on('bounce', ({ to, error }) => line('WARNING', `a message to ${to} was not delivered: ${error.message}`))
   account.on('warning', ({ text }) => line('WARNING', text))
   account.on('subscription', event => line('NOTICE', subscriptionText(event)))
@@ -123,14 +131,20 @@ function logEvents(account: Account, log: Log): void {
   account.on('debug', ({ direction, element }) => log.stanza(direction, account.name, `${maskSecrets(element)}`))
 }
 
-function offlineText({ error, retryIn }: Extract<AccountEvent, { type: 'offline' }>, { config }: Account): string {
+function offlineText(
+  { error, retryIn }: Extract<AccountEvent, { type: 'offline' }>,
+  { config }: Account,
+  connected: boolean,
+): string {
   const seconds = (retryIn / 1000).toFixed(retryIn < 10_000 ? 1 : 0)
-  const who = `${config.jid.domain} at ${config.serverhost ?? config.jid.domain} port ${config.port}`
-  const login = error instanceof SaslError || (error instanceof StreamError && error.condition === 'not-authorized')
-  const what = login ? `${who} refused the login as ${config.username}` : `no connection to ${who}`
-  const hint =
-    login && error.condition === 'not-authorized' ? `; check username and secret at ${config.file}:${config.line}` : ''
-  return `${what}: ${describe(error)}${hint}; trying again in ${seconds} s`
+  const server = `${config.jid.domain} at ${config.serverhost ?? config.jid.domain} port ${config.port}`
+  const refused = error instanceof SaslError || (error instanceof StreamError && error.condition === 'not-authorized')
+  const what = refused
+    ? `${server} refused the login as ${config.username}`
+    : `${connected ? 'lost the' : 'no'} connection to ${server}`
+  const hint = refused && error.condition === 'not-authorized'
+  const where = hint ? `; check username and secret at ${config.file}:${config.line}` : ''
+  return `${what}: ${describe(error)}${where}; trying again in ${seconds} s`
 }
 
 function subscriptionText({ from, action }: Extract<AccountEvent, { type: 'subscription' }>): string {
