@@ -17,31 +17,8 @@ const PATIENCE = 8000
 
 const bin = fileURLToPath(new URL('../bin/res-xmpp.js', import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), 'res-xmpp-'))
-const say = (text: string): void => void process.stdout.write(`${text}\n`)
-
-const server = await startLoopback({
-  users: { 'asterisk@demo.test': 'a password' },
-  components: { 'pbx.demo.test': 'a secret' },
-})
 const daemons: Daemon[] = []
-process.on('exit', () => {
-  for (const daemon of daemons) daemon.kill()
-  rmSync(directory, { recursive: true, force: true })
-})
-const interrupted = new Promise<void>(resolve => {
-  process.once('SIGINT', resolve).once('SIGTERM', resolve)
-})
-
-try {
-  await Promise.race([show(), interrupted])
-  for (const daemon of daemons) await daemon.stop()
-  await server.stop()
-  say('\nBoth daemons have left politely.')
-  process.exit(0)
-} catch (error) {
-  say(`\nThat did not work: ${(error as Error).message}`)
-  process.exit(1)
-}
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 async function show(): Promise<void> {
   say(
@@ -140,7 +117,7 @@ class Daemon {
   /** Runs a console command in it and shows both. */
   async rx(command: string, ...args: string[]): Promise<string> {
     const shown = args.map(arg => ` '${arg}'`).join('')
-    say(`  $ npx res-xmpp rx ${command}${shown}`)
+    say(`  $ npx res-xmpp rx --control ${this.control} ${command}${shown}`)
     const words = [...command.split(' '), ...args]
     const argv = [bin, 'rx', '--control', this.control, ...words]
     const { stdout } = await promisify(execFile)(process.execPath, argv, { timeout: PATIENCE })
@@ -187,4 +164,27 @@ function step(text: string): void {
 
 function expect(text: string, pattern: RegExp): void {
   if (!pattern.test(text)) throw new Error(`expected ${pattern} in:\n${text}`)
+}
+
+const server = await startLoopback({
+  users: { 'asterisk@demo.test': 'a password' },
+  components: { 'pbx.demo.test': 'a secret' },
+})
+process.on('exit', () => {
+  for (const daemon of daemons) daemon.kill()
+  rmSync(directory, { recursive: true, force: true })
+})
+const interrupted = new Promise<void>(resolve => {
+  process.once('SIGINT', resolve).once('SIGTERM', resolve)
+})
+
+try {
+  await Promise.race([show(), interrupted])
+  for (const daemon of daemons) await daemon.stop()
+  await server.stop()
+  say('\nBoth daemons have left politely.')
+  process.exit(0)
+} catch (error) {
+  say(`\nThat did not work: ${(error as Error).message}`)
+  process.exit(1)
 }
