@@ -1,6 +1,28 @@
 # Sourced by up.sh and down.sh of each server: install, certificates, start, stop.
 # A server runs as the user who calls up.sh; only the installation needs root.
 
+# options OPTION...: sets what those of up.sh and down.sh mean: run, install, second, wipe.
+options() {
+  local option
+  run=$here/run install=1 second= wipe=
+  for option in "$@"; do
+    case $option in
+      --no-install) install= ;;
+      --second) second=1 run=$here/run/second ;;
+      --wipe) wipe=1 ;;
+      *) echo "there is no option $option" >&2; return 2 ;;
+    esac
+  done
+}
+
+# configured: a template on stdin with its paths and, for the second server, its ports filled in.
+configured() {
+  if [ -n "$second" ]; then ports; else cat; fi | sed "s#@RUN@#$run#g"
+}
+
+# ports: text on stdin with every port of a server replaced by that of the second one.
+ports() { sed -E 's/\b170([0-9]{2})\b/172\1/g; s/\b171([0-9]{2})\b/173\1/g'; }
+
 # install PACKAGE...: from Debian, without any service being started by it (policy-rc.d 101 = "not allowed").
 install() {
   local missing=() package status=0 policy=/usr/sbin/policy-rc.d made=

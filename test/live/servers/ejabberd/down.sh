@@ -1,7 +1,10 @@
 #!/bin/bash
-# Stops the server politely; --wipe also removes its users, certificates and logs.
+# Stops the server politely, and a second one with it; --wipe also removes users, certificates and logs. With --second
+# all this is for the second one alone.
 set -eu
-run=$(cd "$(dirname "$0")" && pwd)/run
-. "$(dirname "$0")/../lib.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../lib.sh"
+options "$@"
+[ -n "$second" ] || stop "$run/second"
 stop "$run"
-[ "${1:-}" != --wipe ] || rm -rf "$run"
+[ -z "$wipe" ] || rm -rf "$run"
