@@ -32,6 +32,7 @@ from slixmpp.xmlstream.matcher import MatchXPath
 
 FAILURES = ('connection_failed', 'ssl_invalid_chain', 'failed_all_auth')
 SHOW = '{jabber:client}show'
+LONGEST_COMMAND = 1 << 22
 
 
 class Peer(slixmpp.ClientXMPP):
@@ -98,7 +99,7 @@ def emit(event, **fields):
 
 
 async def commands(peer):
-    lines = asyncio.StreamReader()
+    lines = asyncio.StreamReader(limit=LONGEST_COMMAND)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     async for line in lines:
         try:
