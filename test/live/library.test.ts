@@ -1,0 +1,243 @@
+/** The library against real servers: what only they can show. */
+import { readFileSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import {
+  availablePresence,
+  connectClient,
+  connectComponent,
+  el,
+  fetchRoster,
+  onEvery,
+  type Session,
+  sendPing,
+  subscription,
+  VERSION,
+  type Xep,
+} from '../../src/index.ts'
+import { rejects } from '../helper/rejects.ts'
+import { Peer } from './peer.ts'
+import { type LiveServer, servers, skip } from './servers/servers.ts'
+import { at, login, newUser } from './users.ts'
+
+const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info'
+const NS_VERSION = 'jabber:iq:version'
+
+/** The strongest that the server has for the passwords it keeps. */
+const strongest = { prosody: 'SCRAM-SHA-1', ejabberd: 'SCRAM-SHA-512' }
+
+for (const server of servers) {
+  t.test(server.name, { skip }, async t => {
+    t.test('login under TLS', t => logins(t, server))
+    t.test('a server that cannot be trusted', t => untrusted(t, server))
+    t.test('a login that is refused', t => refused(t, server))
+    t.test('what a session does', t => session(t, server))
+    t.test('messages with the independent client', t => messages(t, server))
+    t.test('what ends a session', t => endings(t, server))
+    t.test('a component', t => component(t, server))
+    t.test('a component that is refused', t => componentRefused(t, server))
+  })
+}
+
+async function logins(t: Test, server: LiveServer): Promise<void> {
+  const user = await newUser(t, server, 'login')
+  for (const tls of ['starttls', 'direct'] as const) {
+    const port = tls === 'direct' ? server.directTlsPort : server.port
+    const session = await login(t, user, { jid: `${user.jid}/${tls}`, tls, port })
+    t.equal(session.jid, `${user.jid}/${tls}`, `${tls}: the resource asked for`)
+    t.equal(session.mechanism, strongest[server.name])
+    t.match(session.stream.transport.tls, { version: 'TLSv1.3', verified: true })
+  }
+  const session = await login(t, user)
+  t.match(session.jid, /^login-[0-9a-f]+@[a-z.]+\/.+$/, 'without a resource the server makes one up')
+}
+
+async function untrusted(t: Test, server: LiveServer): Promise<void> {
+  const user = { jid: `alice@${server.domain}`, password: 'secret-alice' }
+  const direct = { tls: 'direct', port: server.directTlsPort } as const
+  const otherCa = readFileSync(server.otherCa, 'utf8')
+  const unknown = {
+    code: 'XMPP_TLS_REFUSED',
+    message: /^the server's certificate for .+ is refused: it was issued by .+; name that CA in tls_cafile/,
+  }
+  await rejects(t, connectClient({ ...at(server), ...user, ca: otherCa }), unknown, 'unknown CA')
+  await rejects(t, connectClient({ ...at(server), ...user, ca: otherCa, ...direct }), unknown, 'unknown CA, direct TLS')
+  await rejects(t, connectClient({ ...at(server), ...user, ca: undefined }), unknown, "only the system's CAs")
+
+  const elsewhere = { ...user, jid: `alice@${server.unnamed}` }
+  const name = {
+    code: 'XMPP_TLS_REFUSED',
+    message: new RegExp(`^the server's certificate is not for ${server.unnamed}, it names .*${server.domain}`),
+  }
+  await rejects(t, connectClient({ ...at(server), ...elsewhere }), name, 'wrong name')
+  await rejects(t, connectClient({ ...at(server), ...elsewhere, ...direct }), name, 'wrong name, direct TLS')
+
+  const session = await connectClient({ ...at(server), ...user, ca: otherCa, verify: false })
+  t.equal(session.stream.transport.tls?.verified, false, 'verify: false takes it, and it shows')
+  await session.close()
+}
+
+async function refused(t: Test, server: LiveServer): Promise<void> {
+  const failure = { name: 'SaslError', code: 'XMPP_SASL_FAILURE', condition: 'not-authorized' }
+  const user = await newUser(t, server, 'refused')
+  await rejects(t, connectClient({ ...at(server), ...user, password: 'wrong' }), failure, 'wrong password')
+  await rejects(t, connectClient({ ...at(server), jid: `nobody@${server.domain}`, password: 'x' }), failure, 'no user')
+  const port = { code: 'XMPP_CONNECT_FAILED', message: /^cannot connect to 127\.0\.0\.1 port 1: / }
+  await rejects(t, connectClient({ ...at(server), ...user, port: 1 }), port, 'nobody listens')
+}
+
+async function session(t: Test, server: LiveServer): Promise<void> {
+  const [one, other] = [await newUser(t, server, 'one'), await newUser(t, server, 'other')]
+  const session = await login(t, one, { jid: `${one.jid}/here` })
+  const asker = await login(t, other, { jid: `${other.jid}/there` })
+
+  t.strictSame(await fetchRoster(session), [], 'an empty roster')
+  session.send(subscription(session, 'subscribe', other.jid))
+  // The server works off a stream in order, so the answer tells that the request has been taken.
+  await sendPing(session, undefined)
+  const items = [{ jid: other.jid, name: '', subscription: 'none', asked: true }]
+  t.strictSame(await fetchRoster(session), items, 'a roster item')
+
+  t.ok((await sendPing(session, undefined)) >= 0, 'a ping to the server')
+  t.ok((await sendPing(session, server.domain)) >= 0, 'a ping to its domain')
+  await answers(t, asker, session.jid, { category: 'client', type: 'pc', name: 'res-xmpp' })
+  await rejects(
+    t,
+    asker.iq('get', session.jid, el('query', 'jabber:iq:time')),
+    { name: 'StanzaError', condition: 'service-unavailable' },
+    'what nobody handles',
+  )
+  await rejects(
+    t,
+    asker.iq('get', `${one.jid}/gone`, el('ping', 'urn:xmpp:ping')),
+    { name: 'StanzaError', condition: 'service-unavailable' },
+    'a resource that is not there',
+  )
+}
+
+/** Ping, version and disco#info of someone, asked by someone else; what they answer comes from the address asked. */
+async function answers(t: Test, asker: Session, to: string, identity: Record<string, string>): Promise<void> {
+  t.ok((await sendPing(asker, to)) >= 0, 'answers a ping')
+  const version = await asker.iq('get', to, el('query', NS_VERSION))
+  t.equal(version.attrs.from, to)
+  const software = version.child('query', NS_VERSION)
+  t.equal(software?.childText('name'), 'res-xmpp')
+  t.equal(software?.childText('version'), VERSION)
+  const info = (await asker.iq('get', to, el('query', NS_DISCO_INFO))).child('query', NS_DISCO_INFO)
+  t.strictSame({ ...info?.child('identity')?.attrs }, identity)
+  const features = info?.elements.filter(({ name }) => name === 'feature').map(({ attrs }) => attrs.var)
+  t.strictSame(features, [NS_DISCO_INFO, 'http://jabber.org/protocol/disco#items', NS_VERSION, 'urn:xmpp:ping'])
+}
+
+async function messages(t: Test, server: LiveServer): Promise<void> {
+  const [one, other] = [await newUser(t, server, 'one'), await newUser(t, server, 'other')]
+  const { xep, next } = listener()
+  const session = await login(t, one, { xeps: [xep] })
+  session.send(availablePresence(session, { priority: 5 }))
+  const peer = await Peer.start(t, other)
+
+  for (const body of ['plain', '  blanks \n and lines\n', 'grüße 日本 🙂🙂', '<&"\'>]]>', 'x'.repeat(100_000)]) {
+    session.send(session.stanza('message', { type: 'chat', to: peer.jid }, session.stanza('body', {}, body)))
+    const heard = await peer.next({ event: 'message', from: session.jid })
+    t.equal(heard.body, body, 'to the peer')
+    peer.tell({ do: 'send', to: one.jid, body })
+    t.equal(await next(peer.jid), body, 'from the peer')
+  }
+}
+
+/** Bodies of messages, for whoever asks for the next one from somebody. */
+function listener(): { xep: Xep; next: (from: string) => Promise<string> } {
+  const bodies = new Map<string, string[]>()
+  let arrived = (): void => {}
+  const route = onEvery('message', stanza => {
+    const { from = '' } = stanza.attrs
+    bodies.set(from, [...(bodies.get(from) ?? []), stanza.childText('body') ?? ''])
+    arrived()
+  })
+  const next = async (from: string): Promise<string> => {
+    const deadline = Date.now() + 10_000
+    for (;;) {
+      const body = bodies.get(from)?.shift()
+      if (body !== undefined) return body
+      const rest = deadline - Date.now()
+      if (rest <= 0) throw new Error(`no message from ${from}`)
+      await new Promise<void>(resolve => {
+        const timer = setTimeout(resolve, rest)
+        arrived = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+  }
+  return { xep: { name: 'listener', routes: [route] }, next }
+}
+
+async function endings(t: Test, server: LiveServer): Promise<void> {
+  const user = await newUser(t, server, 'ending')
+  const options = { ...at(server), ...user, jid: `${user.jid}/same` }
+
+  const old = await connectClient(options)
+  const ended = old.run()
+  const fresh = await connectClient(options)
+  await rejects(t, ended, { name: 'StreamError', condition: 'conflict', by: 'peer' }, 'the same resource again')
+  t.equal(fresh.jid, old.jid)
+
+  const running = fresh.run()
+  const body = fresh.stanza('body', {}, 'x'.repeat(300_000))
+  fresh.send(fresh.stanza('message', { to: user.jid }, body))
+  const policy = { name: 'StreamError', condition: 'policy-violation', by: 'peer' }
+  await rejects(t, running, policy, "a stanza over the server's limit")
+
+  const polite = await connectClient(options)
+  const all = polite.run()
+  await polite.close()
+  await all
+  t.ok(polite.stream.over, 'a close that both sides agree on')
+}
+
+async function component(t: Test, server: LiveServer): Promise<void> {
+  const user = await newUser(t, server, 'user')
+  const { xep, next } = listener()
+  const { component: domain, componentSecret: secret, componentPort: port } = server
+  const session = await connectComponent({ domain, secret, host: '127.0.0.1', port, xeps: [xep] })
+  session.run().catch(() => {})
+  t.teardown(() => session.close())
+  t.equal(session.jid, domain)
+  t.equal(session.mechanism, 'handshake')
+
+  const asker = await login(t, user)
+  const gateway = { category: 'gateway', type: 'pstn', name: 'res-xmpp' }
+  for (const to of [domain, `line1@${domain}`, `line1@${domain}/desk`]) await answers(t, asker, to, gateway)
+  await rejects(
+    t,
+    asker.iq('get', `line1@${domain}`, el('query', 'jabber:iq:time')),
+    { name: 'StanzaError', condition: 'service-unavailable' },
+    'what nobody handles',
+  )
+
+  const peer = await Peer.start(t, await newUser(t, server, 'peer'))
+  const from = `line1@${domain}`
+  session.send(session.stanza('message', { from, to: peer.jid }, session.stanza('body', {}, 'grüße')))
+  t.equal((await peer.next({ event: 'message', from })).body, 'grüße', 'to the peer')
+  session.send(session.stanza('message', { to: peer.jid }, session.stanza('body', {}, 'x')))
+  t.ok(await peer.next({ event: 'message', from: domain }), "without a from of its own it is the component's domain")
+  peer.tell({ do: 'send', to: `anyone@${domain}`, body: ' zurück ' })
+  t.equal(await next(peer.jid), ' zurück ', 'from the peer')
+}
+
+async function componentRefused(t: Test, server: LiveServer): Promise<void> {
+  const { component: domain, componentSecret: secret, componentPort: port } = server
+  const common = { domain, secret, host: '127.0.0.1', port }
+  const failure = { name: 'StreamError', code: 'XMPP_STREAM_ERROR', by: 'peer' }
+  const wrong = { ...failure, condition: 'not-authorized' }
+  await rejects(t, connectComponent({ ...common, secret: 'wrong' }), wrong, 'wrong secret')
+  // ejabberd does not tell strangers which hosts it has.
+  const unknown = { ...failure, condition: server.name === 'prosody' ? 'host-unknown' : 'not-authorized' }
+  await rejects(t, connectComponent({ ...common, domain: `nobody.${server.domain}` }), unknown, 'unknown host')
+  await rejects(
+    t,
+    connectComponent({ ...common, port: server.port }),
+    { name: 'StreamError' },
+    'a port for clients instead',
+  )
+}
