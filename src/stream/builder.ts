@@ -52,7 +52,11 @@ export class TreeBuilder implements TokenHandler {
 
   text(text: string): void {
     const parent = this.#open.at(-1)
-    if (parent === undefined) return
+    if (parent === undefined) {
+      // Plain text never comes this far, CDATA does (RFC 6120 §11.7).
+      if (/[^ \t\r\n]/.test(text)) this.violation(new StreamError('bad-format', 'text between stanzas'))
+      return
+    }
     const { children } = parent
     const last = children.length - 1
     // CDATA sections and tokens cut by chunks make one run of text.

@@ -86,6 +86,7 @@ export class Parser {
         return undefined
       }
       const from = this.#at
+      const what = builder.depth === 0 ? 'stream header' : 'stanza'
       try {
         this.#at = this.#tokenizer.write(this.#text, from)
       } catch (error) {
@@ -94,7 +95,6 @@ export class Parser {
       }
       this.#bytes += this.#ascii ? this.#at - from : Buffer.byteLength(this.#text.slice(from, this.#at))
       if (this.#bytes > this.#limits.stanzaBytes) {
-        const what = builder.depth === 0 ? 'stream header' : 'stanza'
         this.#bytes = 0
         this.#violation(new StreamError('policy-violation', `${what} of more than ${this.#limits.stanzaBytes} bytes`))
       }

@@ -41,12 +41,25 @@ type Sax = SAXParser & { tagName: string; attribName: string; textNode: string; 
 /** A tokenizer on `sax`, which is loaded when the first one is made. */
 export function saxTokenizer(handler: TokenHandler, limits: TokenLimits): Tokenizer {
   const sax = createRequire(import.meta.url)('sax') as SaxModule
+  const { TEXT, BEGIN, BEGIN_WHITESPACE, COMMENT_ENDED, SGML_DECL_QUOTED } = sax.STATE
   // `position: false` doubles the speed and switches sax's own buffer limit off; the builder's byte limits stand in for it.
-  const options = { strictEntities: true, position: false }
+  const options = {
+    strictEntities: true,
+    position: false,
+    // sax has no event for an empty comment, but it asks for this at the end of any, in a state that nothing else is in.
+    get trim() {
+      if (parser.state === COMMENT_ENDED && !commented) {
+        commented = true
+        handler.violation(new StreamError('restricted-xml', 'comments are not allowed'))
+      }
+      return false
+    },
+  }
+  /** A comment has ended in this call of write(). */
+  let commented = false
   const parser = sax.parser(true, options) as Sax
   // sax finds `&constructor;` and the like on Object.prototype.
   parser.ENTITIES = Object.assign(Object.create(null), sax.XML_ENTITIES)
-  const { TEXT, BEGIN, BEGIN_WHITESPACE } = sax.STATE
 
   // sax asks `attributes.hasOwnProperty(name)` before it stores an attribute and silently drops the second of a name. This
   // answers for it, so that a second one, one too many, and one of that very name all get what they deserve.
@@ -100,7 +113,6 @@ export function saxTokenizer(handler: TokenHandler, limits: TokenLimits): Tokeni
   parser.onclosetag = () => handler.close()
   parser.ontext = text => handler.text(text)
   parser.oncdata = text => handler.text(text)
-  parser.oncomment = () => handler.violation(new StreamError('restricted-xml', 'comments are not allowed'))
   parser.ondoctype = () => handler.violation(new StreamError('restricted-xml', 'a DTD is not allowed'))
   parser.onsgmldeclaration = parser.ondoctype
   parser.onprocessinginstruction = ({ name, body }) => {
@@ -125,11 +137,17 @@ export function saxTokenizer(handler: TokenHandler, limits: TokenLimits): Tokeni
       atStart ??= text.charCodeAt(from) === LESS_THAN
       const tag = text.indexOf('>', from)
       const to = tag < 0 ? text.length : tag + 1
+      commented = false
       try {
         parser.write(from === 0 && to === text.length ? text : text.slice(from, to))
       } catch (error) {
         // sax itself can throw a TypeError on input it did not foresee.
         throw error instanceof StreamError ? error : notWellFormed(error)
+      }
+      // A quote in a declaration is one that sax never finds the end of.
+      if (parser.state === SGML_DECL_QUOTED) {
+        handler.violation(new StreamError('restricted-xml', 'a DTD is not allowed'))
+        throw notWellFormed('a declaration without an end')
       }
       if (to === text.length) {
         checkName(parser.tagName)
