@@ -101,9 +101,9 @@ function write(element: Element, inherited: string, inStream: boolean): string {
     if (key.charCodeAt(0) === 0x7b) {
       const end = key.indexOf('}')
       const prefix = `ns${prefixes++}`
-      tag += ` xmlns:${prefix}='${escapeXml(key.slice(1, end))}' ${prefix}:${key.slice(end + 1)}='${escapeXml(value)}'`
+      tag += ` xmlns:${prefix}='${escapeXml(key.slice(1, end))}' ${prefix}:${key.slice(end + 1)}='${escapeAttribute(value)}'`
     } else {
-      tag += ` ${key}='${escapeXml(value)}'`
+      tag += ` ${key}='${escapeAttribute(value)}'`
     }
   }
   if (element.children.length === 0) return `${tag}/>`
@@ -129,6 +129,12 @@ export function escapeXml(text: string): string {
   return text.replace(escapable, char => entities[char] ?? char)
 }
 
+/** {@link escapeXml}, and LF and TAB, which would be read as spaces if they were sent as they are (XML 1.0 §3.3.3). */
+function escapeAttribute(text: string): string {
+  const escaped = escapeXml(text)
+  return /[\t\n]/.test(escaped) ? escaped.replaceAll('\t', '&#9;').replaceAll('\n', '&#10;') : escaped
+}
+
 /** The text with every character that XML cannot carry replaced by U+FFFD. */
 export function sendable(text: string): string {
   return unsendable.test(text) ? text.replace(new RegExp(unsendable, 'g'), '\ufffd') : text
@@ -139,7 +145,7 @@ export function attributeKey(ns: string, local: string): string {
   return ns === NS_XML ? `xml:${local}` : `{${ns}}${local}`
 }
 
-// CR, and LF and TAB in attribute values, would be normalised away if they were sent as they are (XML 1.0 §2.11, §3.3.3).
+// A CR would be read as LF, or not at all, if it was sent as it is (XML 1.0 §2.11).
 const entities: Record<string, string> = {
   '&': '&amp;',
   '<': '&lt;',
