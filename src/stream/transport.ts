@@ -82,6 +82,7 @@ class DuplexTransport implements Transport {
   #reader: { resolve(chunk: Uint8Array | undefined): void; reject(error: Error): void } | undefined
   #ended = false
   #error: Error | undefined
+  #draining: Promise<void> | undefined
   /** During a TLS handshake, what runs it. */
   #upgrade: TLSSocket | undefined
 
@@ -120,16 +121,19 @@ class DuplexTransport implements Transport {
     if (this.#duplex.writable) this.#duplex.write(data)
   }
 
-  async drained(): Promise<void> {
+  drained(): Promise<void> {
     const duplex = this.#duplex
-    if (!duplex.writableNeedDrain || duplex.destroyed) return
-    await new Promise<void>(resolve => {
+    if (!duplex.writableNeedDrain || duplex.destroyed) return Promise.resolve()
+    // One for all who wait: a sender that does not wait asks again with each stanza.
+    this.#draining ??= new Promise<void>(resolve => {
       const done = (): void => {
         duplex.off('drain', done).off('close', done)
+        this.#draining = undefined
         resolve()
       }
       duplex.on('drain', done).on('close', done)
     })
+    return this.#draining
   }
 
   async startTls(options: TlsOptions): Promise<Transport> {
