@@ -1,0 +1,16 @@
+import type { StanzaError } from '../errors.ts'
+import type { Element } from '../stream/element.ts'
+import type { Accounts } from './accounts.ts'
+import type { Peers } from './peers.ts'
+import type { Rosters } from './rosters.ts'
+
+/** What the parts of the router share. Within it stanzas are in `jabber:client`, and their `from` and `to` are prepared. */
+export interface Hub {
+  readonly accounts: Accounts
+  readonly peers: Peers
+  readonly rosters: Rosters
+  /** Served component domains, connected or not. */
+  readonly components: ReadonlySet<string>
+  /** Hands a stanza to whom it is for. Returns what is wrong when that cannot be done: the caller knows whether to say so. */
+  route(stanza: Element): StanzaError | undefined
+}
