@@ -1,0 +1,93 @@
+import { parseJid } from '../jid.ts'
+import { printable } from '../printable.ts'
+import { Accounts } from './accounts.ts'
+import { type Certificate, makeCertificate } from './certificate.ts'
+import { serverMechanisms } from './sasl-mechanisms.ts'
+import type { ServerMechanism } from './sasl-server.ts'
+
+/** All of it may be left out. */
+export interface LoopbackOptions {
+  /** local@domain → password; the domains of all users are the domains served. Default none. */
+  readonly users?: Readonly<Record<string, string>>
+  /** Component domain → secret. Default none. */
+  readonly components?: Readonly<Record<string, string>>
+  /** For clients, with STARTTLS. 0, the default of all three, lets the system choose. */
+  readonly port?: number
+  /** For clients, with direct TLS. */
+  readonly directPort?: number
+  readonly componentPort?: number
+  /** Default: made at start for all domains, `localhost` and 127.0.0.1. */
+  readonly certificate?: Certificate
+  /** Default `required`: no login without TLS. */
+  readonly starttls?: 'required' | 'optional' | 'none'
+  /**
+   * Names, in the order in which they are offered. Default SCRAM-SHA-512, SCRAM-SHA-256, SCRAM-SHA-1, PLAIN. PLAIN is offered under
+   * TLS only, unless `starttls` is `none`.
+   */
+  readonly mechanisms?: readonly string[]
+  /** Connections at one time; more are cut at once. Default 1000. */
+  readonly connections?: number
+  /** Gets a line for whatever is worth one. Nothing in it needs escaping, and no password is. */
+  readonly log?: (line: string) => void
+}
+
+/** The options, checked and completed. */
+export interface Settings {
+  readonly accounts: Accounts
+  readonly components: ReadonlyMap<string, string>
+  readonly ports: { readonly client: number; readonly direct: number; readonly component: number }
+  readonly certificate: Certificate
+  readonly starttls: 'required' | 'optional' | 'none'
+  readonly mechanisms: readonly ServerMechanism[]
+  readonly connections: number
+  readonly log: (line: string) => void
+}
+
+/** @throws RangeError, XmppError `XMPP_JID_MALFORMED`; no message holds a password */
+export function settle(options: LoopbackOptions): Settings {
+  const accounts = new Accounts(options.users ?? {})
+  const components = readComponents(options.components ?? {}, accounts.domains)
+  const names = [...accounts.domains, ...components.keys(), 'localhost']
+  return {
+    accounts,
+    components,
+    ports: {
+      client: port('port', options.port),
+      direct: port('directPort', options.directPort),
+      component: port('componentPort', options.componentPort),
+    },
+    certificate: options.certificate ?? makeCertificate({ names: [...new Set(names)], addresses: ['127.0.0.1'] }),
+    starttls: options.starttls ?? 'required',
+    mechanisms: options.mechanisms?.map(mechanismCalled) ?? serverMechanisms,
+    connections: options.connections ?? 1000,
+    // What a peer says may stand in a line: its errors' texts, its resource.
+    log: line => options.log?.(printable(line)),
+  }
+}
+
+function readComponents(
+  given: Readonly<Record<string, string>>,
+  users: ReadonlySet<string>,
+): ReadonlyMap<string, string> {
+  const components = new Map<string, string>()
+  for (const [text, secret] of Object.entries(given)) {
+    const { local, domain, resource } = parseJid(text)
+    if (local !== '' || resource !== '') throw new RangeError(`a component is a domain, not ${text.slice(0, 100)}`)
+    if (users.has(domain)) throw new RangeError(`${domain} has users and so cannot be a component`)
+    if (components.has(domain)) throw new RangeError(`the component ${domain} is given twice`)
+    if (secret === '') throw new RangeError(`the secret of ${domain} is empty`)
+    components.set(domain, secret)
+  }
+  return components
+}
+
+function mechanismCalled(name: string): ServerMechanism {
+  const found = serverMechanisms.find(mechanism => mechanism.name === name)
+  if (found !== undefined) return found
+  throw new RangeError(`no mechanism ${name}; there are ${serverMechanisms.map(each => each.name).join(', ')}`)
+}
+
+function port(name: string, value = 0): number {
+  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value
+  throw new RangeError(`${name} is a number from 0 to 65535, not ${value}`)
+}

@@ -1,0 +1,163 @@
+import type { Test } from 'tap'
+import { type ClientOptions, connectClient } from '../../src/client.ts'
+import { type ComponentOptions, connectComponent } from '../../src/component.ts'
+import { NS_CLIENT } from '../../src/negotiate.ts'
+import type { Session } from '../../src/session.ts'
+import { type Element, el } from '../../src/stream/element.ts'
+import { XmlStream } from '../../src/stream/stream.ts'
+import { dial } from '../../src/stream/transport.ts'
+import { type Loopback, type LoopbackOptions, startLoopback } from '../../src/testing/index.ts'
+import { availablePresence } from '../../src/xep/presence.ts'
+import { fetchRoster, rosterPushes } from '../../src/xep/roster.ts'
+
+/** How long, in ms, a test waits for what never comes before it says so. */
+const PATIENCE = 5000
+
+/** A logged-in session with a memory of all it was sent. */
+export class Actor {
+  readonly session: Session
+  /** What has come and was not asked for yet. */
+  readonly inbox: Element[]
+  /** What ended the session: undefined for a stream closed in good order. */
+  readonly ended: Promise<unknown>
+  readonly #arrived: Set<() => void>
+
+  constructor(session: Session, inbox: Element[], arrived: Set<() => void>) {
+    this.session = session
+    this.inbox = inbox
+    this.#arrived = arrived
+    this.ended = session.run().then(
+      () => undefined,
+      error => error,
+    )
+  }
+
+  get jid(): string {
+    return this.session.jid
+  }
+
+  send(name: string, attrs: Record<string, string | undefined>, ...children: Element[]): void {
+    this.session.send(this.session.stanza(name, attrs, ...children))
+  }
+
+  say(to: string | undefined, body: string, attrs: Record<string, string> = {}): void {
+    this.send('message', { type: 'chat', to, ...attrs }, this.session.stanza('body', {}, body))
+  }
+
+  /** The next stanza of that kind; others stay in the inbox. */
+  async next(name: string, attrs: Record<string, string | undefined> = {}): Promise<Element> {
+    for (;;) {
+      const at = this.inbox.findIndex(
+        each => each.name === name && Object.keys(attrs).every(key => each.attrs[key] === attrs[key]),
+      )
+      const [found] = at < 0 ? [] : this.inbox.splice(at, 1)
+      if (found !== undefined) return found
+      await this.#more(`${this.jid} waits for <${name} ${JSON.stringify(attrs)}>`)
+    }
+  }
+
+  /** When it resolves, the server has done with everything sent before, and everything it sent before has arrived. */
+  async settled(): Promise<void> {
+    const { session } = this
+    // A component's own domain is the one address it is sure to reach by way of the server.
+    const to = session.component ? session.jid : undefined
+    await session.iq('get', to, el('ping', 'urn:xmpp:ping')).catch(() => {})
+    const answers = this.inbox.filter(each => each.name === 'iq' && each.attrs.type !== 'set')
+    for (const answer of answers) this.inbox.splice(this.inbox.indexOf(answer), 1)
+  }
+
+  /** Says that it is there, and forgets what came of that. */
+  async appear(priority = 0): Promise<void> {
+    this.session.send(availablePresence(this.session, { priority }))
+    await this.settled()
+    this.inbox.length = 0
+  }
+
+  #more(what: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const seen = this.inbox.map(String).join('\n')
+      const timer = setTimeout(() => reject(new Error(`${what}, which never came; there is\n${seen}`)), PATIENCE)
+      const arrived = (): void => {
+        clearTimeout(timer)
+        this.#arrived.delete(arrived)
+        resolve()
+      }
+      this.#arrived.add(arrived)
+    })
+  }
+}
+
+/** All of them have sent and received what is under way. */
+export async function settled(...actors: Actor[]): Promise<void> {
+  for (const actor of actors) await actor.settled()
+  for (const actor of actors) await actor.settled()
+}
+
+const users = { 'alice@one.example': 'alice:pw', 'bob@one.example': 'bob pw', 'carol@two.example': 'caröl' }
+const components = { 'pbx.example': 'hush', 'other.example': 'hush too' }
+
+/** A server for one test, with alice and bob, carol at another domain, and two components. */
+export async function stage(t: Test, options: LoopbackOptions = {}): Promise<Stage> {
+  const server = await startLoopback({ users, components, ...options })
+  t.teardown(() => server.stop())
+  return new Stage(server)
+}
+
+export class Stage {
+  readonly server: Loopback
+
+  constructor(server: Loopback) {
+    this.server = server
+  }
+
+  /** Logs a user in, by STARTTLS unless said otherwise. */
+  async client(jid: string, options: Partial<ClientOptions> = {}): Promise<Actor> {
+    const { inbox, arrived, stream } = recorder()
+    const { server } = this
+    const password = users[jid.replace(/\/.*/, '') as keyof typeof users]
+    const port = options.tls === 'direct' ? server.directPort : server.port
+    const pushes = rosterPushes(
+      () => {},
+      () => {},
+    )
+    const common = { host: server.host, port, ca: server.ca, password, jid, stream, xeps: [pushes], timeout: PATIENCE }
+    return new Actor(await connectClient({ ...common, ...options }), inbox, arrived)
+  }
+
+  /** Logs in, gets the roster, and becomes available. */
+  async online(jid: string, priority = 0): Promise<Actor> {
+    const actor = await this.client(jid)
+    await fetchRoster(actor.session)
+    await actor.appear(priority)
+    return actor
+  }
+
+  async component(domain: keyof typeof components, options: Partial<ComponentOptions> = {}): Promise<Actor> {
+    const { inbox, arrived, stream } = recorder()
+    const { host, componentPort: port } = this.server
+    const common = { host, port, domain, secret: components[domain], stream, timeout: PATIENCE }
+    return new Actor(await connectComponent({ ...common, ...options }), inbox, arrived)
+  }
+
+  /** A connection on which nothing has been said yet. */
+  async raw(ns: string = NS_CLIENT, port = this.server.port): Promise<XmlStream> {
+    return new XmlStream(await dial({ host: this.server.host, port }), { ns })
+  }
+}
+
+function recorder() {
+  const inbox: Element[] = []
+  const arrived = new Set<() => void>()
+  let wake = false
+  const trace = (direction: 'in' | 'out', element: Element): void => {
+    if (direction === 'out' || !['message', 'presence', 'iq'].includes(element.name)) return
+    inbox.push(element)
+    if (wake) return
+    wake = true
+    queueMicrotask(() => {
+      wake = false
+      for (const fn of [...arrived]) fn()
+    })
+  }
+  return { inbox, arrived, stream: { trace } }
+}
