@@ -17,6 +17,7 @@ const PATIENCE = 8000
 
 const bin = fileURLToPath(new URL('../bin/res-xmpp.js', import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), 'res-xmpp-'))
+const settings = join(directory, 'res-xmpp.conf')
 const daemons: Daemon[] = []
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
@@ -25,6 +26,7 @@ async function show(): Promise<void> {
     `An XMPP server for trying things out listens on ${server.host}: clients ${server.port}, components ${server.componentPort}.`,
   )
   writeFileSync(join(directory, 'ca.pem'), server.ca)
+  writeFileSync(settings, '[daemon]\ntimestamps = no\n')
   const client = configure('client.conf', [
     '[asterisk]',
     'type = client',
@@ -87,7 +89,7 @@ class Daemon {
     this.jid = jid
     this.control = join(directory, `${account}.sock`)
     // npx passes signals on badly, so what supervises a daemon starts node itself. Its own process group keeps Ctrl-C to us.
-    const args = [bin, 'run', '-c', config, '--control', this.control]
+    const args = [bin, 'run', '-c', config, '--settings', settings, '--control', this.control]
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'], detached: true })
     createInterface({ input: this.#child.stderr as NodeJS.ReadableStream }).on('line', line => {
       say(`  ${account.padEnd(8)} | ${line}`)

@@ -1,3 +1,5 @@
+import { printable } from '../printable.ts'
+
 /** A spot in a file. Lines count from 1; 0 means the file as a whole. */
 export interface Place {
   readonly file: string
@@ -22,12 +24,21 @@ export interface Where extends Place {
   readonly option?: string | undefined
 }
 
-/** One line for a terminal or a log: `FILE:LINE: error: [section] option: message`, control characters escaped. */
+/** One line for a terminal: `FILE:LINE: error: [section] option: message`, control characters escaped. */
 export function formatProblem(problem: Problem): string {
+  return format(problem, `${problem.severity}: `)
+}
+
+/** The same for a log, whose lines say themselves how bad it is. */
+export function formatProblemForLog(problem: Problem): string {
+  return format(problem, '')
+}
+
+function format(problem: Problem, severity: string): string {
   const place = problem.line > 0 ? `${problem.file}:${problem.line}` : problem.file
   const section = problem.section === undefined ? '' : `[${problem.section}] `
   const option = problem.option === undefined ? '' : `${problem.option}: `
-  return escapeControls(`${place}: ${problem.severity}: ${section}${option}${problem.message}`)
+  return printable(`${place}: ${severity}${section}${option}${problem.message}`)
 }
 
 /**
@@ -90,11 +101,4 @@ export class ProblemLog {
       message,
     })
   }
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
-
-function escapeControls(text: string): string {
-  return text.replace(controls, c => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

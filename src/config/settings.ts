@@ -11,8 +11,8 @@ export interface Settings {
     readonly config: string | undefined
     /** Path of the control socket; undefined means the usual place. */
     readonly control: string | undefined
-    /** A time before each log line. */
-    readonly timestamps: boolean
+    /** A time before each log line; undefined means unless the journal adds its own. */
+    readonly timestamps: boolean | undefined
   }
   readonly limits: {
     /** The largest stanza that is accepted, in bytes. */
@@ -77,7 +77,7 @@ const table: Readonly<Record<string, Readonly<Record<string, Setting>>>> = {
     config: { default: undefined, read: path() },
     // A longer path does not fit into the address of a Unix socket, and would be cut short without a word.
     control: { default: undefined, read: path(107) },
-    timestamps: { default: false, read: readBoolean },
+    timestamps: { default: undefined, read: readBoolean },
   },
   limits: {
     stanza_bytes: { default: 262144, read: number(10000, 16777216) },

@@ -4,6 +4,7 @@ import { type Account, type AccountEvent, maskSecrets } from '../account/index.t
 import {
   defaultSettings,
   formatProblem,
+  formatProblemForLog,
   type LoadedConfig,
   loadConfig,
   parseSettings,
@@ -46,7 +47,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const { signal } = io
   const { settings, ok } = await readSettings(values.settings, io)
   if (!ok) return 1
-  const log = new Log({ write: io.stderr, timestamps: settings.daemon.timestamps })
+  const log = new Log({
+    write: io.stderr,
+    timestamps: settings.daemon.timestamps ?? io.env.JOURNAL_STREAM === undefined,
+  })
   const path = values.config ?? settings.daemon.config ?? usualConfig()
   const load = (): LoadedConfig => {
     const config = loadConfig(path, files, { strict: values.strict })

@@ -4,7 +4,7 @@ import { defaultSettings, formatProblem, parseSettings } from '../../src/config/
 const file = '/etc/res-xmpp.conf'
 
 const defaults = {
-  daemon: { config: undefined, control: undefined, timestamps: false },
+  daemon: { config: undefined, control: undefined, timestamps: undefined },
   limits: { stanza_bytes: 262144, inbox_messages: 100000, inbox_bytes: 16777216 },
 }
 

@@ -1,0 +1,55 @@
+import { type Option, type OptionName, options, unbuilt } from './options.ts'
+
+/** docs/xmpp-conf.md: every option, from the table itself. */
+export function documentOptions(): string {
+  const rows = (Object.keys(options) as OptionName[]).map(name => row(name, options[name]))
+  const later = Object.entries(unbuilt).map(([name, { scope }]) => `\`${name}\` (${places[scope]})`)
+  return `# xmpp.conf
+
+<!-- Made by \`npm run docs\` from src/config/options.ts. -->
+
+\`res-xmpp\` reads Asterisk's \`xmpp.conf\`, in Asterisk's own syntax: templates, \`#include\`, block comments, \`+=\` and all. \`#exec\` is refused. Every section but
+\`[general]\` and templates is an account. Option names ignore case; words for yes are yes, true, y, t, 1 and on, for no no, false, n, f, 0 and off. Numbers may be hexadecimal (\`0x1f\`)
+or octal (\`017\`). \`res-xmpp check\` says what is wrong with a file.
+
+Options marked ⊕ are ours: Asterisk's module does not know them.
+
+| option | where | values | default | on reload | meaning |
+| --- | --- | --- | --- | --- | --- |
+${rows.join('\n')}
+
+On reload a changed option means: _presence_, it is sent anew; _buddies_, new ones are asked for their presence; _live_, it holds from now on; _reconnect_, the account closes its stream
+and connects again.
+
+## Not built yet
+
+Using one of these is a warning that says so: ${later.join(', ')}.
+
+## Where we differ from res_xmpp
+
+- \`usetls=yes\` means TLS or no session, with a certificate that names the domain of \`username\`. res_xmpp goes on in clear, and verifies nothing.
+- \`forceoldssl=yes\` works: direct TLS, by default on port 5223. res_xmpp ignores it.
+- A component has no STARTTLS. On another host than this one it needs \`forceoldssl=yes\` or an explicit \`usetls=no\`; with neither it is an error. res_xmpp waits for ever.
+- An account with an error is reported and left out; the others run. res_xmpp gives up the whole file.
+- One pair of double quotes around the whole \`statusmessage\` is removed.
+- \`type\` takes no other words, \`port\` is checked, a mistyped \`usetls\` or \`tls_verify\` is an error and not a silent no.
+`
+}
+
+const places = { general: '[general]', account: 'account', both: '[general], account' } as const
+
+function row(name: string, option: Option): string {
+  const mark = option.extension ? ' ⊕' : ''
+  const fallback = option.default === undefined ? (option.required ? 'required' : '–') : `\`${option.default}\``
+  const cells = [`\`${name}\`${mark}`, places[option.scope], values(option), fallback, option.change, option.summary]
+  return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
+}
+
+function values({ kind, aliases, range }: Option): string {
+  if (typeof kind !== 'string') {
+    const others = Object.entries(aliases ?? {}).map(([word, meaning]) => `${word} = ${meaning}`)
+    return [kind.join(', '), ...(others.length === 0 ? [] : [`(${others.join(', ')})`])].join(' ')
+  }
+  const names = { boolean: 'yes, no', unsigned: 'number', integer: 'number', string: 'text', list: 'text, repeatable' }
+  return range === undefined ? names[kind as keyof typeof names] : `${range[0]}…${range[1]}`
+}
