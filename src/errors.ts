@@ -1,5 +1,6 @@
 import type { Element } from './stream/element.ts'
 
+const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams'
 const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 
 export interface XmppErrorOptions extends ErrorOptions {
@@ -36,7 +37,9 @@ export class StreamError extends XmppError {
 
   /** Reads a received `<stream:error/>`. */
   static from(element: Element): StreamError {
-    const condition = element.elements.find(child => child.name !== 'text')
+    const named = element.elements.filter(child => child.name !== 'text')
+    // An application's own condition stands beside the RFC's (§4.9.4), and not always behind it.
+    const condition = named.find(child => child.ns === NS_STREAM_ERRORS) ?? named[0]
     const text = element.elements.find(child => child.name === 'text')?.text ?? ''
     const detail = condition?.name === 'see-other-host' && text === '' ? condition.text : text
     return new StreamError(condition?.name ?? 'undefined-condition', detail, { by: 'peer' })

@@ -156,10 +156,13 @@ export class XmlStream {
    */
   async next(): Promise<Element | undefined> {
     const event = await this.#event()
-    if (event?.type === 'element') return this.#received(event.element)
-    if (event?.type === 'open')
-      throw await this.fail(new StreamError('bad-format', 'a stream header inside the stream'))
-    return undefined
+    if (event === undefined) return undefined
+    try {
+      if (event.type === 'element') return this.#received(event.element)
+    } catch (error) {
+      throw await this.fail(error as Error)
+    }
+    throw await this.fail(new StreamError('bad-format', 'a stream header where an element belongs'))
   }
 
   /** The next element, which must be one of `names`: the verb that negotiation is written in. */
@@ -180,16 +183,23 @@ export class XmlStream {
       for (let first = await this.next(); first !== undefined; first = await this.next()) {
         const batch = [first]
         let failure: unknown
+        let closed = false
         try {
           for (let event = this.#parser.next(); event?.type === 'element'; event = this.#parser.next()) {
             batch.push(this.#received(event.element))
           }
-          if (this.#parser.closed) this.#closed()
+          closed = this.#parser.closed
         } catch (error) {
           failure = error
         }
-        yield batch
-        if (failure !== undefined) throw await this.fail(failure as Error)
+        try {
+          yield batch
+        } finally {
+          // Only now, for what came with the close tag may want an answer; and for a reader who leaves here too.
+          if (closed) this.#closed()
+          if (failure !== undefined) failure = await this.fail(failure as Error)
+        }
+        if (failure !== undefined) throw failure
       }
     } finally {
       this.#iterating = false
@@ -268,8 +278,8 @@ export class XmlStream {
   async fail<E extends Error>(error: E): Promise<E> {
     if (this.#failure !== undefined) return this.#failure === error ? error : (this.#failure as E)
     this.#failure = error
-    if (this.#automatic && !this.#over && error instanceof StreamError) {
-      if (error.by === 'us' && !this.#closeSent) {
+    if (this.#automatic && !this.#over) {
+      if (error instanceof StreamError && error.by === 'us' && !this.#closeSent) {
         // RFC 6120 §4.9.1.2: an error in the peer's header is still answered inside a stream.
         if (!this.#headerSent) this.sendHeader({ version: '1.0' })
         const text = error.text === '' ? [] : [el('text', NS_STREAM_ERRORS, {}, sendable(error.text))]
