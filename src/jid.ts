@@ -75,5 +75,7 @@ const domainName = /^[^\s"&'/:<>@.[\]]+(\.[^\s"&'/:<>@.[\]]+)*$/
 const ipv6 = /^\[[0-9a-f:.]+\]$/
 
 function malformed(text: string, why: string): XmppError {
-  return new XmppError('XMPP_JID_MALFORMED', `malformed JID "${text.slice(0, 100)}": ${why}`, { condition: 'jid-malformed' })
+  return new XmppError('XMPP_JID_MALFORMED', `malformed JID "${text.slice(0, 100)}": ${why}`, {
+    condition: 'jid-malformed',
+  })
 }
