@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { connectClient } from '../src/client.ts'
+import { onEvery, type Session } from '../src/session.ts'
+import { el } from '../src/stream/element.ts'
+import { startLoopback } from '../src/testing/index.ts'
+
+const file = (name: string): string => fileURLToPath(new URL(`../examples/${name}`, import.meta.url))
+
+/** Runs an example as its head says, and resolves with the first line it prints. */
+async function start(t: Test, name: string, env: Record<string, string>): Promise<string> {
+  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', file(name)], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(async () => {
+    const ended = once(child, 'exit')
+    child.kill('SIGINT')
+    await ended
+  })
+  const [line] = await once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line')
+  return line
+}
+
+t.test('echo.ts answers with the same words', async t => {
+  const server = await startLoopback({ users: { 'bot@demo.test': 'pw-bot', 'anna@demo.test': 'pw-anna' } })
+  t.teardown(() => server.stop())
+  const ca = join(t.testdir(), 'ca.pem')
+  writeFileSync(ca, server.ca)
+  const PORT = `${server.port}`
+  const line = await start(t, 'echo.ts', {
+    JID: 'bot@demo.test/x',
+    PASSWORD: 'pw-bot',
+    HOST: server.host,
+    PORT,
+    CA: ca,
+  })
+  t.equal(line, 'online as bot@demo.test/x')
+
+  const { session, answer } = await anna(server)
+  t.teardown(() => session.close())
+  const body = session.stanza('body', {}, 'Grüße\n <&> ☎')
+  session.send(session.stanza('message', { to: 'bot@demo.test/x', type: 'chat' }, body))
+  t.same(await answer, ['bot@demo.test/x', 'Grüße\n <&> ☎'])
+})
+
+t.test('component.ts tells the time at every address of its domain', async t => {
+  const server = await startLoopback({
+    users: { 'anna@demo.test': 'pw-anna' },
+    components: { 'clock.demo.test': 'tick' },
+  })
+  t.teardown(() => server.stop())
+  const PORT = `${server.componentPort}`
+  const line = await start(t, 'component.ts', { DOMAIN: 'clock.demo.test', SECRET: 'tick', HOST: server.host, PORT })
+  t.equal(line, 'attached as clock.demo.test')
+
+  const { session } = await anna(server)
+  t.teardown(() => session.close())
+  const asked = 'noon@clock.demo.test/tower'
+  const result = await session.iq('get', asked, el('time', 'urn:xmpp:time'))
+  t.equal(result.attrs.from, asked)
+  const utc = result.child('time', 'urn:xmpp:time')?.childText('utc') ?? ''
+  t.ok(Math.abs(Date.parse(utc) - Date.now()) < 60_000, utc)
+})
+
+t.test('the examples are as short as they promise', async t => {
+  for (const name of ['echo.ts', 'component.ts']) {
+    t.ok(readFileSync(file(name), 'utf8').split('\n').length <= 40, name)
+  }
+})
+
+/** Someone to talk to the example; `answer` is the first message she gets. */
+async function anna({ host, port, ca }: { host: string; port: number; ca: string }) {
+  let heard!: (message: [string | undefined, string | undefined]) => void
+  const answer = new Promise<[string | undefined, string | undefined]>(resolve => {
+    heard = resolve
+  })
+  const listen = onEvery('message', stanza => heard([stanza.attrs.from, stanza.childText('body')]))
+  const xeps = [{ name: 'anna', routes: [listen] }]
+  const session: Session = await connectClient({ jid: 'anna@demo.test/a', password: 'pw-anna', host, port, ca, xeps })
+  session.run().catch(() => {})
+  return { session, answer }
+}

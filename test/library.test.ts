@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import t from 'tap'
+
+const root = new URL('..', import.meta.url)
+
+/** Runs a program as a user's own module would run, and returns the JSON it prints. */
+async function evaluate(program: string): Promise<unknown> {
+  const args = ['--input-type=module', '-e', program]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root })
+  return JSON.parse(stdout)
+}
+
+t.test('importing the library touches nothing and loads no XML parser', async t => {
+  const seen = await evaluate(`
+    import { createRequire } from 'node:module'
+    const cached = () => Object.keys(createRequire(import.meta.url).cache).filter(path => path.includes('node_modules'))
+    const before = process.eventNames().map(name => [String(name), process.listenerCount(name)])
+    const library = await import('res-xmpp')
+    const after = process.eventNames().map(name => [String(name), process.listenerCount(name)])
+    const handles = process.getActiveResourcesInfo().filter(name => /Timeout|Immediate|TCP|TLS/.test(name))
+    const first = cached()
+    const { Parser } = await import('res-xmpp/stream')
+    new Parser()
+    console.log(JSON.stringify({ before, after, handles, first, then: cached().map(path => path.replace(/.*node_modules/, '')) }))
+  `)
+  const { before, after, handles, first, then } = seen as Record<string, unknown[]>
+  t.same(after, before, 'no listener on the process')
+  t.same(handles, [], 'no timer, no socket')
+  t.same(first, [], 'no dependency loaded')
+  t.match(then, [/sax/], 'sax comes with the first parser')
+})
+
+t.test('every door of the package opens, and has types', async t => {
+  const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+  const doors = Object.keys(exports)
+    .filter(door => door !== './package.json')
+    .map(door => door.replace(/^\./, 'res-xmpp').replace('*', '0199-ping'))
+  const program = `
+    const names = {}
+    for (const door of ${JSON.stringify(doors)}) names[door] = Object.keys(await import(door)).length
+    console.log(JSON.stringify(names))`
+  const names = (await evaluate(program)) as Record<string, number>
+  for (const door of doors) t.ok((names[door] ?? 0) > 0, door)
+  for (const { types } of Object.values(exports) as { types?: string }[]) {
+    if (types !== undefined) t.ok(readFileSync(new URL(types.replace('*', '0199-ping'), root)).length > 0, types)
+  }
+})
+
+t.test('the runtime dependencies are the three we chose', async t => {
+  const { dependencies } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+  t.same(Object.keys(dependencies), ['ini', 'saslprep', 'sax'])
+})
