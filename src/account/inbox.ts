@@ -56,11 +56,14 @@ interface Slot {
 interface Mailbox {
   readonly slots: Slot[]
   readonly waiters: Waiter[]
+  /** Of the bodies in `slots`. */
+  bytes: number
 }
 
 /**
  * Received messages on their way to JABBER_RECEIVE: each goes to one receiver, the oldest first, and expires when none comes
- * in time. At a limit the oldest message is dropped, first the sender's own, and said so.
+ * in time. At a limit the oldest message is dropped, and said so: the sender's own where that sender holds too many, or more than
+ * half of all bytes, otherwise the oldest of all. A message that alone is more than the limit is not held.
  */
 export class Inbox {
   readonly #clock: Clock
@@ -88,12 +91,14 @@ export class Inbox {
 
   /** Gives a message to the first who waits for it, or holds it. */
   put(message: IncomingMessage): void {
-    const mailbox = this.#mailbox(bareJid(message.from))
-    const at = mailbox.waiters.findIndex(({ jid }) => matches(jid, message))
+    const { from } = message
+    const bare = bareJid(from)
+    const mailbox = this.#mailbox(bare)
+    const at = mailbox.waiters.findIndex(({ jid }) => jid === bare || jid === from)
     const [waiter] = at < 0 ? [] : mailbox.waiters.splice(at, 1)
     if (waiter !== undefined) waiter.resolve(message)
     else if (this.#options.hold() > 0) this.#hold(mailbox, message)
-    this.#tidy(message.from, mailbox)
+    this.#tidy(bare, mailbox)
   }
 
   /**
@@ -105,8 +110,9 @@ export class Inbox {
     signal?.throwIfAborted()
     this.#expire()
     const wanted = formatJid(parseJid(jid))
-    const mailbox = this.#mailbox(bareJid(wanted))
-    const held = mailbox.slots.find(({ message }) => message !== undefined && matches(wanted, message))
+    const bare = bareJid(wanted)
+    const mailbox = this.#mailbox(bare)
+    const held = mailbox.slots.find(({ message }) => wanted === bare || message?.from === wanted)
     if (held !== undefined) return this.#take(held)
     if (this.#waiting >= this.#limits.waiters) {
       this.#tidy(wanted, mailbox)
@@ -118,7 +124,6 @@ export class Inbox {
   /** Forgets everything held and its timer. Who waits goes on waiting. */
   clear(): void {
     for (const slot of this.#order.slice(this.#head)) if (slot.message !== undefined) this.#take(slot)
-    this.#expire()
   }
 
   #wait(jid: string, mailbox: Mailbox, timeout: number, signal?: AbortSignal): Promise<IncomingMessage | undefined> {
@@ -145,13 +150,24 @@ export class Inbox {
   }
 
   #hold(mailbox: Mailbox, message: IncomingMessage): void {
+    const { messages, bytes, perSender } = this.#limits
+    const size = Buffer.byteLength(message.body)
+    if (size > bytes) {
+      this.#options.onDrop?.(message)
+      return
+    }
     const slot: Slot = { message }
     mailbox.slots.push(slot)
-    this.#order.push(slot)
+    mailbox.bytes += size
+    this.#bytes += size
     this.#count++
-    this.#bytes += Buffer.byteLength(message.body)
-    if (mailbox.slots.length > this.#limits.perSender) this.#drop(mailbox.slots[0])
-    while (this.#count > this.#limits.messages || this.#bytes > this.#limits.bytes) this.#drop(this.#oldest())
+    this.#order.push(slot)
+    // As many are pushed before the next time as are looked at now.
+    if (this.#order.length > this.#count * 2 + 1024) this.#forgetEmpty()
+    if (mailbox.slots.length > perSender) this.#drop(mailbox.slots[0])
+    while (this.#count > messages || this.#bytes > bytes) {
+      this.#drop(mailbox.bytes * 2 > bytes ? mailbox.slots[0] : this.#oldest())
+    }
     this.#cancelExpiry ??= this.#clock.after(this.#options.hold(), this.#onExpiry)
   }
 
@@ -165,21 +181,34 @@ export class Inbox {
     const message = slot.message as IncomingMessage
     slot.message = undefined
     const mailbox = this.#mailbox(bareJid(message.from))
+    const size = Buffer.byteLength(message.body)
     mailbox.slots.splice(mailbox.slots.indexOf(slot), 1)
+    mailbox.bytes -= size
     this.#tidy(message.from, mailbox)
+    this.#bytes -= size
     this.#count--
-    this.#bytes -= Buffer.byteLength(message.body)
+    if (this.#count === 0) this.#reset()
     return message
   }
 
-  /** The oldest message still held; forgets the empty slots before it. */
+  /** The oldest message still held. */
   #oldest(): Slot | undefined {
     while (this.#head < this.#order.length && this.#order[this.#head]?.message === undefined) this.#head++
-    if (this.#head > 1024 && this.#head * 2 > this.#order.length) {
-      this.#order = this.#order.slice(this.#head)
-      this.#head = 0
-    }
     return this.#order[this.#head]
+  }
+
+  /** One old message may lie before any number of slots whose messages were taken. */
+  #forgetEmpty(): void {
+    this.#order = this.#order.filter(({ message }) => message !== undefined)
+    this.#head = 0
+  }
+
+  /** Nothing is held any more. */
+  #reset(): void {
+    this.#order = []
+    this.#head = 0
+    this.#cancelExpiry?.()
+    this.#cancelExpiry = undefined
   }
 
   #expire(): void {
@@ -187,11 +216,6 @@ export class Inbox {
     for (let slot = this.#oldest(); slot?.message && slot.message.received <= before; slot = this.#oldest()) {
       this.#take(slot)
     }
-    if (this.#count > 0) return
-    this.#order = []
-    this.#head = 0
-    this.#cancelExpiry?.()
-    this.#cancelExpiry = undefined
   }
 
   readonly #onExpiry = (): void => {
@@ -206,7 +230,7 @@ export class Inbox {
   #mailbox(bare: string): Mailbox {
     let mailbox = this.#mailboxes.get(bare)
     if (mailbox === undefined) {
-      mailbox = { slots: [], waiters: [] }
+      mailbox = { slots: [], waiters: [], bytes: 0 }
       this.#mailboxes.set(bare, mailbox)
     }
     return mailbox
@@ -215,8 +239,4 @@ export class Inbox {
   #tidy(jid: string, { slots, waiters }: Mailbox): void {
     if (slots.length === 0 && waiters.length === 0) this.#mailboxes.delete(bareJid(jid))
   }
-}
-
-function matches(wanted: string, { from }: IncomingMessage): boolean {
-  return wanted === from || wanted === bareJid(from)
 }

@@ -1,0 +1,512 @@
+import { setMaxListeners } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import t from 'tap'
+import { Inbox, type InboxLimits, type IncomingMessage } from '../../src/account/inbox.ts'
+import type { Clock } from '../../src/clock.ts'
+import { HandClock } from '../helper/clock.ts'
+import { settled } from '../helper/pair.ts'
+import { rejects } from '../helper/rejects.ts'
+
+// tap starts test files without V8's flags.
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
+
+interface Setup {
+  readonly hold?: number
+  readonly limits?: Partial<InboxLimits>
+}
+
+/** An inbox with a hand-driven clock, and a short way to put messages into it. */
+function setUp({ hold = 5000, limits = {} }: Setup = {}) {
+  const clock = new HandClock()
+  const dropped: string[] = []
+  const settings = { hold }
+  const inbox = new Inbox({
+    hold: () => settings.hold,
+    clock,
+    limits,
+    onDrop: ({ body }) => dropped.push(body),
+  })
+  const put = (from: string, ...bodies: string[]): void => {
+    for (const body of bodies) inbox.put(message(from, body, clock.now()))
+  }
+  return { clock, dropped, settings, inbox, put }
+}
+
+function message(from: string, body: string, received: number): IncomingMessage {
+  return { from, body, type: 'chat', id: undefined, received }
+}
+
+/** The bodies that come out for a JID when nobody waits. */
+async function bodies(inbox: Inbox, jid: string, count: number): Promise<(string | undefined)[]> {
+  const found = []
+  for (let i = 0; i < count; i++) found.push(await body(inbox.receive(jid, 0)))
+  return found
+}
+
+async function body(receiving: Promise<IncomingMessage | undefined>): Promise<string | undefined> {
+  return (await receiving)?.body
+}
+
+t.test('held messages come oldest first, each once', async t => {
+  const { inbox, put, clock } = setUp()
+  put('bob@x/a', 'one')
+  put('carol@x/a', 'not his')
+  put('bob@x/b', 'two')
+  put('bob@x/a', 'three')
+  t.equal(inbox.size, 4)
+  t.strictSame(await bodies(inbox, 'bob@x', 3), ['one', 'two', 'three'])
+  t.equal(inbox.size, 1)
+  const none = inbox.receive('bob@x', 1000)
+  await clock.advance(1000)
+  t.equal(await none, undefined)
+  t.strictSame(await bodies(inbox, 'carol@x/a', 1), ['not his'])
+})
+
+t.test('the whole message is handed over, its body exact', async t => {
+  const { inbox } = setUp()
+  const whole = {
+    from: 'bob@x/a',
+    body: ' \t two\n lines\r ',
+    type: 'groupchat',
+    id: 'i1',
+    received: 1_000_000,
+  } as const
+  inbox.put(whole)
+  t.strictSame(await inbox.receive('bob@x', 0), whole)
+})
+
+t.test('a full JID matches exactly, a bare one any resource', async t => {
+  const { inbox, put } = setUp()
+  put('bob@x/a', 'from a')
+  put('bob@x/b', 'from b')
+  put('bob@x/ab', 'from ab')
+  put('bob@x', 'from bare')
+  put('bob@x.y/a', 'another domain')
+  put('bo@x/a', 'another user')
+  t.strictSame(await bodies(inbox, 'bob@x/b', 1), ['from b'])
+  t.strictSame(await bodies(inbox, 'bob@x', 3), ['from a', 'from ab', 'from bare'])
+  t.equal(inbox.size, 2, "others' are still there")
+})
+
+t.test('a message from a bare JID is not one from a resource', async t => {
+  const { inbox, put, clock } = setUp()
+  put('bob@x', 'from bare')
+  const waiting = inbox.receive('bob@x/a', 100)
+  await clock.advance(100)
+  t.equal(await waiting, undefined)
+})
+
+t.test('JIDs compare prepared; a resource keeps its case', async t => {
+  const { inbox, put, clock } = setUp()
+  put('bob@example.com/Home', 'hello')
+  t.strictSame(await bodies(inbox, 'BOB@Example.COM/Home', 1), ['hello'])
+  put('bob@example.com/Home', 'hello')
+  const other = inbox.receive('bob@example.com/home', 100)
+  await clock.advance(100)
+  t.equal(await other, undefined)
+  t.strictSame(await bodies(inbox, 'Bob@example.com.', 1), ['hello'])
+})
+
+t.test('what is no JID is refused', async t => {
+  const { inbox, clock } = setUp()
+  for (const jid of ['', '@x', 'bob@', 'bob@x/', 'b b@x', 'bob@x\n']) {
+    await rejects(t, inbox.receive(jid, 1000), { code: 'XMPP_JID_MALFORMED' }, JSON.stringify(jid))
+  }
+  t.equal(clock.pending, 0)
+})
+
+t.test('waits the full time whatever else arrives', async t => {
+  const { inbox, put, clock } = setUp()
+  let got: unknown = 'nothing yet'
+  const waiting = inbox.receive('bob@x/a', 20_000).then(message => {
+    got = message
+  })
+  for (let second = 0; second < 19; second++) {
+    put('carol@x/a', 'noise')
+    put('bob@x/b', 'another resource')
+    await clock.advance(1000)
+  }
+  await clock.advance(999)
+  t.equal(got, 'nothing yet')
+  await clock.advance(1)
+  await waiting
+  t.equal(got, undefined)
+})
+
+t.test('a message ends the wait at once', async t => {
+  const { inbox, put, clock } = setUp()
+  const waiting = inbox.receive('bob@x', 20_000)
+  await settled()
+  put('bob@x/a', 'here')
+  t.equal(await body(waiting), 'here')
+  t.equal(inbox.size, 0, 'what was handed over is not held')
+  t.equal(clock.pending, 0)
+})
+
+t.test('several waiters are served in order, each message to one', async t => {
+  const { inbox, put } = setUp()
+  const order: string[] = []
+  const wait = (who: string, jid: string): Promise<void> =>
+    inbox.receive(jid, 20_000).then(message => void order.push(`${who} ${message?.body}`))
+  const all = [wait('1', 'bob@x'), wait('2', 'bob@x/b'), wait('3', 'bob@x'), wait('4', 'bob@x/b'), wait('5', 'bob@x/a')]
+  await settled()
+  put('bob@x/b', 'b1')
+  put('bob@x/b', 'b2')
+  put('bob@x/a', 'a1')
+  put('bob@x/b', 'b3')
+  put('bob@x/a', 'a2')
+  put('bob@x/b', 'b4')
+  await Promise.all(all)
+  t.strictSame(order, ['1 b1', '2 b2', '3 a1', '4 b3', '5 a2'])
+  t.equal(inbox.size, 1, 'and one is held')
+})
+
+t.test('a waiter that has gone is passed over', async t => {
+  const { inbox, put, clock } = setUp()
+  const first = inbox.receive('bob@x', 100)
+  const second = inbox.receive('bob@x', 10_000)
+  await clock.advance(100)
+  t.equal(await first, undefined)
+  put('bob@x/a', 'late')
+  t.equal(await body(second), 'late')
+})
+
+t.test('expires at exactly hold ms', async t => {
+  const { inbox, put, clock } = setUp({ hold: 5000 })
+  put('bob@x/a', 'one')
+  await clock.advance(4999)
+  t.equal(inbox.size, 1)
+  t.strictSame(await bodies(inbox, 'bob@x', 1), ['one'], 'a ms before it can be had')
+
+  put('bob@x/a', 'two')
+  await clock.advance(1)
+  put('bob@x/a', 'three')
+  await clock.advance(4999)
+  t.equal(inbox.size, 1, 'the older one has gone')
+  t.strictSame(await bodies(inbox, 'bob@x', 1), ['three'])
+})
+
+t.test('expiry needs nobody to ask, and its timer does not stay behind', async t => {
+  const { inbox, put, clock } = setUp({ hold: 5000 })
+  put('bob@x/a', 'one')
+  await clock.advance(2500)
+  put('bob@x/a', 'two')
+  await clock.advance(2500)
+  t.equal(inbox.size, 1)
+  await clock.advance(2500)
+  t.equal(inbox.size, 0)
+  t.equal(clock.pending, 0)
+})
+
+t.test('no timer is left when the last message has been received', async t => {
+  const { inbox, put, clock } = setUp({ hold: 5000 })
+  put('bob@x/a', 'one', 'two')
+  await bodies(inbox, 'bob@x', 2)
+  t.equal(clock.pending, 0)
+})
+
+t.test('a message never expires early because of one before it', async t => {
+  const { inbox, put, clock } = setUp({ hold: 5000 })
+  put('bob@x/a', 'one')
+  await clock.advance(3000)
+  await bodies(inbox, 'bob@x', 1)
+  put('bob@x/a', 'two')
+  await clock.advance(4999)
+  t.equal(inbox.size, 1)
+  await clock.advance(1)
+  t.equal(inbox.size, 0)
+})
+
+t.test('the time for which messages are held may change', async t => {
+  await t.test('longer', async t => {
+    const { inbox, put, clock, settings } = setUp({ hold: 5000 })
+    put('bob@x/a', 'one')
+    settings.hold = 10_000
+    await clock.advance(9999)
+    t.equal(inbox.size, 1)
+    await clock.advance(1)
+    t.equal(inbox.size, 0)
+    t.equal(clock.pending, 0)
+  })
+  await t.test('shorter', async t => {
+    const { inbox, put, clock, settings } = setUp({ hold: 10_000 })
+    put('bob@x/a', 'one')
+    settings.hold = 1000
+    await clock.advance(1000)
+    const waiting = inbox.receive('bob@x', 10)
+    await clock.advance(10)
+    t.equal(await waiting, undefined, 'too old by the new measure')
+    t.equal(inbox.size, 0)
+    t.equal(clock.pending, 0)
+  })
+  await t.test('to nothing', async t => {
+    const { inbox, put, clock, settings } = setUp({ hold: 10_000 })
+    put('bob@x/a', 'one')
+    settings.hold = 0
+    const waiting = inbox.receive('bob@x', 10)
+    await clock.advance(10)
+    t.equal(await waiting, undefined)
+  })
+})
+
+t.test('hold 0 holds nothing, but serves who waits', async t => {
+  const { inbox, put, clock, dropped } = setUp({ hold: 0 })
+  put('bob@x/a', 'lost')
+  t.equal(inbox.size, 0)
+  t.equal(clock.pending, 0)
+  t.strictSame(dropped, [], 'that is no drop at a limit')
+  const waiting = inbox.receive('bob@x', 1000)
+  await settled()
+  put('bob@x/a', 'seen')
+  t.equal(await body(waiting), 'seen')
+})
+
+t.test('at the limit of messages the oldest is dropped, and said so', async t => {
+  const { inbox, put, dropped } = setUp({ limits: { messages: 3 } })
+  put('bob@x/a', 'one')
+  put('carol@x/a', 'two', 'three', 'four', 'five')
+  t.equal(inbox.size, 3)
+  t.strictSame(dropped, ['one', 'two'])
+  t.strictSame(await bodies(inbox, 'carol@x', 3), ['three', 'four', 'five'])
+})
+
+t.test('the limit of bytes counts bytes and not characters', async t => {
+  const { inbox, put, dropped } = setUp({ limits: { bytes: 10 } })
+  put('bob@x/a', 'ä€', 'abcde')
+  t.strictSame(dropped, [], 'ten bytes fit')
+  put('carol@x/a', 'f')
+  t.strictSame(dropped, ['ä€'])
+  t.equal(inbox.size, 2)
+  await bodies(inbox, 'bob@x', 1)
+  put('carol@x/a', '123456789')
+  t.strictSame(dropped, ['ä€'], 'what was taken makes room')
+})
+
+t.test('a message too big to be held does not cost the others', async t => {
+  const { inbox, put, dropped } = setUp({ limits: { bytes: 10 } })
+  put('bob@x/a', 'small')
+  put('carol@x/a', 'larger than all there is')
+  t.strictSame(dropped, ['larger than all there is'])
+  t.equal(inbox.size, 1)
+  const waiting = inbox.receive('carol@x', 1000)
+  await settled()
+  put('carol@x/a', 'larger than all there is')
+  t.equal(await body(waiting), 'larger than all there is', 'who waits gets it all the same')
+  t.strictSame(await bodies(inbox, 'bob@x', 1), ['small'])
+})
+
+t.test('one sender cannot push out what others sent', async t => {
+  await t.test('with many messages, from whatever resource', async t => {
+    const { inbox, put, dropped } = setUp({ limits: { perSender: 2 } })
+    put('carol@x/a', 'hers')
+    for (let i = 1; i <= 5; i++) put(`bob@x/${i}`, `his ${i}`)
+    t.strictSame(dropped, ['his 1', 'his 2', 'his 3'])
+    t.strictSame(await bodies(inbox, 'carol@x', 1), ['hers'])
+    t.strictSame(await bodies(inbox, 'bob@x', 2), ['his 4', 'his 5'])
+  })
+  await t.test('with large ones', async t => {
+    const { inbox, put, dropped } = setUp({ limits: { bytes: 1000 } })
+    put('carol@x/a', 'hers')
+    for (let i = 0; i < 100; i++) put('bob@x/a', `${i}`.padEnd(100))
+    t.notOk(dropped.includes('hers'))
+    t.strictSame(await bodies(inbox, 'carol@x', 1), ['hers'])
+  })
+})
+
+t.test('dropping at a limit does not cut the life of others', async t => {
+  const { inbox, put, clock } = setUp({ hold: 5000, limits: { messages: 1 } })
+  put('bob@x/a', 'one')
+  await clock.advance(4000)
+  put('bob@x/a', 'two')
+  await clock.advance(4999)
+  t.equal(inbox.size, 1)
+  await clock.advance(1)
+  t.equal(inbox.size, 0)
+  t.equal(clock.pending, 0)
+})
+
+t.test('waiters are bounded', async t => {
+  const { inbox, put, clock } = setUp({ limits: { waiters: 2 } })
+  const first = inbox.receive('bob@x', 1000)
+  const second = inbox.receive('carol@x', 1000)
+  await rejects(t, inbox.receive('dave@x', 1000), { code: 'XMPP_TOO_MANY_WAITERS' })
+  put('erin@x/a', 'hello')
+  t.equal(await body(inbox.receive('erin@x', 1000)), 'hello', 'nobody waits for what is there')
+  put('bob@x/a', 'hello')
+  t.equal(await body(first), 'hello')
+  const third = inbox.receive('dave@x', 1000)
+  await rejects(t, inbox.receive('dave@x', 1000), { code: 'XMPP_TOO_MANY_WAITERS' }, 'one went, one came')
+  await clock.advance(1000)
+  t.strictSame([await second, await third], [undefined, undefined])
+  const fourth = inbox.receive('dave@x', 1000)
+  const fifth = inbox.receive('dave@x', 1000)
+  await clock.advance(1000)
+  t.strictSame([await fourth, await fifth], [undefined, undefined], 'those whose time is up make room')
+  t.equal(clock.pending, 0)
+})
+
+t.test('abort', async t => {
+  await t.test('before', async t => {
+    const { inbox, put, clock } = setUp()
+    put('bob@x/a', 'kept')
+    await rejects(t, inbox.receive('bob@x', 1000, AbortSignal.abort(new Error('gone'))), { message: 'gone' })
+    t.equal(inbox.size, 1, 'who has gone takes nothing')
+    await bodies(inbox, 'bob@x', 1)
+    t.equal(clock.pending, 0)
+  })
+  await t.test('while waiting', async t => {
+    const { inbox, put, clock } = setUp({ limits: { waiters: 1 } })
+    const controller = new AbortController()
+    const waiting = inbox.receive('bob@x', 1000, controller.signal)
+    await settled()
+    controller.abort(new Error('gone'))
+    await rejects(t, waiting, { message: 'gone' })
+    t.equal(clock.pending, 0)
+    put('bob@x/a', 'for the next')
+    t.strictSame(await bodies(inbox, 'bob@x', 1), ['for the next'], 'and there is room to wait again')
+  })
+  await t.test('in the same turn as the message: it is not lost', async t => {
+    const { inbox, put } = setUp()
+    const controller = new AbortController()
+    const waiting = inbox.receive('bob@x', 1000, controller.signal)
+    await settled()
+    put('bob@x/a', 'in time')
+    controller.abort(new Error('gone'))
+    t.equal(await body(waiting), 'in time')
+  })
+})
+
+t.test('clear forgets what is held and its timer, and nobody who waits', async t => {
+  const { inbox, put, clock, dropped } = setUp()
+  put('bob@x/a', 'one')
+  put('carol@x/a', 'two')
+  const waiting = inbox.receive('dave@x', 1000)
+  await settled()
+  inbox.clear()
+  t.equal(inbox.size, 0)
+  t.equal(clock.pending, 1, "the waiter's")
+  t.strictSame(dropped, [])
+  put('dave@x/a', 'three')
+  t.equal(await body(waiting), 'three')
+  put('bob@x/a', 'four')
+  t.strictSame(await bodies(inbox, 'bob@x', 1), ['four'])
+})
+
+// ── scale ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A clock whose timers cost nothing to set and to cancel, so that what is measured is the inbox. */
+class IdleClock implements Clock {
+  time = 1_000_000
+  readonly timers = new Map<number, () => void>()
+  #last = 0
+
+  now(): number {
+    return this.time
+  }
+
+  after(_ms: number, fn: () => void): () => void {
+    const id = ++this.#last
+    this.timers.set(id, fn)
+    return () => void this.timers.delete(id)
+  }
+}
+
+/** CPU time of some work in ms. */
+async function cpu(work: () => Promise<void>): Promise<number> {
+  const before = process.cpuUsage()
+  await work()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1000
+}
+
+t.test('bookkeeping does not grow behind one message that nobody fetches', async t => {
+  const clock = new IdleClock()
+  const inbox = new Inbox({ hold: () => 1_000_000_000, clock })
+  inbox.put(message('bob@x/r', 'left lying', clock.now()))
+  const flow = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      inbox.put(message('carol@x/r', 'x', clock.now()))
+      await inbox.receive('carol@x', 0)
+    }
+  }
+  await flow(1000)
+  const before = heap()
+  await flow(100_000)
+  const growth = heap() - before
+  t.equal(inbox.size, 1)
+  t.ok(growth < 2_000_000, `${Math.round(growth / 1024)} KiB`)
+})
+
+t.test('100,000 messages of 1,000 senders', async t => {
+  const clock = new IdleClock()
+  const inbox = new Inbox({ hold: () => 5000, clock })
+  const ms = await cpu(async () => {
+    for (let i = 0; i < 100_000; i++) inbox.put(message(`user${i % 1000}@x/r`, `${i}`, clock.now()))
+    t.equal(inbox.size, 100_000)
+    let wrong = 0
+    for (let i = 0; i < 100_000; i++) {
+      if ((await inbox.receive(`user${i % 1000}@x`, 0))?.body !== `${i}`) wrong++
+    }
+    t.equal(wrong, 0)
+  })
+  t.equal(inbox.size, 0)
+  t.equal(clock.timers.size, 0)
+  t.ok(ms < 3000, `${Math.round(ms)} ms`)
+})
+
+t.test('100,000 messages expire together', async t => {
+  const clock = new IdleClock()
+  const inbox = new Inbox({ hold: () => 5000, clock, limits: { perSender: 10_000 } })
+  // As unevenly spread as can be.
+  for (let i = 0; i < 100_000; i++) inbox.put(message(`user${i < 90_000 ? i % 9 : i}@x/r`, 'x', clock.now()))
+  t.equal(inbox.size, 100_000)
+  clock.time += 5000
+  const ms = await cpu(async () => {
+    for (const [id, fn] of clock.timers) {
+      clock.timers.delete(id)
+      fn()
+    }
+  })
+  t.equal(inbox.size, 0)
+  t.ok(ms < 3000, `${Math.round(ms)} ms`)
+})
+
+t.test('10,000 waiters', async t => {
+  const scenarios: [string, (i: number) => string][] = [
+    ['for as many senders', i => `user${i}@x`],
+    ['for one sender', () => 'bob@x'],
+    ['for as many resources of one sender', i => `bob@x/${i}`],
+  ]
+  for (const [name, jid] of scenarios) {
+    const clock = new IdleClock()
+    const inbox = new Inbox({ hold: () => 5000, clock })
+    const full = (i: number): string => (jid(i).includes('/') ? jid(i) : `${jid(i)}/r`)
+    let received: (IncomingMessage | undefined)[] = []
+    const ms = await cpu(async () => {
+      const all = Array.from({ length: 10_000 }, (_, i) => inbox.receive(jid(i), 20_000))
+      // The last comes first: the worst order for whoever looks for its waiter from the front.
+      for (let i = 9999; i >= 0; i--) inbox.put(message(full(i), `${i}`, clock.now()))
+      received = await Promise.all(all)
+    })
+    t.equal(received.filter(message => message === undefined).length, 0, name)
+    t.equal(clock.timers.size, 0)
+    t.ok(ms < 3000, `${name}: ${Math.round(ms)} ms`)
+
+    const controller = new AbortController()
+    const leaving = await cpu(async () => {
+      const all = Array.from({ length: 10_000 }, (_, i) => inbox.receive(jid(i), 20_000, controller.signal))
+      setMaxListeners(0, controller.signal)
+      controller.abort(new Error('gone'))
+      await Promise.allSettled(all)
+    })
+    t.equal(clock.timers.size, 0)
+    t.ok(leaving < 3000, `${name}, leaving: ${Math.round(leaving)} ms`)
+  }
+})
+
+function heap(): number {
+  collectGarbage()
+  return process.memoryUsage().heapUsed
+}
