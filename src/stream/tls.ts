@@ -71,12 +71,13 @@ function handshake(socket: TLSSocket, done: 'secure' | 'secureConnect'): Promise
   return new Promise((resolve, reject) => {
     const settle = (error?: Error): void => {
       // On the server's side Node reports a failed handshake as `_tlsError` and a close.
-      socket.off(done, settle).off('error', settle).off('_tlsError', settle).off('close', closed)
+      socket.off(done, settle).off('error', settle).off('_tlsError', settle).off('end', closed).off('close', closed)
       if (error === undefined) resolve()
       else reject(error)
     }
     const closed = (): void => settle(new Error('the peer closed the connection during the handshake'))
-    socket.on(done, settle).on('error', settle).on('_tlsError', settle).on('close', closed)
+    // Over a socket that may be half open, the peer's end does not close it, and no handshake gets past that.
+    socket.on(done, settle).on('error', settle).on('_tlsError', settle).on('end', closed).on('close', closed)
   })
 }
 
