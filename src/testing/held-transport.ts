@@ -71,22 +71,24 @@ class HeldTransport implements Transport {
   }
 
   write(data: string | Uint8Array): void {
-    this.#after(() => this.#inner.write(data), data.length)
+    const { delay, clock } = this.#hold
+    if (delay === 0 && this.#steps.length === 0) this.#inner.write(data)
+    else this.#push({ due: clock.now() + delay, bytes: data.length, run: () => this.#inner.write(data) })
   }
 
   async startTls(options: TlsOptions): Promise<Transport> {
-    await new Promise<void>(resolve => this.#after(resolve))
+    await new Promise<void>(resolve => this.#behind(resolve))
     // What came in clear while <proceed/> was held back would be lost here, and is forbidden (RFC 6120 §5.4.3.3).
     if (this.#inner.unread) throw new XmppError('XMPP_TLS_REFUSED', 'data in clear behind <proceed/>')
     return new HeldTransport(await this.#inner.startTls(options), this.#hold)
   }
 
   end(): void {
-    this.#after(() => this.#inner.end())
+    this.#behind(() => this.#inner.end())
   }
 
   hangUp(clock: Clock, ms: number): void {
-    this.#after(() => this.#inner.hangUp(clock, ms))
+    this.#behind(() => this.#inner.hangUp(clock, ms))
   }
 
   destroy(reason?: Error): void {
@@ -96,11 +98,17 @@ class HeldTransport implements Transport {
     this.#letGo()
   }
 
-  #after(run: () => void, bytes = 0): void {
-    const { delay, clock } = this.#hold
-    if (this.#destroyed || (delay === 0 && this.#steps.length === 0)) return run()
-    this.#steps.push({ due: clock.now() + delay, bytes, run })
-    this.#bytes += bytes
+  /** Runs what belongs right behind the last write. */
+  #behind(run: () => void): void {
+    const last = this.#steps.at(-1)
+    if (last === undefined) run()
+    else this.#push({ due: last.due, bytes: 0, run })
+  }
+
+  #push(step: Step): void {
+    if (this.#destroyed) return step.run()
+    this.#steps.push(step)
+    this.#bytes += step.bytes
     this.#hold.waiting.add(this.#letGo)
     if (this.#steps.length === 1) this.#wait()
   }
@@ -110,9 +118,12 @@ class HeldTransport implements Transport {
     const [next] = this.#steps
     if (next === undefined) return void waiting.delete(this.#letGo)
     this.#cancel = clock.after(Math.max(0, next.due - clock.now()), () => {
-      this.#steps.shift()
-      this.#bytes -= next.bytes
-      next.run()
+      // All that is due at once: the handshake must begin before an answer to <proceed/> can come.
+      while (this.#steps[0] !== undefined && this.#steps[0].due <= next.due) {
+        const step = this.#steps.shift() as Step
+        this.#bytes -= step.bytes
+        step.run()
+      }
       this.#wait()
     })
   }
