@@ -1,20 +1,40 @@
-import { type Element, el, Element as XmlElement } from '../stream/element.ts'
+import { type Attrs, type Element, el } from '../stream/element.ts'
 
-const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
+/** Of SASL (RFC 6120 §6) and XEP-0388: all character data is an exchange of credentials. */
+const saslNamespaces = new Set(['urn:ietf:params:xml:ns:xmpp-sasl', 'urn:xmpp:sasl:2'])
 
-/** Names of elements whose text is a secret, whatever their namespace: of SASL, XEP-0114, XEP-0078, XEP-0077, OAuth. */
+/** Elements of SASL's namespaces that carry words for people or names of mechanisms. */
+const publicSasl = new Set(['mechanism', 'text'])
+
+/** Elements and attributes that are secrets whatever their namespace: of XEP-0114, XEP-0078, XEP-0077, XEP-0484, OAuth. */
 const secretNames = new Set(['handshake', 'password', 'digest', 'secret', 'token', 'refresh_token', 'access_token'])
+
+/** Fields of forms (XEP-0004) whose values are secrets; what is submitted need not repeat the type. */
+const secretField = /password|secret|token/i
 
 /** The element with everything masked that could be, or could be turned into, a password. */
 export function maskSecrets(element: Element): Element {
-  const text = element.ns === NS_SASL || secretNames.has(element.name)
-  if (!text && element.children.every(child => typeof child === 'string')) return element
-  const children = element.children.map(child => {
-    if (child instanceof XmlElement) return maskSecrets(child)
-    return text && child !== '' && !publicSasl.has(element.name) ? '[masked]' : child
-  })
-  return el(element.name, element.ns, element.attrs, ...children)
+  return mask(element, false)
 }
 
-/** Elements of SASL's namespace that carry words for people or names of mechanisms. */
-const publicSasl = new Set(['mechanism', 'text'])
+/** What stands inside a secret is part of it. */
+function mask({ name, ns, attrs, children }: Element, inside: boolean): Element {
+  const sasl = saslNamespaces.has(ns)
+  const secret = inside || sasl || secretNames.has(name) || (name === 'field' && isSecretField(attrs))
+  const shown = !secret || (sasl && publicSasl.has(name))
+  const content = children.map(child => {
+    if (typeof child !== 'string') return mask(child, secret)
+    return shown || child === '' ? child : '[masked]'
+  })
+  return el(name, ns, maskAttrs(attrs), ...content)
+}
+
+function isSecretField({ type, var: name = '' }: Attrs): boolean {
+  return type === 'text-private' || secretField.test(name)
+}
+
+function maskAttrs(attrs: Attrs): Attrs {
+  const names = Object.keys(attrs)
+  if (!names.some(name => secretNames.has(name))) return attrs
+  return Object.fromEntries(names.map(name => [name, secretNames.has(name) ? '[masked]' : attrs[name]]))
+}
