@@ -108,9 +108,9 @@ export class Buddies {
     buddy.resources.set(name, {
       name,
       show,
-      status: status.slice(0, MAX_STATUS),
+      status: cut(status),
       priority,
-      caps: caps && { node: (caps.node ?? '').slice(0, MAX_STATUS), ver: (caps.ver ?? '').slice(0, MAX_STATUS) },
+      caps: caps && { node: cut(caps.node), ver: cut(caps.ver) },
     })
     return buddy
   }
@@ -156,4 +156,9 @@ export function best({ resources }: Buddy): Resource | undefined {
   for (const resource of resources.values())
     if (found === undefined || resource.priority >= found.priority) found = resource
   return found
+}
+
+/** Not more of a text than we want to hold, and no half of a character at its end. */
+function cut(text = ''): string {
+  return text.length <= MAX_STATUS ? text : text.slice(0, MAX_STATUS).replace(/[\ud800-\udbff]$/, '')
 }
