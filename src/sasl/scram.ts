@@ -60,11 +60,12 @@ const escapeName = (name: string): string => name.replaceAll('=', '=3D').replace
 const randomNonce = (): string => randomBytes(24).toString('base64')
 const refuse = (why: string): SaslError => new SaslError('aborted', `the server failed to prove itself: ${why}`)
 
-// RFC 5802 §7: nothing but r, s and i in this order, then extensions, which may be ignored unless they are m=, which comes first.
+// RFC 5802 §7: nothing but r, s and i in this order, then extensions, which may be ignored.
 const SERVER_FIRST = /^r=([!-+\--~]+),s=([A-Za-z0-9+/]+={0,2}),i=([1-9][0-9]{0,9})(?:,[A-Za-z]=[^\0,]+)*$/
 
 function parseServerFirst(message: string): { theirs: string; salt: Buffer; iterations: number } {
-  if (message.startsWith('m=')) throw refuse('it demands an extension that does not exist (m=)')
+  // §5.1: this one must not be ignored, wherever it stands.
+  if (/(?:^|,)m=/.test(message)) throw refuse('it demands an extension that does not exist (m=)')
   const match = SERVER_FIRST.exec(message)
   if (match === null) throw refuse('its first message is malformed')
   const [, theirs = '', salt = '', i = ''] = match
@@ -76,7 +77,7 @@ function parseServerFirst(message: string): { theirs: string; salt: Buffer; iter
 function verify(message: string, expected: Buffer): void {
   const [first = ''] = message.split(',', 1)
   if (first.startsWith('e=')) throw new SaslError('not-authorized', `the server says ${first.slice(2, 100)}`)
-  const received = Buffer.from(first.startsWith('v=') ? first.slice(2) : '', 'base64')
-  if (received.length !== expected.length || !timingSafeEqual(received, expected))
-    throw refuse('its signature is wrong')
+  const received = Buffer.from(first)
+  const wanted = Buffer.from(`v=${expected.toString('base64')}`)
+  if (received.length !== wanted.length || !timingSafeEqual(received, wanted)) throw refuse('its signature is wrong')
 }
