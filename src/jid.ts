@@ -17,13 +17,14 @@ export function parseJid(text: string): Jid {
   const slash = text.indexOf('/')
   const bare = slash < 0 ? text : text.slice(0, slash)
   const at = bare.indexOf('@')
-  const local = at < 0 ? '' : bare.slice(0, at).normalize('NFC').toLowerCase()
+  // Case first, then form (RFC 7622 §3.3, RFC 8265 §3.3.2): in lower case two characters may have one for both.
+  const local = at < 0 ? '' : bare.slice(0, at).toLowerCase().normalize('NFC')
   // RFC 7622 §3.2: a final dot is dropped before anything else is done.
   const domain = bare
     .slice(at + 1)
     .replace(/\.$/, '')
-    .normalize('NFC')
     .toLowerCase()
+    .normalize('NFC')
   const resource = slash < 0 ? '' : text.slice(slash + 1).normalize('NFC')
 
   if (at === 0) throw malformed(text, 'nothing before the @')
