@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { systemClock } from '../src/clock.ts'
+import { Emitter } from '../src/emitter.ts'
+import { describe, SaslError, StanzaError, StreamError, XmppError } from '../src/errors.ts'
+import { el } from '../src/stream/element.ts'
+import { VERSION } from '../src/version.ts'
+
+const NS_STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
+const NS_STREAMS = 'urn:ietf:params:xml:ns:xmpp-streams'
+const NS_STREAM = 'http://etherx.jabber.org/streams'
+
+t.test('codes, conditions, causes', async t => {
+  const cause = new Error('why')
+  t.match(new XmppError('XMPP_X', 'text', { condition: 'c', cause }), {
+    name: 'XmppError',
+    code: 'XMPP_X',
+    condition: 'c',
+    message: 'text',
+    cause,
+  })
+  t.match(new StreamError('reset', '', { cause }), { name: 'StreamError', message: 'reset', by: 'us', cause })
+  t.match(new SaslError('aborted', 'why'), { code: 'XMPP_SASL_FAILURE', message: 'aborted: why' })
+  t.match(new StanzaError('wait', 'x', 'y'), { code: 'XMPP_STANZA_ERROR', type: 'wait', condition: 'x', text: 'y' })
+  for (const error of [new StreamError('x'), new SaslError('x'), new StanzaError('auth', 'x')]) {
+    t.ok(error instanceof XmppError && error instanceof Error)
+  }
+})
+
+t.test('stanza errors as received', async t => {
+  const received = (...error: Parameters<typeof el>[3][] | never[]) =>
+    el('iq', 'jabber:client', { type: 'error' }, ...(error as never[]))
+  const error = el(
+    'error',
+    'jabber:client',
+    { type: 'auth' },
+    el('precondition', 'urn:app'),
+    el('text', NS_STANZAS, {}, 'no'),
+    el('forbidden', NS_STANZAS),
+  )
+  t.match(StanzaError.from(received(error as never)), {
+    type: 'auth',
+    condition: 'forbidden',
+    text: 'no',
+    message: 'forbidden: no',
+    element: { name: 'error' },
+  })
+  t.match(StanzaError.from(received()), { type: 'cancel', condition: 'undefined-condition', text: '' })
+  t.match(StanzaError.from(received(el('error', 'jabber:client', { type: 'silly', code: '401' }) as never)), {
+    type: 'cancel',
+    condition: 'undefined-condition',
+  })
+})
+
+t.test('stream errors as received', async t => {
+  const received = el('error', NS_STREAM, {}, el('text', NS_STREAMS, {}, 'bye'), el('conflict', NS_STREAMS))
+  t.match(StreamError.from(received), { condition: 'conflict', text: 'bye', by: 'peer' })
+})
+
+t.test('describe', async t => {
+  t.equal(describe(new Error('a', { cause: new Error('b') })), 'a (b)')
+  t.equal(describe(new XmppError('X', 'a: b', { cause: new Error('b') })), 'a: b', 'ours say all there is to say')
+  t.equal(describe(new AggregateError([new Error('x'), new Error('y')])), 'x; y')
+  t.equal(describe('text'), 'text')
+  t.equal(describe(undefined), 'undefined')
+  t.equal(describe(new TypeError()), 'TypeError')
+})
+
+t.test('an emitter', async t => {
+  class Bell extends Emitter<{ type: 'ring'; times: number } | { type: 'still' }> {
+    ring(times: number): void {
+      this.emit({ type: 'ring', times })
+    }
+  }
+  const bell = new Bell()
+  const heard: number[] = []
+  const off = bell.on('ring', ({ times }) => heard.push(times))
+  bell.on('still', () => heard.push(-1))
+  bell.ring(1)
+  off()
+  bell.ring(2)
+  t.same(heard, [1])
+  const warned = new Promise<Error>(resolve => process.once('warning', resolve))
+  bell.on('ring', () => {
+    throw new Error('deaf')
+  })
+  bell.on('ring', ({ times }) => heard.push(times))
+  bell.ring(3)
+  t.same(heard, [1, 3], 'a listener that throws keeps nobody from hearing')
+  t.equal((await warned).message, 'deaf')
+})
+
+t.test('the clock of the process', async t => {
+  t.ok(Math.abs(systemClock.now() - Date.now()) < 1000)
+  const order: string[] = []
+  await new Promise<void>(resolve => {
+    const cancel = systemClock.after(1, () => order.push('cancelled'))
+    systemClock.after(20, () => {
+      order.push('late')
+      resolve()
+    })
+    cancel()
+    cancel()
+  })
+  t.same(order, ['late'])
+})
+
+t.test('the version is the package’s', async t => {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  t.equal(VERSION, version)
+})
