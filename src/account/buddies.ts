@@ -2,6 +2,7 @@ import { bareJid, formatJid, parseJid, resourceOf } from '../jid.ts'
 import type { Element } from '../stream/element.ts'
 import { readPresence, type Show } from '../xep/presence.ts'
 import type { RosterItem, Subscription } from '../xep/roster.ts'
+import { detached } from './detached.ts'
 
 export interface Resource {
   /** The resourcepart, '' for a contact that sends presence from its bare JID. */
@@ -95,7 +96,7 @@ export class Buddies {
   presence(from: string, stanza: Element): Buddy | undefined {
     const buddy = this.#buddies.get(bareJid(from))
     if (buddy === undefined) return undefined
-    const name = resourceOf(from)
+    const name = detached(resourceOf(from))
     // The latest among equals counts, so each new presence goes to the end.
     buddy.resources.delete(name)
     if (stanza.attrs.type === 'unavailable') {
@@ -130,9 +131,10 @@ export class Buddies {
     return resource === undefined ? jabberStatus.offline : jabberStatus[resource.show ?? 'available']
   }
 
-  #ensure(jid: string): Buddy {
-    let buddy = this.#buddies.get(jid)
+  #ensure(name: string): Buddy {
+    let buddy = this.#buddies.get(name)
     if (buddy === undefined) {
+      const jid = detached(name)
       buddy = { jid, configured: false, subscription: 'none', asked: false, inRoster: false, resources: new Map() }
       this.#buddies.set(jid, buddy)
     }
@@ -160,5 +162,5 @@ export function best({ resources }: Buddy): Resource | undefined {
 
 /** Not more of a text than we want to hold, and no half of a character at its end. */
 function cut(text = ''): string {
-  return text.length <= MAX_STATUS ? text : text.slice(0, MAX_STATUS).replace(/[\ud800-\udbff]$/, '')
+  return detached(text.length <= MAX_STATUS ? text : text.slice(0, MAX_STATUS).replace(/[\ud800-\udbff]$/, ''))
 }

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { XmppError } from '../errors.ts'
 import { bareJid, formatJid, parseJid } from '../jid.ts'
+import { detached } from './detached.ts'
 
 export interface IncomingMessage {
   /** Prepared JID of the sender. */
@@ -156,7 +157,8 @@ export class Inbox {
       this.#options.onDrop?.(message)
       return
     }
-    const slot: Slot = { message }
+    const { id } = message
+    const slot: Slot = { message: { ...message, body: detached(message.body), id: id && detached(id) } }
     mailbox.slots.push(slot)
     mailbox.bytes += size
     this.#bytes += size

@@ -2,6 +2,7 @@ import t from 'tap'
 import { Buddies, best } from '../../src/account/buddies.ts'
 import { type Child, type Element, el } from '../../src/stream/element.ts'
 import type { RosterItem } from '../../src/xep/roster.ts'
+import { heap } from './heap.ts'
 
 const NS = 'jabber:client'
 const NS_CAPS = 'http://jabber.org/protocol/caps'
@@ -230,4 +231,19 @@ t.test("a component's books: who lets us see its presence", async t => {
   t.equal(buddies.status('bob@x'), 6)
   buddies.subscribed('stranger@x', true)
   t.strictSame(jids(buddies), ['bob@x'])
+})
+
+t.test('what is kept of a presence does not keep alive what it was cut from', async t => {
+  const buddies = new Buddies()
+  buddies.configure(Array.from({ length: 200 }, (_, i) => `user${i}@example.com`))
+  const before = heap()
+  for (let i = 0; i < 200; i++) {
+    const long = `of more than a few characters ${i}`
+    const text = `user${i}@example.com/resource ${long}|status ${long}|node ${long}|ver ${long}|${'x'.repeat(100_000)}`
+    const [from = '', status = '', node, ver] = Buffer.from(text).toString().split('|')
+    buddies.presence(from, presence({ status, caps: { node: node ?? '', ver: ver ?? '' } }))
+  }
+  const growth = heap() - before
+  t.equal(buddies.get('user9@example.com')?.resources.size, 1)
+  t.ok(growth < 5_000_000, `${Math.round(growth / 1024)} KiB`)
 })

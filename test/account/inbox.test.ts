@@ -1,16 +1,11 @@
 import { setMaxListeners } from 'node:events'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { Inbox, type InboxLimits, type IncomingMessage } from '../../src/account/inbox.ts'
 import type { Clock } from '../../src/clock.ts'
 import { HandClock } from '../helper/clock.ts'
 import { settled } from '../helper/pair.ts'
 import { rejects } from '../helper/rejects.ts'
-
-// tap starts test files without V8's flags.
-setFlagsFromString('--expose-gc')
-const collectGarbage: () => void = runInNewContext('gc')
+import { heap } from './heap.ts'
 
 interface Setup {
   readonly hold?: number
@@ -439,6 +434,19 @@ t.test('bookkeeping does not grow behind one message that nobody fetches', async
   t.ok(growth < 2_000_000, `${Math.round(growth / 1024)} KiB`)
 })
 
+t.test('a held message does not keep alive what it was cut from', async t => {
+  const inbox = new Inbox({ hold: () => 5000, clock: new IdleClock() })
+  const before = heap()
+  for (let i = 0; i < 200; i++) {
+    const chunk = `a body of more than a few characters ${i}|an id of more than a few characters|${'x'.repeat(100_000)}`
+    const [body = '', id] = Buffer.from(chunk).toString().split('|')
+    inbox.put({ from: `user${i}@x/r`, body, id, type: 'chat', received: 1_000_000 })
+  }
+  const growth = heap() - before
+  t.equal(inbox.size, 200)
+  t.ok(growth < 5_000_000, `${Math.round(growth / 1024)} KiB`)
+})
+
 t.test('100,000 messages of 1,000 senders', async t => {
   const clock = new IdleClock()
   const inbox = new Inbox({ hold: () => 5000, clock })
@@ -505,8 +513,3 @@ t.test('10,000 waiters', async t => {
     t.ok(leaving < 3000, `${name}, leaving: ${Math.round(leaving)} ms`)
   }
 })
-
-function heap(): number {
-  collectGarbage()
-  return process.memoryUsage().heapUsed
-}
