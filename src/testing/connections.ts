@@ -16,6 +16,8 @@ export interface Welcome {
 
 /** ms for all of a negotiation. */
 const PATIENCE = 30_000
+/** ms that a sender is held up for a slow reader, for each chunk it sends. */
+const EASE = 100
 
 /** The connections of a server, from `accept` to the end of each. What goes wrong on one ends that one. */
 export class Connections {
@@ -126,9 +128,23 @@ export class Connections {
         if (this.#router.peers.find(peer.jid) !== peer) break
         this.#router.receive(peer, element)
       }
-      // Who sends faster than the others read waits for them, as TCP would have it.
-      await this.#router.peers.takeCongestion()
+      await this.#ease()
     }
+  }
+
+  /**
+   * Who sends faster than another reads waits for that one, as TCP would have it; but not for ever, for it may be a peer that
+   * never reads. Such a one is cut off once too much is queued for it.
+   */
+  async #ease(): Promise<void> {
+    const congestion = this.#router.peers.takeCongestion()
+    if (congestion === undefined) return
+    let cancel = (): void => {}
+    const enough = new Promise<void>(resolve => {
+      cancel = systemClock.after(EASE, resolve)
+    })
+    await Promise.race([congestion, enough])
+    cancel()
   }
 }
 

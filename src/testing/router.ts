@@ -122,6 +122,8 @@ export class Router implements Hub {
   #outbound(peer: Peer, stanza: Element): StanzaError | undefined {
     const { to, type } = stanza.attrs
     if (stanza.name !== 'presence') return this.route(readdress(stanza, { to: to ?? peer.bare }))
+    // A hook may have cut its sender off, of whom unavailable is the last word then.
+    if (this.peers.find(peer.jid) !== peer) return undefined
     if (to === undefined) broadcast(this, peer, stanza)
     else if (isSubscription(type)) return sendSubscription(this, stanza)
     else {
