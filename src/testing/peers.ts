@@ -105,18 +105,19 @@ export class Peers {
     return congestion
   }
 
-  /** Resolves when somebody matching is there, or nobody is. @throws the signal's reason */
-  waitFor(who: string, connected: boolean, signal: AbortSignal): Promise<void> {
+  /** Resolves when somebody matching is there, or nobody is. @throws the reason of a signal that is aborted first */
+  waitFor(who: string, connected: boolean, signals: readonly AbortSignal[]): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
-        if (!signal.aborted && this.matching(who).length > 0 !== connected) return
+        const aborted = signals.find(signal => signal.aborted)
+        if (aborted === undefined && this.matching(who).length > 0 !== connected) return
         this.#watchers.delete(settle)
-        signal.removeEventListener('abort', settle)
-        if (signal.aborted) reject(signal.reason)
-        else resolve()
+        for (const signal of signals) signal.removeEventListener('abort', settle)
+        if (aborted === undefined) resolve()
+        else reject(aborted.reason)
       }
       this.#watchers.add(settle)
-      signal.addEventListener('abort', settle)
+      for (const signal of signals) signal.addEventListener('abort', settle)
       settle()
     })
   }

@@ -157,12 +157,8 @@ class LoopbackServer implements Loopback {
   }
 
   waitFor(who: string, connected = true, signal?: AbortSignal): Promise<void> {
-    const { signal: ended } = this.#ended
-    return this.#peers.waitFor(
-      prepared(who),
-      connected,
-      signal === undefined ? ended : AbortSignal.any([ended, signal]),
-    )
+    const signals = signal === undefined ? [this.#ended.signal] : [this.#ended.signal, signal]
+    return this.#peers.waitFor(prepared(who), connected, signals)
   }
 
   stop(): Promise<void> {
