@@ -3,7 +3,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { StanzaError, StreamError, XmppError } from './errors.ts'
 import { bareJid, formatJid, parseJid, prepareJid } from './jid.ts'
 import { type Negotiated, NS_COMPONENT } from './negotiate.ts'
-import { type Attrs, type Child, type Element, el } from './stream/element.ts'
+import { type Attrs, type Child, type Element, el, sendable } from './stream/element.ts'
 import type { XmlStream } from './stream/stream.ts'
 
 export const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
@@ -60,7 +60,8 @@ export interface IqOptions {
 interface Pending {
   /** Prepared JIDs an answer may come from; '' stands for no `from` at all. */
   readonly senders: ReadonlySet<string>
-  settle(reply: Element | Error): void
+  resolve(stanza: Element): void
+  reject(reason: unknown): void
 }
 
 /** A negotiated stream with its iq bookkeeping and routes: the same for clients and components. */
@@ -75,6 +76,7 @@ export class Session {
   readonly #bare: string
   readonly #domain: string
   readonly #options: SessionOptions
+  readonly #handlers: number
   readonly #pending = new Map<string, Pending>()
   readonly #requests = new Map<string, Handler>()
   readonly #listeners: Record<'message' | 'presence', Route[]> = { message: [], presence: [] }
@@ -94,6 +96,7 @@ export class Session {
     this.clock = options.clock ?? systemClock
     this.#component = stream.ns === NS_COMPONENT
     this.#options = options
+    this.#handlers = options.handlers ?? 256
     for (const route of options.xeps.flatMap(xep => xep.routes ?? [])) {
       if (route.kind === 'message' || route.kind === 'presence') this.#listeners[route.kind].push(route)
       else this.#requests.set(routeKey(route.kind, route.ns, route.name), route.handler)
@@ -136,19 +139,20 @@ export class Session {
     const { timeout = 30_000, signal, from } = options
     signal?.throwIfAborted()
     if (this.#component && to === undefined) throw new XmppError('XMPP_ADDRESS', 'a component must say whom it asks')
+    const senders = this.#senders(to)
     const id = this.nextId()
-    let settle!: (reply: Element | Error) => void
+    let pending!: Pending
     const reply = new Promise<Element>((resolve, reject) => {
-      settle = value => (value instanceof Error ? reject(value) : resolve(value))
+      pending = { senders, resolve, reject }
     })
-    const aborted = (): void => settle(signal?.reason)
+    const aborted = (): void => pending.reject(signal?.reason)
     const cancel = this.clock.after(timeout, () => {
-      settle(
+      pending.reject(
         new XmppError('XMPP_TIMEOUT', `${to ?? 'the server'} did not answer <${payload.name}> within ${timeout} ms`),
       )
     })
     signal?.addEventListener('abort', aborted)
-    this.#pending.set(id, { senders: this.#senders(to), settle })
+    this.#pending.set(id, pending)
     try {
       this.send(this.stanza('iq', { type, to, from, id }, payload))
       const stanza = await reply
@@ -169,14 +173,18 @@ export class Session {
     let cause: unknown
     try {
       for await (const batch of this.stream.batches()) {
-        for (const element of batch) this.#take(element)
+        for (const element of batch) {
+          // Most handlers are done by the next turn of the event loop; a burst must not look as if none ever was.
+          if (this.#busy >= this.#handlers) await new Promise(resolve => setImmediate(resolve))
+          this.#take(element)
+        }
       }
     } catch (error) {
-      cause = await this.stream.fail(error as Error)
+      cause = this.stream.fail(error as Error)
       throw cause
     } finally {
-      for (const { settle } of this.#pending.values()) {
-        settle(new XmppError('XMPP_STREAM_ENDED', 'the stream ended before the answer came', { cause }))
+      for (const { reject } of this.#pending.values()) {
+        reject(new XmppError('XMPP_STREAM_ENDED', 'the stream ended before the answer came', { cause }))
       }
     }
   }
@@ -212,17 +220,17 @@ export class Session {
       const pending = this.#pending.get(id)
       const from = stanza.attrs.from
       const sender = from === undefined ? '' : prepareJid(from)
-      if (pending !== undefined && sender !== undefined && pending.senders.has(sender)) pending.settle(stanza)
+      if (pending !== undefined && sender !== undefined && pending.senders.has(sender)) pending.resolve(stanza)
       return
     }
     const payloads = stanza.elements
     const [payload] = payloads
     if ((type !== 'get' && type !== 'set') || id === '' || payload === undefined || payloads.length > 1) {
-      this.#answer(stanza, new StanzaError('modify', 'bad-request'))
+      this.#refuse(stanza, new StanzaError('modify', 'bad-request'))
       return
     }
     const handler = this.#requests.get(routeKey(`iq-${type}`, payload.ns, payload.name))
-    if (handler === undefined) this.#answer(stanza, new StanzaError('cancel', 'service-unavailable'))
+    if (handler === undefined) this.#refuse(stanza, new StanzaError('cancel', 'service-unavailable'))
     else this.#call(handler, stanza, answer => this.#answer(stanza, answer))
   }
 
@@ -237,10 +245,9 @@ export class Session {
 
   /** Runs a handler without waiting for it. `done` gets what it returned, or the StanzaError it stands for. */
   #call(handler: Handler, stanza: Element, done: (answer: Element | Error | undefined) => void): void {
-    if (this.#busy >= (this.#options.handlers ?? 256)) {
-      const error = new StanzaError('wait', 'resource-constraint', 'too many requests at once')
-      if (stanza.name === 'iq') done(error)
-      else if (stanza.name === 'message' && stanza.attrs.type !== 'error') this.#answer(stanza, error)
+    if (this.#busy >= this.#handlers) {
+      const answered = stanza.name === 'iq' || (stanza.name === 'message' && stanza.attrs.type !== 'error')
+      if (answered) this.#refuse(stanza, new StanzaError('wait', 'resource-constraint', 'too many requests at once'))
       return
     }
     const fail = (error: unknown): void => {
@@ -261,10 +268,14 @@ export class Session {
     }
   }
 
+  /** Answers what no handler has seen. */
+  #refuse(stanza: Element, error: StanzaError): void {
+    if (this.#options.automatic !== false) this.#answer(stanza, error)
+  }
+
   /** The address asked is the address that answers; a client's is stamped by its server. */
   #answer(stanza: Element, answer: Element | Error | undefined): void {
     const error = answer instanceof StanzaError
-    if (error && this.#options.automatic === false) return
     const { from: to, id, to: asked } = stanza.attrs
     if (!this.stream.writable || (this.#component && to === undefined)) return
     const from = this.#component ? asked : undefined
@@ -278,6 +289,8 @@ export class Session {
       this.send(reply)
     } catch (reason) {
       this.#report(reason, stanza)
+      // Whoever asked is owed an answer (RFC 6120 §8.2.3), if not with what could not be sent.
+      if (stanza.name === 'iq' && !error) this.#answer(stanza, new StanzaError('cancel', 'internal-server-error'))
     }
   }
 
@@ -297,7 +310,7 @@ export class Session {
 
 /** `<error/>` as it stands in a stanza (RFC 6120 §8.3.2). */
 export function errorElement(error: StanzaError, ns: string): Element {
-  const text = error.text === '' ? [] : [el('text', NS_STANZA_ERRORS, {}, error.text)]
+  const text = error.text === '' ? [] : [el('text', NS_STANZA_ERRORS, {}, sendable(error.text))]
   return el('error', ns, { type: error.type }, el(error.condition, NS_STANZA_ERRORS), ...text)
 }
 

@@ -29,6 +29,8 @@ export class Peer {
   readonly duplex: Duplex
   /** Everything that has arrived, as it came: one entry per write of the other side. */
   readonly chunks: Buffer[] = []
+  /** The default namespace of the stream. */
+  ns = 'jabber:client'
   #text = ''
   #ended = false
   #arrived: (() => void) | undefined
@@ -61,6 +63,7 @@ export class Peer {
     for (;;) {
       const { got, rest } = this.#cutter.cut(this.#text)
       this.#text = rest
+      if (got?.type === 'open') this.ns = got.ns
       if (got !== undefined) return got
       if (this.#ended) return { type: 'eof' }
       await this.#more()

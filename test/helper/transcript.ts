@@ -37,7 +37,7 @@ export async function playText(
 ): Promise<Peer> {
   const words = new Map(Object.entries(known))
   const own = as === 'server' ? 'S' : 'C'
-  let ns = 'jabber:client'
+  let ns = peer.ns
   try {
     for (const { side, line, content } of parse(text, name)) {
       if (side === own) {
