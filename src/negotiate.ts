@@ -89,7 +89,7 @@ async function openStream(stream: XmlStream, to: string): Promise<{ streamId: st
   const { header } = await stream.open({ to, version: '1.0' })
   // A server that knows no features (RFC 6120 §4.7.5) knows no SASL either.
   if (!header.attrs.version?.startsWith('1.')) {
-    throw await stream.fail(new StreamError('unsupported-version', `${to} does not speak XMPP 1.0`))
+    throw stream.fail(new StreamError('unsupported-version', `${to} does not speak XMPP 1.0`))
   }
   return { streamId: header.attrs.id ?? '', features: await stream.expect(NS_STREAM, 'features') }
 }
@@ -174,7 +174,7 @@ async function request(stream: XmlStream, id: string, payload: Element): Promise
   stream.send(el('iq', stream.ns, { type: 'set', id }, payload))
   const reply = await stream.expect(stream.ns, 'iq')
   if (reply.attrs.id !== id || (reply.attrs.type !== 'result' && reply.attrs.type !== 'error')) {
-    throw await stream.fail(new StreamError('bad-format', `an iq that does not answer <${payload.name}>`))
+    throw stream.fail(new StreamError('bad-format', `an iq that does not answer <${payload.name}>`))
   }
   if (reply.attrs.type === 'error') {
     const error = StanzaError.from(reply)

@@ -19,7 +19,10 @@ export interface StreamOptions extends ParserOptions {
   readonly onRaw?: (direction: Direction, bytes: Uint8Array, at: number) => void
   /** False sends each element in a write of its own instead of joining those of one turn of the event loop. */
   readonly coalesce?: boolean
-  /** False leaves everything unanswered: the peer's close, its errors and its violations. For testers. */
+  /**
+   * False leaves everything unanswered, the peer's close, its errors and its violations: a `<stream:error/>` is an element like any
+   * other, and what is thrown does not end the stream. For testers.
+   */
   readonly automatic?: boolean
   /** Bytes that may wait to be sent before `send()` throws. Default 16 MiB. */
   readonly sendLimit?: number
@@ -116,13 +119,13 @@ export class XmlStream {
   async readHeader(): Promise<PeerHeader> {
     const event = await this.#event()
     if (event === undefined) throw this.#gone('waiting for a stream header')
-    if (event.type !== 'open') throw await this.fail(new StreamError('bad-format', 'expected a stream header'))
+    if (event.type !== 'open') throw this.fail(new StreamError('bad-format', 'expected a stream header'))
     if (event.ns !== this.ns) {
       const error = new StreamError(
         'invalid-namespace',
         `the stream's content is in '${event.ns}', not in '${this.ns}'`,
       )
-      if (this.#options.onViolation === undefined) throw await this.fail(error)
+      if (this.#options.onViolation === undefined) throw this.fail(error)
       this.#options.onViolation(error)
     }
     return event
@@ -142,7 +145,7 @@ export class XmlStream {
   async startTls(options: TlsOptions): Promise<void> {
     this.flush()
     if (!this.#parser.idle || this.#transport.unread) {
-      throw await this.fail(new StreamError('policy-violation', 'data in clear behind <proceed/>'))
+      throw this.fail(new StreamError('policy-violation', 'data in clear behind <proceed/>'))
     }
     this.#transport = await this.#transport.startTls(options)
     if (this.#over) this.#transport.destroy()
@@ -160,9 +163,9 @@ export class XmlStream {
     try {
       if (event.type === 'element') return this.#received(event.element)
     } catch (error) {
-      throw await this.fail(error as Error)
+      throw this.fail(error as Error)
     }
-    throw await this.fail(new StreamError('bad-format', 'a stream header where an element belongs'))
+    throw this.fail(new StreamError('bad-format', 'a stream header where an element belongs'))
   }
 
   /** The next element, which must be one of `names`: the verb that negotiation is written in. */
@@ -171,7 +174,7 @@ export class XmlStream {
     if (element === undefined) throw this.#gone(`waiting for <${names.join('|')}>`)
     if (element.ns !== ns || !names.includes(element.name)) {
       const text = `got <${element.name} xmlns='${element.ns}'> where <${names.join('|')}> belongs`
-      throw await this.fail(new StreamError('unsupported-stanza-type', text))
+      throw this.fail(new StreamError('unsupported-stanza-type', text))
     }
     return element
   }
@@ -197,7 +200,7 @@ export class XmlStream {
         } finally {
           // Only now, for what came with the close tag may want an answer; and for a reader who leaves here too.
           if (closed) this.#closed()
-          if (failure !== undefined) failure = await this.fail(failure as Error)
+          if (failure !== undefined) failure = this.fail(failure as Error)
         }
         if (failure !== undefined) throw failure
       }
@@ -273,10 +276,12 @@ export class XmlStream {
 
   /**
    * Ends the stream because of an error: sends it if it is ours to send, closes, and returns it for the caller to throw.
-   * RFC 6120 §4.9.1.1: no stream survives an error.
+   * RFC 6120 §4.9.1.1: no stream survives an error. A tester's, which does nothing by itself, survives what is no break of the
+   * connection.
    */
-  async fail<E extends Error>(error: E): Promise<E> {
-    if (this.#failure !== undefined) return this.#failure === error ? error : (this.#failure as E)
+  fail(error: Error): Error {
+    if (this.#failure !== undefined) return this.#failure
+    if (!this.#automatic && error instanceof StreamError) return error
     this.#failure = error
     if (this.#automatic && !this.#over) {
       if (error instanceof StreamError && error.by === 'us' && !this.#closeSent) {
@@ -310,7 +315,7 @@ export class XmlStream {
         else await this.#fill()
       }
     } catch (error) {
-      throw await this.fail(error as Error)
+      throw this.fail(error as Error)
     } finally {
       this.#reading = false
     }
@@ -334,7 +339,7 @@ export class XmlStream {
 
   #received(element: Element): Element {
     this.trace?.('in', element)
-    if (element.ns === NS_STREAM && element.name === 'error') throw StreamError.from(element)
+    if (this.#automatic && element.is('error', NS_STREAM)) throw StreamError.from(element)
     return element
   }
 

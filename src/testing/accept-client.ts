@@ -33,7 +33,7 @@ export async function acceptClient(stream: XmlStream, rules: ClientRules): Promi
     request = await offerLogin(stream, rules)
   }
   if (!request.is('auth', NS_SASL)) {
-    throw await stream.fail(new StreamError('not-authorized', `<${request.name}> before the login`))
+    throw stream.fail(new StreamError('not-authorized', `<${request.name}> before the login`))
   }
   const { accounts, mechanisms: known } = rules
   const { account, mechanism } = await authenticate(stream, request, {
@@ -70,8 +70,8 @@ async function openStream(stream: XmlStream, { accounts }: ClientRules): Promise
     version: '1.0',
     'xml:lang': 'en',
   })
-  if (!known) throw await stream.fail(new StreamError('host-unknown'))
-  if (!header.attrs.version?.startsWith('1.')) throw await stream.fail(new StreamError('unsupported-version'))
+  if (!known) throw stream.fail(new StreamError('host-unknown'))
+  if (!header.attrs.version?.startsWith('1.')) throw stream.fail(new StreamError('unsupported-version'))
   return to
 }
 
@@ -113,7 +113,7 @@ async function bind(stream: XmlStream, account: string): Promise<string> {
     const request = iq.child('bind', NS_BIND)
     if (iq.attrs.type !== 'set' || iq.attrs.id === undefined || request === undefined) {
       // RFC 6120 §7.1: nothing is done for a client that has not bound a resource.
-      throw await stream.fail(new StreamError('not-authorized', 'a resource has to be bound first'))
+      throw stream.fail(new StreamError('not-authorized', 'a resource has to be bound first'))
     }
     const resource = request.childText('resource') || randomBytes(9).toString('base64url')
     const jid = prepareJid(`${account}/${resource}`)
@@ -124,5 +124,5 @@ async function bind(stream: XmlStream, account: string): Promise<string> {
     }
     stream.send(errorReply(iq, new StanzaError('modify', 'bad-request')) as Element)
   }
-  throw await stream.fail(new StreamError('policy-violation', 'too many attempts to bind a resource'))
+  throw stream.fail(new StreamError('policy-violation', 'too many attempts to bind a resource'))
 }

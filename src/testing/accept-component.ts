@@ -20,13 +20,13 @@ export async function acceptComponent(stream: XmlStream, rules: ComponentRules):
   const id = randomBytes(12).toString('base64url')
   // XEP-0114 §3: here the server answers as the component's own name.
   stream.sendHeader({ from: header.attrs.to, id })
-  if (secret === undefined) throw await stream.fail(new StreamError('host-unknown'))
+  if (secret === undefined) throw stream.fail(new StreamError('host-unknown'))
 
   const handshake = await stream.expect(NS_COMPONENT, 'handshake')
   if (!same(handshake.text.trim(), handshakeDigest(id, secret))) {
-    throw await stream.fail(new StreamError('not-authorized'))
+    throw stream.fail(new StreamError('not-authorized'))
   }
-  if (rules.taken(domain)) throw await stream.fail(new StreamError('conflict', `${domain} is connected already`))
+  if (rules.taken(domain)) throw stream.fail(new StreamError('conflict', `${domain} is connected already`))
   stream.send(el('handshake', NS_COMPONENT))
   return domain
 }

@@ -68,7 +68,7 @@ export class Connections {
     const peers = this.#router.peers.matching(who)
     for (const { stream } of peers) {
       if (error === undefined) void stream.close()
-      else void stream.fail(error)
+      else stream.fail(error)
     }
     // Only now, so that nobody hears of the others on a stream that is ending too.
     for (const peer of peers) this.#router.leave(peer)
@@ -115,7 +115,7 @@ export class Connections {
     this.#streams.set(peer.stream, peer)
     const before = this.#router.peers.find(peer.jid)
     if (before !== undefined) {
-      void before.stream.fail(new StreamError('conflict', 'replaced by a new connection'))
+      before.stream.fail(new StreamError('conflict', 'replaced by a new connection'))
       this.#router.leave(before)
     }
     this.#router.peers.add(peer)
@@ -151,13 +151,13 @@ export class Connections {
 /** Ends a stream for whatever reason, with an error if there is one to send. */
 async function end(stream: XmlStream, reason: unknown): Promise<void> {
   if (reason instanceof StreamError) {
-    await stream.fail(reason)
+    stream.fail(reason)
   } else if (reason instanceof XmppError && !(reason instanceof StanzaError)) {
-    await stream.fail(reason)
+    stream.fail(reason)
     // A stream that the peer has closed is ending in good order already.
     if (reason.code !== 'XMPP_STREAM_ENDED') stream.destroy(reason)
   } else {
     // A mistake of ours, or of a hook in a test.
-    await stream.fail(new StreamError('internal-server-error', '', { cause: reason }))
+    stream.fail(new StreamError('internal-server-error', '', { cause: reason }))
   }
 }

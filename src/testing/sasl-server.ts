@@ -66,7 +66,7 @@ export async function authenticate(
       stream.send(el('failure', NS_SASL, {}, el(error.condition, NS_SASL)))
     }
     // RFC 6120 §6.4.5: two to five more tries, then the stream is closed.
-    if (failures >= MAX_FAILURES) throw await stream.fail(new StreamError('policy-violation', 'too many failed logins'))
+    if (failures >= MAX_FAILURES) throw stream.fail(new StreamError('policy-violation', 'too many failed logins'))
     auth = await stream.expect(NS_SASL, 'auth')
   }
 }
