@@ -3,6 +3,7 @@ import { describe } from '../errors.ts'
 import { printable } from '../printable.ts'
 import type { AccountSet } from './accounts.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
+import { UsageError } from './io.ts'
 
 /** What the commands work on. */
 export interface ConsoleContext {
@@ -47,6 +48,7 @@ export async function runCommand(
     const { text, data, exit = 0 } = await command.run(args, context, signal)
     return { exit, out: json ? `${JSON.stringify(data)}\n` : text, err: '' }
   } catch (error) {
+    if (error instanceof UsageError) return failure(usage(command), json, 2)
     return failure(printable(describe(error)), json)
   }
 }
@@ -151,7 +153,7 @@ function showBuddies(accounts: readonly Account[]): Output {
 }
 
 async function setDebug(word: string, accounts: readonly Account[]): Promise<Output> {
-  if (word !== 'on' && word !== 'off') throw new Error(usage(commands.find(({ words }) => words === 'xmpp set debug')))
+  if (word !== 'on' && word !== 'off') throw new UsageError()
   const debug = word === 'on'
   for (const account of accounts) await account.update({ ...account.config, debug }, new Set(['live']))
   return { text: `XMPP Debugging ${debug ? 'Enabled' : 'Disabled'}.\n`, data: { debug } }
@@ -174,8 +176,8 @@ function find(accounts: AccountSet, name: string): Account {
   return account
 }
 
-function usage(command: Command | undefined): string {
-  return command === undefined ? '' : `Usage: ${`${command.words} ${command.args}`.trim()}\n       ${command.summary}.`
+function usage(command: Command): string {
+  return `Usage: ${`${command.words} ${command.args}`.trim()}\n       ${command.summary}.`
 }
 
 /** Whether so many arguments suit a pattern such as `ACCOUNT JID [TIMEOUT]` or `ACCOUNT TEXT…`. */

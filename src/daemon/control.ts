@@ -22,8 +22,10 @@ export type ControlHandler = (request: ControlRequest, signal: AbortSignal) => P
 /** Where the socket is when nobody says. */
 export function defaultControlPath(env: NodeJS.ProcessEnv): string {
   const { XDG_RUNTIME_DIR: runtime } = env
-  return runtime ? `${runtime}/res-xmpp.sock` : '/run/res-xmpp/control'
+  return runtime ? `${runtime}/res-xmpp.sock` : systemPath
 }
+
+const systemPath = '/run/res-xmpp/control'
 
 const MAX_REQUEST = 1_048_576
 const MAX_CONNECTIONS = 64
@@ -137,7 +139,7 @@ async function listen(server: Server, path: string): Promise<void> {
 async function clearPath(path: string): Promise<void> {
   if (Buffer.byteLength(path) > 107)
     throw new XmppError('CONTROL_SOCKET', `the path ${path} is too long for a Unix socket`)
-  if (path === '/run/res-xmpp/control') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  if (path === systemPath) makeDirectory(dirname(path))
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined) return
   if (!found.isSocket()) throw new XmppError('CONTROL_SOCKET', `${path} is there already and is no socket`)
@@ -145,6 +147,17 @@ async function clearPath(path: string): Promise<void> {
   if (await answers(path))
     throw new XmppError('CONTROL_SOCKET', `another daemon is running with the control socket ${path}`)
   unlinkSync(path)
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    const why = (error as Error).message
+    throw new XmppError('CONTROL_SOCKET', `cannot make ${directory} (${why}); name another place with --control`, {
+      cause: error,
+    })
+  }
 }
 
 function answers(path: string): Promise<boolean> {

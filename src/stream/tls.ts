@@ -133,6 +133,9 @@ function explain(error: unknown, domain: string): string {
     const names = cert?.subjectaltname?.replaceAll('DNS:', '') ?? cert?.subject?.CN ?? 'nothing'
     return `the server's certificate is not for ${domain}, it names ${names.slice(0, 300)}`
   }
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
+    return `the server does not speak TLS from the first byte on this port; direct TLS usually has one of its own (${code})`
+  }
   const meaning = meanings[code]
   return meaning === undefined
     ? `TLS with ${domain} failed: ${describe(error)}`
