@@ -57,8 +57,8 @@ export function keepalive(
     try {
       await sendPing(session, to, { timeout: patience })
     } catch (error) {
+      if (stream.over || stopped) return
       // Anything received while we waited is as good as the answer.
-      if (stream.over) return
       if (stream.lastReceived <= asked) {
         stream.destroy(
           new XmppError('XMPP_PING_TIMEOUT', `no answer to a ping within ${patience} ms`, { cause: error }),
