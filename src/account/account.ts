@@ -36,6 +36,8 @@ export class Account extends Emitter<AccountEvent> {
   #config: AccountConfig
   #state: AccountState = 'Disconnected'
   #session: Session | undefined
+  /** Started and not stopped since. */
+  #wanted = false
   #abort: AbortController | undefined
   #ended: Promise<void> = Promise.resolve()
   #stopKeepalive: (() => void) | undefined
@@ -87,29 +89,33 @@ export class Account extends Emitter<AccountEvent> {
 
   /** Connects, and again whenever the connection is lost. */
   start(): void {
-    if (this.#abort !== undefined) return
-    this.#abort = new AbortController()
-    this.#ended = this.#run(this.#abort.signal)
+    this.#wanted = true
+    this.#launch()
   }
 
-  /** Leaves politely: unavailable presence, then the end of the stream. Resolves when all is over, within about 2 s. */
+  /**
+   * Leaves politely: unavailable presence, then the end of the stream. Resolves when all is over, within about 2 s; messages
+   * still held are given up.
+   */
   async stop(): Promise<void> {
-    if (this.#abort === undefined) return
-    this.#setState('Disconnecting')
-    this.#sayGoodbye()
-    this.#abort.abort(new XmppError('XMPP_STOPPED', 'the account was stopped'))
-    await this.#ended
-    this.#abort = undefined
+    this.#wanted = false
+    await this.#leave()
+    // Someone may have started it again meanwhile.
+    if (this.#wanted) this.#launch()
+    else this.inbox.clear()
   }
 
   /** Takes a changed configuration; what that does is told by its effects, as `diffAccounts` finds them. */
   async update(config: AccountConfig, effects: ReadonlySet<Effect>): Promise<void> {
     const before = this.#config
     const again = effects.has('reconnect') && this.#abort !== undefined
-    if (again) await this.stop()
+    if (again) await this.#leave()
     this.#config = config
     this.buddies.configure(config.buddy)
-    if (again) return this.start()
+    if (again) {
+      if (this.#wanted) this.#launch()
+      return
+    }
     const session = this.#session
     if (!session?.stream.writable) return
     this.#watch(session)
@@ -146,6 +152,24 @@ export class Account extends Emitter<AccountEvent> {
   }
 
   // ── the life of a connection ─────────────────────────────────────────────────────────────────────────────────────────
+
+  #launch(): void {
+    if (this.#abort !== undefined) return
+    this.#abort = new AbortController()
+    this.#ended = this.#run(this.#abort.signal)
+  }
+
+  async #leave(): Promise<void> {
+    const abort = this.#abort
+    if (abort === undefined) return
+    if (!abort.signal.aborted) {
+      this.#setState('Disconnecting')
+      this.#sayGoodbye()
+      abort.abort(new XmppError('XMPP_STOPPED', 'the account was stopped'))
+    }
+    await this.#ended
+    if (this.#abort === abort) this.#abort = undefined
+  }
 
   async #run(signal: AbortSignal): Promise<void> {
     const { random } = this.#environment
@@ -192,6 +216,7 @@ export class Account extends Emitter<AccountEvent> {
     this.#watch(session)
     this.#sendPresence(session)
     this.#subscribe(session, () => true)
+    this.#probe(session)
     this.#setState('Connected')
     const { jid, mechanism } = session
     this.emit({ type: 'connected', jid, mechanism, tls: session.stream.transport.tls?.version })
@@ -227,7 +252,12 @@ export class Account extends Emitter<AccountEvent> {
     const session = this.#session
     if (!session?.stream.writable) return
     const targets = session.component ? this.buddies.list().map(({ jid }) => jid) : [undefined]
-    for (const to of targets) session.send(session.stanza('presence', { type: 'unavailable', to }))
+    try {
+      for (const to of targets) session.send(session.stanza('presence', { type: 'unavailable', to }))
+    } catch (error) {
+      // The server does not read any more: there is nobody left to be polite to.
+      session.stream.destroy(error as Error)
+    }
   }
 
   /** Asks those `buddy=` lines for their presence that we do not see yet. */
@@ -237,6 +267,14 @@ export class Account extends Emitter<AccountEvent> {
       const seen = buddy.subscription === 'to' || buddy.subscription === 'both' || buddy.asked
       if (!buddy.configured || seen || !chosen(buddy.jid)) continue
       session.send(subscription(session, 'subscribe', buddy.jid, 'I would like to see when you are available'))
+    }
+  }
+
+  /** A component that has been away asks whom it may see (RFC 6121 §4.3); for a client its server does. */
+  #probe(session: Session): void {
+    if (!session.component) return
+    for (const { jid, subscription } of this.buddies.list()) {
+      if (subscription === 'to') session.send(session.stanza('presence', { type: 'probe', to: jid }))
     }
   }
 

@@ -1,0 +1,606 @@
+import t from 'tap'
+import { diffAccounts } from '../../src/config/index.ts'
+import type { Effect } from '../../src/config/options.ts'
+import { startLoopback } from '../../src/testing/index.ts'
+import { HandClock } from '../helper/clock.ts'
+import { rejects } from '../helper/rejects.ts'
+import {
+  accounts,
+  attachment,
+  authentication,
+  binding,
+  bound,
+  clientConfig,
+  componentConfig,
+  login,
+  presence,
+  script,
+  type Watched,
+  watched,
+} from './setting.ts'
+
+/** What a reload of the account with these lines would do. */
+async function reload({ account }: Watched, lines: string): Promise<Set<Effect>> {
+  const config = clientConfig(account.config.port, lines)
+  const [change] = diffAccounts([account.config], [config])
+  const effects = new Set(change?.kind === 'changed' ? change.effects : [])
+  await account.update(config, effects)
+  return effects
+}
+
+/** Sockets take their turns to close; nothing else may keep a timer running. */
+async function quiet(clock: HandClock): Promise<boolean> {
+  for (const until = performance.now() + 2000; clock.pending > 0 && performance.now() < until; ) {
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  return clock.pending === 0
+}
+
+const bye = `C: <presence type='unavailable'/>\nC: </stream:stream>\nS: </stream:stream>\n`
+
+t.test('a life: the states in order, the roster before the presence, the exact wire', async t => {
+  const { port, accept } = await script(t)
+  const clock = new HandClock()
+  const { account, states, next, events } = watched(t, clientConfig(port, 'buddy=bob@example.com'), { clock })
+  t.equal(account.state, 'Disconnected')
+  t.equal(account.jid, 'juliet@example.com/balcony')
+  account.start()
+  account.start()
+  const { play, peer } = await accept()
+  await play(`${login("<item jid='carol@example.com' subscription='both'/>")}
+C: <presence type='subscribe' to='bob@example.com'><status>{any}</status></presence>
+`)
+  await next('connected')
+  t.equal(account.state, 'Connected')
+  t.strictSame(
+    events.find(({ type }) => type === 'connected'),
+    { type: 'connected', jid: 'juliet@example.com/balcony', mechanism: 'PLAIN', tls: undefined },
+  )
+  t.match(
+    Buffer.concat(peer.chunks).toString(),
+    '<presence><status>Online and Available</status><priority>1</priority></presence>',
+    'to the letter',
+  )
+  const stopped = account.stop()
+  t.equal(account.state, 'Disconnecting')
+  await play(bye)
+  await stopped
+  t.strictSame(states, [
+    'Connecting',
+    'Waiting to authenticate',
+    'Authenticating',
+    'Retrieving roster',
+    'Connected',
+    'Disconnecting',
+    'Disconnected',
+  ])
+  t.equal(account.session, undefined)
+  t.ok(await quiet(clock), 'no timer is left')
+})
+
+t.test('the states with TLS', async t => {
+  const server = await startLoopback({ users: { 'juliet@example.com': 'secret' } })
+  t.teardown(() => server.stop())
+  const text = `[a]\nusername=juliet@example.com\nsecret=secret\nserverhost=127.0.0.1\nport=${server.port}\ntls_cafile=ca.pem\n`
+  const { account, states, next } = watched(t, accounts(text, server.ca)[0] as never)
+  account.start()
+  const { tls, jid, mechanism } = await next('connected')
+  t.match(tls, /^TLSv1\.[23]$/)
+  t.equal(jid, 'juliet@example.com/asterisk-xmpp')
+  t.equal(account.jid, jid)
+  t.equal(mechanism, 'SCRAM-SHA-512')
+  await account.stop()
+  t.strictSame(states, [
+    'Connecting',
+    'Waiting to request TLS',
+    'Requested TLS',
+    'Waiting to authenticate',
+    'Authenticating',
+    'Retrieving roster',
+    'Connected',
+    'Disconnecting',
+    'Disconnected',
+  ])
+  await server.waitFor('juliet@example.com', false)
+})
+
+t.test('presence as configured, and as changed at run time', async t => {
+  const { port, accept } = await script(t)
+  const all = watched(t, clientConfig(port), { clock: new HandClock() })
+  all.account.start()
+  const { play } = await accept()
+  await play(login())
+  await all.next('connected')
+  for (const [status, wire] of [
+    ['chat', '<presence><status>m</status><priority>-1</priority><show>chat</show></presence>'],
+    ['away', '<presence><status>m</status><priority>-1</priority><show>away</show></presence>'],
+    ['xaway', '<presence><status>m</status><priority>-1</priority><show>xa</show></presence>'],
+    ['dnd', '<presence><status>m</status><priority>-1</priority><show>dnd</show></presence>'],
+    ['online', '<presence><status>m</status><priority>-1</priority></presence>'],
+    ['unavailable', "<presence type='unavailable'><status>m</status></presence>"],
+  ]) {
+    t.strictSame([...(await reload(all, `status=${status}\nstatusmessage=m\npriority=-1`))], ['presence'])
+    await play(`C: ${wire}\n`)
+  }
+  t.equal(all.states.filter(state => state === 'Connecting').length, 1, 'on the same connection')
+})
+
+t.test('only those buddies are asked that we do not see and have not asked', async t => {
+  const { port, accept } = await script(t)
+  const buddies = ['new', 'none', 'from', 'asked', 'to', 'both'].map(name => `buddy=${name}@example.com`).join('\n')
+  const item = (name: string, more: string): string => `<item jid='${name}@example.com' ${more}/>`
+  const items = [
+    item('none', "subscription='none'"),
+    item('from', "subscription='from'"),
+    item('asked', "subscription='none' ask='subscribe'"),
+    item('to', "subscription='to'"),
+    item('both', "subscription='both'"),
+    item('stranger', "subscription='none'"),
+  ].join('')
+  const { account, next } = watched(t, clientConfig(port, buddies), { clock: new HandClock() })
+  account.start()
+  const { play } = await accept()
+  const asks = ['new', 'none', 'from'].map(
+    name => `C: <presence type='subscribe' to='${name}@example.com'><status>{any}</status></presence>\n`,
+  )
+  await play(login(items) + asks.join(''))
+  await next('connected')
+})
+
+t.test('autoregister=no asks nobody and grants nothing', async t => {
+  const { port, accept } = await script(t)
+  const lines = 'autoregister=no\nbuddy=bob@example.com'
+  const { account, next } = watched(t, clientConfig(port, lines), { clock: new HandClock() })
+  account.start()
+  const { play } = await accept()
+  await play(login())
+  await next('connected')
+  await play(`S: <presence type='subscribe' from='romeo@example.com'/>\n`)
+  t.strictSame(await next('subscription'), { type: 'subscription', from: 'romeo@example.com', action: 'requested' })
+  await play(`
+S: <iq type='get' id='p' from='example.com'><ping xmlns='urn:xmpp:ping'/></iq>
+C: <iq type='result' id='p' to='example.com'/>
+`)
+})
+
+t.test('autoregister=yes grants a subscription to the bare JID', async t => {
+  const { port, accept } = await script(t)
+  const { account, next } = watched(t, clientConfig(port), { clock: new HandClock() })
+  account.start()
+  const { play } = await accept()
+  await play(login())
+  await next('connected')
+  await play(`
+S: <presence type='subscribe' from='Romeo@example.com/orchard' to='juliet@example.com'/>
+C: <presence type='subscribed' to='romeo@example.com'/>
+`)
+  t.match(await next('subscription'), { action: 'granted' })
+  for (const action of ['subscribed', 'unsubscribe', 'unsubscribed'] as const) {
+    await play(`S: <presence type='${action}' from='romeo@example.com'/>\n`)
+    t.match(await next('subscription'), { from: 'romeo@example.com', action })
+  }
+})
+
+t.test('roster pushes', async t => {
+  const { port, accept } = await script(t)
+  const { account, next, events } = watched(t, clientConfig(port), { clock: new HandClock() })
+  account.start()
+  const { play } = await accept()
+  await play(login())
+  await next('connected')
+  const push = (id: string, more = '', jid = 'bob@example.com'): string =>
+    `S: <iq type='set' id='${id}'${more}><query xmlns='jabber:iq:roster'><item jid='${jid}' subscription='to'/></query></iq>\n`
+  await play(`${push('p1')}C: <iq type='result' id='p1'/>\n`)
+  await play(
+    `${push('p2', " from='juliet@example.com'", 'c@x')}C: <iq type='result' id='p2' to='juliet@example.com'/>\n`,
+  )
+  t.strictSame(
+    account.buddies.list().map(({ jid }) => jid),
+    ['bob@example.com', 'c@x'],
+  )
+  const refusal = (id: string, to: string): string =>
+    `C: <iq type='error' id='${id}' to='${to}'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>\n`
+  for (const [id, from] of [
+    ['f1', 'mallory@example.com/x'],
+    ['f2', 'mallory@example.com'],
+    ['f3', 'other.example'],
+    ['f4', 'juliet@example.com.evil'],
+  ] as const) {
+    await play(push(id, ` from='${from}'`, 'evil@x') + refusal(id, from))
+  }
+  t.equal(account.buddies.get('evil@x'), undefined)
+  const told = events.filter(event => event.type === 'warning' && event.text.includes('roster'))
+  t.equal(told.length, 1, 'told once')
+  t.match(told, [{ text: /mallory@example\.com\/x/ }])
+})
+
+t.test('messages in and out, and bounces', async t => {
+  const { port, accept } = await script(t)
+  const { account, next, events } = watched(t, clientConfig(port), { clock: new HandClock() })
+  account.start()
+  const { play } = await accept()
+  await play(login())
+  await next('connected')
+
+  const id = account.send('bob@example.com', 'hello,  <b>\n&amp; "you" 😀')
+  await play(
+    `C: <message type='chat' to='bob@example.com' from='juliet@example.com/balcony' id='{any}'><body>hello,  &lt;b>&#10;&amp;amp; "you" 😀</body></message>\n`,
+  )
+  await play(
+    `S: <message type='error' from='bob@example.com' id='${await id}'><body>hello</body><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>\n`,
+  )
+  t.match(await next('bounce'), { to: 'bob@example.com', id: await id, error: { condition: 'item-not-found' } })
+  t.equal(account.inbox.size, 0, 'a bounce is no message')
+
+  await play(`S: <message from='bob@example.com/r' type='odd' id='m1'><body>  two&#10;  lines </body></message>\n`)
+  t.match(await next('message'), {
+    message: { from: 'bob@example.com/r', body: '  two\n  lines ', type: 'normal', id: 'm1' },
+  })
+  t.equal((await account.receive('bob@example.com', 0))?.id, 'm1')
+
+  await play(`
+S: <message from='bob@example.com/r'><subject>no body</subject></message>
+S: <message from='bob@example.com/r'><body xmlns='odd'>not ours</body></message>
+S: <message from='not a jid'><body>b</body></message>
+S: <message from='room@example.com/nick' type='groupchat'><body>in the room</body></message>
+`)
+  t.match(await next('message'), { message: { body: 'in the room', type: 'groupchat' } })
+  t.equal(account.inbox.size, 1)
+  t.equal(events.filter(({ type }) => type === 'message').length, 2)
+
+  await rejects(t, account.send('not a jid', 'x'), { code: 'XMPP_JID_MALFORMED' })
+  await rejects(t, account.send('bob@example.com', 'a\0b'), { code: 'XMPP_XML_CHARACTER' })
+})
+
+t.test('presence of buddies; cleared when the connection ends; send fails in words; reconnects', async t => {
+  const { port, accept } = await script(t)
+  const clock = new HandClock()
+  const config = clientConfig(port, 'buddy=bob@example.com')
+  const { account, next, states } = watched(t, config, { clock, random: () => 0.5 })
+  account.start()
+  const first = await accept()
+  await first.play(login("<item jid='bob@example.com' subscription='both'/>"))
+  await next('connected')
+  await first.play(`
+S: <presence from='stranger@example.com/x'/>
+S: <presence from='bob@example.com/r'><show>away</show><status>lunch</status><priority>7</priority></presence>
+`)
+  t.strictSame(await next('presence'), {
+    type: 'presence',
+    from: 'bob@example.com/r',
+    available: true,
+    show: 'away',
+    status: 'lunch',
+    priority: 7,
+  })
+  t.equal(account.status('bob@example.com'), 3)
+
+  first.socket.destroy()
+  const { retryIn, error } = await next('offline')
+  t.equal(retryIn, 750)
+  t.match(error, { code: 'XMPP_CONNECTION_LOST' })
+  t.equal(account.status('bob@example.com'), 6)
+  t.equal(account.state, 'Disconnected')
+  await rejects(t, account.send('bob@example.com', 'x'), {
+    code: 'XMPP_NOT_CONNECTED',
+    message: /asterisk is not connected \(Disconnected\)/,
+  })
+
+  await clock.advance(749)
+  t.equal(states.at(-1), 'Disconnected')
+  await clock.advance(1)
+  const second = await accept()
+  await second.play(login("<item jid='bob@example.com' subscription='both'/>"))
+  await next('connected')
+  t.equal(account.status('bob@example.com'), 6, 'until he is seen again')
+  await account.send('bob@example.com', 'x')
+})
+
+t.test('a roster that cannot be had is no reason not to connect', async t => {
+  const { port, accept } = await script(t)
+  const { account, next } = watched(t, clientConfig(port), { clock: new HandClock() })
+  account.start()
+  const { play } = await accept()
+  await play(`${authentication}${binding}${bound}
+S: <iq type='error' id='{roster}'><error type='cancel'><feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>
+${presence}`)
+  t.match(await next('warning', ({ text }) => text.includes('roster')), { text: /feature-not-implemented/ })
+  await next('connected')
+})
+
+t.test('update()', async t => {
+  const { port, accept } = await script(t)
+  const clock = new HandClock()
+  const all = watched(t, clientConfig(port, 'buddy=bob@example.com\nautoregister=no'), { clock })
+  const { account, next, events } = all
+  account.start()
+  const { play } = await accept()
+  await play(login())
+  await next('connected')
+
+  await t.test('buddies: the new ones are asked, the old ones dropped', async t => {
+    t.strictSame([...(await reload(all, 'buddy=carol@example.com'))].sort(), ['buddies', 'live'])
+    await play(`C: <presence type='subscribe' to='carol@example.com'><status>{any}</status></presence>\n`)
+    t.strictSame(
+      account.buddies.list().map(({ jid }) => jid),
+      ['carol@example.com'],
+    )
+  })
+  await t.test('live: autoregister from now on', async t => {
+    t.strictSame([...(await reload(all, 'buddy=carol@example.com\nautoregister=no'))], ['live'])
+    await play(`S: <presence type='subscribe' from='romeo@example.com'/>\n`)
+    t.match(await next('subscription'), { action: 'requested' })
+  })
+  await t.test('live: debug', async t => {
+    let seen = 0
+    account.on('debug', () => seen++)
+    await account.send('bob@example.com', 'x')
+    t.equal(seen, 0)
+    await reload(all, 'buddy=carol@example.com\ndebug=yes')
+    await account.send('bob@example.com', 'x')
+    t.equal(seen, 1)
+    await reload(all, 'buddy=carol@example.com')
+    await account.send('bob@example.com', 'x')
+    t.equal(seen, 1)
+    await play(`C: <message type='chat' to='{any}' from='{any}' id='{any}'><body>x</body></message>\n`.repeat(3))
+  })
+  await t.test('live: keepalive', async t => {
+    t.equal(clock.pending, 1, 'the next look at the silence')
+    await reload(all, 'buddy=carol@example.com\nkeepalive=no')
+    t.equal(clock.pending, 0)
+    await reload(all, 'buddy=carol@example.com')
+    t.equal(clock.pending, 1)
+  })
+  await t.test('live: timeout', async t => {
+    await reload(all, 'buddy=carol@example.com\ntimeout=0')
+    await play(`S: <message from='bob@example.com/r'><body>not held</body></message>\n`)
+    await next('message')
+    t.equal(account.inbox.size, 0)
+  })
+  await t.test('reconnect: closes politely, comes back, keeps what it holds', async t => {
+    await reload(all, 'buddy=carol@example.com')
+    await play(`S: <message from='bob@example.com/r'><body>held</body></message>\n`)
+    await next('message')
+    const updating = reload(all, 'buddy=carol@example.com\nusername=juliet@example.com/balcony\nsecret=secret2')
+    await play(bye)
+    t.ok((await updating).has('reconnect'))
+    const again = await accept()
+    await again.play(authentication.replace('AGp1bGlldABzZWNyZXQ=', 'AGp1bGlldABzZWNyZXQy') + binding + bound)
+    t.equal((await account.receive('bob@example.com', 0))?.body, 'held')
+  })
+  t.equal(events.filter(({ type }) => type === 'offline').length, 0)
+})
+
+// ── components ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+t.test('a component answers from the address asked', async t => {
+  const { port, accept } = await script(t)
+  const { account, next, states } = watched(t, componentConfig(port, 'buddy=bob@example.com'), {
+    clock: new HandClock(),
+  })
+  account.start()
+  const { play } = await accept()
+  const available = (from: string, to: string): string =>
+    `C: <presence from='${from}' to='${to}'><status>Online and Available</status><priority>1</priority></presence>\n`
+  await play(`${attachment}
+${available('pbx.example.com', 'bob@example.com')}
+C: <presence type='subscribe' from='pbx.example.com' to='bob@example.com'><status>{any}</status></presence>
+`)
+  await next('connected')
+  t.strictSame(states, ['Connecting', 'Authenticating', 'Connected'])
+  await play(`
+S: <presence type='subscribe' from='romeo@example.com/orchard' to='sales@pbx.example.com/x'/>
+C: <presence type='subscribed' from='sales@pbx.example.com' to='romeo@example.com'/>
+${available('sales@pbx.example.com', 'romeo@example.com')}
+S: <presence type='probe' from='romeo@example.com' to='6001@pbx.example.com'/>
+${available('6001@pbx.example.com', 'romeo@example.com')}
+S: <presence type='probe' from='romeo@example.com' to='pbx.example.com'/>
+${available('pbx.example.com', 'romeo@example.com')}
+S: <presence type='unsubscribe' from='romeo@example.com' to='sales@pbx.example.com'/>
+C: <presence type='unsubscribed' from='sales@pbx.example.com' to='romeo@example.com'/>
+`)
+  await play(`S: <presence type='subscribed' from='bob@example.com' to='pbx.example.com'/>\n`)
+  await next('subscription', ({ action }) => action === 'subscribed')
+  t.equal(account.buddies.get('bob@example.com')?.subscription, 'to')
+  await play(`S: <presence from='bob@example.com/r' to='pbx.example.com'><show>dnd</show></presence>\n`)
+  await next('presence')
+  t.equal(account.status('bob@example.com'), 5)
+
+  const id = account.send('bob@example.com', 'hello')
+  await play(
+    `C: <message type='chat' from='pbx.example.com' to='bob@example.com' id='{any}'><body>hello</body></message>\n`,
+  )
+  t.ok(await id)
+  await play(`
+S: <presence/>
+S: <message to='pbx.example.com'><body>from nobody</body></message>
+S: <message from='bob@example.com' to='pbx.example.com'><body>from bob</body></message>
+`)
+  t.match(await next('message'), { message: { body: 'from bob' } })
+
+  const stopped = account.stop()
+  await play(`
+C: <presence type='unavailable' from='pbx.example.com' to='bob@example.com'/>
+C: </stream:stream>
+S: </stream:stream>
+`)
+  await stopped
+})
+
+t.test('a component that comes back sees its buddies again', async t => {
+  const { port, accept } = await script(t)
+  const clock = new HandClock()
+  const { account, next } = watched(t, componentConfig(port, 'buddy=bob@example.com'), { clock })
+  account.start()
+  const hello = `C: <presence from='pbx.example.com' to='bob@example.com'><status>{any}</status><priority>1</priority></presence>\n`
+  const first = await accept()
+  await first.play(
+    `${attachment}${hello}C: <presence type='subscribe' from='pbx.example.com' to='bob@example.com'><status>{any}</status></presence>\n`,
+  )
+  await first.play(`S: <presence type='subscribed' from='bob@example.com' to='pbx.example.com'/>\n`)
+  await next('subscription')
+  first.socket.destroy()
+  await next('offline')
+  await clock.advance(1000)
+  const second = await accept()
+  // Nobody tells a component by itself: no server keeps its roster (RFC 6121 §4.3).
+  await second.play(`${attachment}${hello}C: <presence type='probe' from='pbx.example.com' to='bob@example.com'/>\n`)
+})
+
+// ── stopping ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Sockets and timers of this process. */
+function resources(): string[] {
+  return process.getActiveResourcesInfo().filter(name => /TCPSocketWrap|TCPConnectWrap|Timeout|TLSWrap/.test(name))
+}
+
+t.test('stop() is quick in every state, and leaves nothing', async t => {
+  const silent = 'the server says nothing more'
+  const cases: [string, string, (all: Watched) => Promise<unknown>][] = [
+    [
+      'connecting',
+      authentication.split('\n').slice(0, 2).join('\n'),
+      ({ next }) => next('state', ({ state }) => state === 'Connecting'),
+    ],
+    ['authenticating', authentication.split('\n').slice(0, 5).join('\n'), async () => {}],
+    ['binding', authentication + binding, async () => {}],
+    ['retrieving the roster', authentication + binding + bound, async () => {}],
+    ['connected', login(), ({ next }) => next('connected')],
+  ]
+  for (const [name, dialogue, ready] of cases) {
+    await t.test(`${name}: ${silent}`, async t => {
+      const server = await script(t)
+      const clock = new HandClock()
+      const all = watched(t, clientConfig(server.port), { clock })
+      all.account.start()
+      const { play, socket } = await server.accept()
+      await play(dialogue)
+      await ready(all)
+      let over = false
+      const stopped = all.account.stop().then(() => {
+        over = true
+      })
+      await clock.advance(3000)
+      t.ok(over, 'within 3 s')
+      await stopped
+      t.equal(all.account.state, 'Disconnected')
+      t.ok(await quiet(clock), 'no timer is left')
+      socket.destroy()
+      await all.account.stop()
+      t.equal(server.count, 1)
+      t.equal(all.events.filter(({ type }) => type === 'offline').length, 0)
+    })
+  }
+  await t.test('waiting to retry', async t => {
+    const server = await script(t)
+    const clock = new HandClock()
+    const all = watched(t, clientConfig(server.port), { clock })
+    all.account.start()
+    const { socket } = await server.accept()
+    socket.destroy()
+    await all.next('offline')
+    await all.account.stop()
+    t.ok(await quiet(clock), 'no timer is left')
+    t.equal(all.account.state, 'Disconnected')
+  })
+  await t.test('never started', async t => {
+    const { account, states } = watched(t, clientConfig(1))
+    await account.stop()
+    t.strictSame(states, [])
+  })
+})
+
+t.test('nothing is left of a real connection', async t => {
+  const server = await startLoopback({ users: { 'juliet@example.com': 'secret' }, starttls: 'none' })
+  const before = resources()
+  const { account, next } = watched(t, clientConfig(server.port))
+  account.start()
+  await next('connected')
+  const began = performance.now()
+  await account.stop()
+  t.ok(performance.now() - began < 1000, 'a server that answers is not waited for')
+  await server.waitFor('juliet@example.com', false)
+  await server.stop()
+  await new Promise(resolve => setImmediate(resolve))
+  t.strictSame(
+    resources().filter(name => !before.includes(name)),
+    [],
+  )
+})
+
+t.test('what is held goes with the account, and its timer', async t => {
+  const { port, accept } = await script(t)
+  const clock = new HandClock()
+  const { account, next } = watched(t, clientConfig(port), { clock })
+  account.start()
+  const { play } = await accept()
+  await play(login())
+  await next('connected')
+  await play(`S: <message from='bob@example.com/r'><body>held</body></message>\n`)
+  await next('message')
+  t.equal(account.inbox.size, 1)
+  const stopped = account.stop()
+  await play(bye)
+  await stopped
+  t.ok(await quiet(clock), 'no timer is left')
+})
+
+t.test('an account can be started again, even while it is stopping', async t => {
+  const { port, accept } = await script(t)
+  const { account, next } = watched(t, clientConfig(port), { clock: new HandClock() })
+  account.start()
+  const first = await accept()
+  await first.play(login())
+  await next('connected')
+  const stopped = account.stop()
+  account.start()
+  await first.play(bye)
+  await stopped
+  const second = await accept()
+  await second.play(login())
+  await next('connected')
+})
+
+t.test('stopped while a change makes it reconnect, it stays stopped', async t => {
+  const server = await script(t)
+  const all = watched(t, clientConfig(server.port), { clock: new HandClock() })
+  all.account.start()
+  const { play } = await server.accept()
+  await play(login())
+  await all.next('connected')
+  const updating = reload(all, 'secret=other')
+  const stopped = all.account.stop()
+  await play(bye)
+  await Promise.all([updating, stopped])
+  await new Promise(resolve => setImmediate(resolve))
+  t.equal(all.account.state, 'Disconnected')
+  t.equal(server.count, 1)
+})
+
+t.test('a server that reads nothing cannot keep us from leaving', async t => {
+  const { port, accept } = await script(t)
+  const clock = new HandClock()
+  const { account, next } = watched(t, clientConfig(port), { clock })
+  account.start()
+  const { play, socket } = await accept()
+  await play(login())
+  await next('connected')
+  socket.pause()
+  const body = 'x'.repeat(1_000_000)
+  let refused: unknown
+  for (let i = 0; i < 100 && refused === undefined; i++) {
+    account.send('bob@example.com', body).catch(error => {
+      refused = error
+    })
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  t.match(refused, { code: 'XMPP_SEND_LIMIT' })
+  let over = false
+  const stopped = account.stop().then(() => {
+    over = true
+  })
+  await clock.advance(3000)
+  t.ok(over)
+  await stopped
+  t.equal(account.state, 'Disconnected')
+})
