@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { dirname } from 'node:path'
+import { dirname, isAbsolute } from 'node:path'
 import { XmppError } from '../errors.ts'
 
 /** What `rx` asks: a command in words, as they stood between blanks or quotes in the user's shell. */
@@ -36,7 +36,8 @@ const REQUEST_TIME = 10_000
  * Serves commands on a Unix socket that only its owner can open.
  * @throws XmppError `CONTROL_SOCKET` when a daemon lives there already, or something else stands in the way
  */
-export async function serveControl(path: string, handler: ControlHandler): Promise<() => Promise<void>> {
+export async function serveControl(given: string, handler: ControlHandler): Promise<() => Promise<void>> {
+  const path = socketPath(given)
   await clearPath(path)
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, socket => {
@@ -55,16 +56,23 @@ export async function serveControl(path: string, handler: ControlHandler): Promi
 
 /** Sends one command to a daemon. Rejects when none answers. */
 export async function askControl(path: string, request: ControlRequest): Promise<ControlReply> {
-  const socket = connect(path)
+  const socket = connect(socketPath(path))
   try {
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
     socket.write(`${JSON.stringify(request)}\n`)
     const chunks: Buffer[] = []
     for await (const chunk of socket) chunks.push(chunk)
+    if (chunks.length === 0) throw new XmppError('CONTROL_SOCKET', 'the daemon went away before it answered')
     return JSON.parse(Buffer.concat(chunks).toString()) as ControlReply
   } finally {
     socket.destroy()
   }
+}
+
+/** Node takes a path that is a number for a TCP port, and would listen on it for everyone. */
+function socketPath(path: string): string {
+  if (path === '') throw new XmppError('CONTROL_SOCKET', 'the path of the control socket is empty')
+  return isAbsolute(path) ? path : `./${path}`
 }
 
 async function serve(socket: Socket, handler: ControlHandler): Promise<void> {
@@ -89,21 +97,23 @@ function readRequest(socket: Socket): Promise<ControlRequest> {
     const timer = setTimeout(() => socket.destroy(), REQUEST_TIME)
     const settle = (end: () => void): void => {
       clearTimeout(timer)
-      socket.off('data', onData)
+      socket.off('data', onData).off('end', onEnd)
       end()
     }
+    const refuse = (): void => reject(new XmppError('CONTROL_REQUEST', 'that is no request'))
+    const onEnd = (): void => settle(refuse)
     const onData = (chunk: string): void => {
       text += chunk
       const end = text.indexOf('\n')
       if (end < 0 && text.length <= MAX_REQUEST) return
       settle(() => {
         const request = end < 0 ? undefined : parseRequest(text.slice(0, end))
-        if (request === undefined) reject(new XmppError('CONTROL_REQUEST', 'that is no request'))
+        if (request === undefined) refuse()
         else resolve(request)
       })
     }
-    socket.setEncoding('utf8').on('data', onData)
-    socket.on('close', () => settle(() => reject(new XmppError('CONTROL_REQUEST', 'closed'))))
+    socket.setEncoding('utf8').on('data', onData).on('end', onEnd)
+    socket.on('close', () => settle(refuse))
   })
 }
 
