@@ -56,11 +56,13 @@ export async function secure(
   began: (socket: TLSSocket) => void,
 ): Promise<TLSSocket> {
   const socket = options.role === 'acceptor' ? accept(duplex, options) : connect(clientOptions(duplex, options))
+  // For good: Node reports a broken handshake by 'end' or 'close' and then, when we have stopped waiting, by an error too.
+  socket.on('error', () => {})
   began(socket)
   try {
     await handshake(socket, options.role === 'acceptor' ? 'secure' : 'secureConnect')
   } catch (error) {
-    socket.on('error', () => {}).destroy()
+    socket.destroy()
     const why = options.role === 'acceptor' ? `TLS failed: ${describe(error)}` : explain(error, options.domain)
     throw new XmppError('XMPP_TLS_REFUSED', why, { cause: error })
   }

@@ -90,6 +90,9 @@ class DuplexTransport implements Transport {
     this.#duplex = duplex
     this.tls = tls
     duplex.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onEnd)
+    // It may have broken before anyone listened.
+    if (duplex.errored !== null) this.#onError(duplex.errored)
+    else if (duplex.destroyed) this.#onEnd()
   }
 
   get unread(): boolean {
