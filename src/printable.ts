@@ -9,6 +9,13 @@ export function printable(text: string): string {
   })
 }
 
+/** A value as JSON in one line, in which the same characters stand as JSON's own `\uNNNN`: it reads back as it was. */
+export function printableJson(value: unknown): string {
+  return JSON.stringify(value).replace(unprintable, char =>
+    Array.from({ length: char.length }, (_, at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  )
+}
+
 // C0, DEL, C1; line and paragraph separators; what is invisible or changes the direction of text, but for the two joiners that
 // scripts and emoji need; what is no character at all.
 const unprintable = /(?![\u200c\u200d])[\p{Cc}\p{Zl}\p{Zp}\p{Cf}\p{Cs}\ufffe\uffff]/gu

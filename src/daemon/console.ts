@@ -1,6 +1,6 @@
 import type { Account } from '../account/account.ts'
 import { describe } from '../errors.ts'
-import { printable } from '../printable.ts'
+import { printable, printableJson } from '../printable.ts'
 import type { AccountSet } from './accounts.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 import { UsageError } from './io.ts'
@@ -46,7 +46,7 @@ export async function runCommand(
   if (!fits(args.length, command.args)) return failure(usage(command), json, 2)
   try {
     const { text, data, exit = 0 } = await command.run(args, context, signal)
-    return { exit, out: json ? `${JSON.stringify(data)}\n` : text, err: '' }
+    return { exit, out: json ? `${printableJson(data)}\n` : text, err: '' }
   } catch (error) {
     if (error instanceof UsageError) return failure(usage(command), json, 2)
     return failure(printable(describe(error)), json)
@@ -105,7 +105,7 @@ const commands: readonly Command[] = [
     summary: 'Reads the configuration again',
     run: async (_, { reload }) => {
       const { ok, lines } = await reload()
-      return { text: lines.map(line => `${line}\n`).join(''), data: { ok, lines }, exit: ok ? 0 : 1 }
+      return { text: lines.map(line => `${printable(line)}\n`).join(''), data: { ok, lines }, exit: ok ? 0 : 1 }
     },
   },
   {
@@ -134,13 +134,13 @@ function showConnections(accounts: readonly Account[]): Output {
 function showBuddies(accounts: readonly Account[]): Output {
   const lines = ['XMPP buddy lists']
   for (const { name, buddies } of accounts) {
-    lines.push(`Client: ${name}`)
+    lines.push(`Client: ${printable(name)}`)
     for (const { jid, resources } of buddies.list()) {
-      lines.push(`\tBuddy:\t${jid}`)
+      lines.push(`\tBuddy:\t${printable(jid)}`)
       for (const resource of resources.values()) {
         lines.push(`\t\tResource: ${printable(resource.name)}`)
-        if (resource.caps === undefined) continue
-        lines.push(`\t\t\tnode: ${printable(resource.caps.node)}`, `\t\t\tversion: ${printable(resource.caps.ver)}`)
+        const { node, ver } = resource.caps ?? { node: '', ver: '' }
+        lines.push(`\t\t\tnode: ${printable(node)}`, `\t\t\tversion: ${printable(ver)}`)
         lines.push('\t\t\tGoogle Talk capable: no', '\t\t\tJingle capable: no')
       }
     }
@@ -188,5 +188,5 @@ function fits(count: number, pattern: string): boolean {
 }
 
 function failure(text: string, json: boolean, exit = 1): ControlReply {
-  return { exit, out: json ? `${JSON.stringify({ error: text })}\n` : '', err: json ? '' : `${text}\n` }
+  return { exit, out: json ? `${printableJson({ error: text })}\n` : '', err: json ? '' : `${text}\n` }
 }

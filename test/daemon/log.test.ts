@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Log } from '../../src/daemon/log.ts'
-import { printable } from '../../src/printable.ts'
+import { printable, printableJson } from '../../src/printable.ts'
 
 t.test('printable: what could do harm is shown and not done', async t => {
   const cases: [what: string, text: string, shown: string][] = [
@@ -52,6 +52,15 @@ t.test('printable: every character there is leaves as one line', async t => {
     if (/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/u.test(shown)) t.fail(`U+${code.toString(16)}`)
   }
   t.pass('none is left that moves the cursor or reorders')
+})
+
+t.test('printableJson: harmless, and reads back as it was', async t => {
+  const value = { a: '\u009b\u202e\ufeff\n"\\', b: ['\ud83d', '😀', '\u{e0041}', 'Grüße'], c: null, '\u2028': 1 }
+  const text = printableJson(value)
+  t.strictSame(JSON.parse(text), value)
+  t.notMatch(text, /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/u)
+  t.match(text, '😀')
+  t.match(text, 'Grüße')
 })
 
 t.test('a line an event', async t => {

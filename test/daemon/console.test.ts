@@ -1,0 +1,320 @@
+import t, { type Test } from 'tap'
+import { AccountSet } from '../../src/daemon/accounts.ts'
+import { type ConsoleContext, runCommand } from '../../src/daemon/console.ts'
+import type { ControlReply } from '../../src/daemon/control.ts'
+import { startLoopback } from '../../src/testing/index.ts'
+import { clientConfig, type Watched, watch } from '../account/setting.ts'
+
+/** Two accounts, juliet's connected; and how to type commands. */
+async function setUp(t: Test, lines = 'buddy=romeo@example.com\nbuddy=nurse@example.com') {
+  const server = await startLoopback({
+    users: { 'juliet@example.com': 'secret', 'romeo@example.com': 'secret' },
+    starttls: 'none',
+  })
+  const watches: Watched[] = []
+  const accounts = new AccountSet({ random: () => 0.99 }, account => void watches.push(watch(account)))
+  t.teardown(async () => {
+    await accounts.stop()
+    await server.stop()
+  })
+  await accounts.apply([
+    clientConfig(server.port, lines, 'asterisk'),
+    clientConfig(server.port, 'username=nobody@example.com/x', 'Other'),
+  ])
+  const [juliet, other] = watches as [Watched, Watched]
+  await juliet.next('connected')
+  await other.next('offline')
+  const context: ConsoleContext = { accounts, reload: async () => ({ ok: true, lines: ['nothing has changed'] }) }
+  const run = (...argv: string[]): Promise<ControlReply> =>
+    runCommand({ argv, json: false }, context, new AbortController().signal)
+  const json = async (...argv: string[]): Promise<{ exit: number; err: string; data: unknown }> => {
+    const { exit, out, err } = await runCommand({ argv, json: true }, context, new AbortController().signal)
+    return { exit, err, data: JSON.parse(out) }
+  }
+  return { server, accounts, juliet, other, context, run, json }
+}
+
+const message = (body: string, from = 'romeo@example.com/orchard'): string =>
+  `<message from='${from}' to='juliet@example.com/balcony' type='chat'><body>${body}</body></message>`
+
+t.test('xmpp show connections', async t => {
+  const { run, json } = await setUp(t)
+  const text = `Jabber Users and their status:
+       [asterisk] juliet@example.com/balcony     - Connected
+       [Other] nobody@example.com/x     - Disconnected
+----
+   Number of clients: 2
+`
+  t.strictSame(await run('xmpp', 'show', 'connections'), { exit: 0, out: text, err: '' })
+  t.strictSame(await run('xmpp show connections'), { exit: 0, out: text, err: '' }, 'in one argument')
+  t.strictSame(await run('  XMPP  Show\tconnections '), { exit: 0, out: text, err: '' }, 'however it is spelled')
+  t.strictSame(await json('xmpp', 'show', 'connections'), {
+    exit: 0,
+    err: '',
+    data: [
+      { account: 'asterisk', jid: 'juliet@example.com/balcony', state: 'Connected' },
+      { account: 'Other', jid: 'nobody@example.com/x', state: 'Disconnected' },
+    ],
+  })
+})
+
+t.test('xmpp show buddies', async t => {
+  const { server, juliet, run, json } = await setUp(t)
+  server.send(
+    'juliet@example.com',
+    `<presence from='romeo@example.com/r1'/><presence from='romeo@example.com/r2'><show>away</show><status>s</status><priority>3</priority><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='http://psi-im.org' ver='VVV='/></presence>`,
+  )
+  await juliet.next('presence', ({ from }) => from === 'romeo@example.com/r2')
+  const { exit, out, err } = await run('xmpp', 'show', 'buddies')
+  t.strictSame([exit, err], [0, ''])
+  t.equal(
+    out,
+    [
+      'XMPP buddy lists',
+      'Client: asterisk',
+      '\tBuddy:\tromeo@example.com',
+      // res_xmpp prints all lines for a resource that has announced nothing.
+      '\t\tResource: r1',
+      '\t\t\tnode: ',
+      '\t\t\tversion: ',
+      '\t\t\tGoogle Talk capable: no',
+      '\t\t\tJingle capable: no',
+      '\t\tResource: r2',
+      '\t\t\tnode: http://psi-im.org',
+      '\t\t\tversion: VVV=',
+      '\t\t\tGoogle Talk capable: no',
+      '\t\t\tJingle capable: no',
+      '\tBuddy:\tnurse@example.com',
+      'Client: Other',
+      '',
+    ].join('\n'),
+  )
+  const { data } = await json('xmpp', 'show', 'buddies')
+  t.match(data, [
+    {
+      account: 'asterisk',
+      buddies: [
+        {
+          jid: 'romeo@example.com',
+          configured: true,
+          resources: [
+            { name: 'r1', priority: 0, status: '' },
+            {
+              name: 'r2',
+              show: 'away',
+              status: 's',
+              priority: 3,
+              caps: { node: 'http://psi-im.org', ver: 'VVV=' },
+            },
+          ],
+        },
+        { jid: 'nurse@example.com', resources: [] },
+      ],
+    },
+    { account: 'Other', buddies: [] },
+  ])
+})
+
+t.test('what peers sent is escaped, in text and in JSON', async t => {
+  const { server, juliet, run, json } = await setUp(t)
+  const evil = '\u202e\u009b31m\u007f\u2028'
+  server.send(
+    'juliet@example.com',
+    `<iq type='set' id='p'><query xmlns='jabber:iq:roster'><item jid='ev\u202eil@example.com' subscription='both'/></query></iq>` +
+      `<presence from='romeo@example.com/${evil.replace(/[\u009b\u007f]/g, '')}'><status>${evil}</status><c xmlns='http://jabber.org/protocol/caps' node='${evil}' ver='a&#10;Client: forged'/></presence>`,
+  )
+  await juliet.next('presence')
+  const { out } = await run('xmpp', 'show', 'buddies')
+  t.match(out, 'Buddy:\tev\\u{202e}il@example.com\n')
+  t.match(out, 'node: \\u{202e}\\x9b31m\\x7f\\u{2028}\n')
+  t.match(out, 'version: a\\x0aClient: forged\n')
+  t.match(out, /^[\x20-\x7e\t\n]*$/)
+
+  const reply = await runCommand(
+    { argv: ['xmpp show buddies'], json: true },
+    { accounts: { list: () => [juliet.account] } } as never,
+    new AbortController().signal,
+  )
+  t.match(reply.out, /^[\x20-\x7e]*\n$/)
+  const { data } = await json('xmpp', 'show', 'buddies')
+  t.match(data, [{ buddies: [{ resources: [{ status: evil, caps: { node: evil } }] }] }], 'and JSON gives it back')
+})
+
+t.test('xmpp set debug', async t => {
+  const { run, json, accounts } = await setUp(t)
+  const states = (): (boolean | undefined)[] => accounts.list().map(({ config }) => config.debug)
+  t.strictSame(await run('xmpp', 'set', 'debug', 'on'), { exit: 0, out: 'XMPP Debugging Enabled.\n', err: '' })
+  t.strictSame(states(), [true, true])
+  t.strictSame(await run('xmpp set debug off'), { exit: 0, out: 'XMPP Debugging Disabled.\n', err: '' })
+  t.strictSame(states(), [false, false])
+  await run('xmpp', 'set', 'debug', 'on', 'other')
+  t.strictSame(states(), [false, true], 'of one account')
+  t.strictSame(await json('xmpp', 'set', 'debug', 'off'), { exit: 0, err: '', data: { debug: false } })
+  t.match(await run('xmpp', 'set', 'debug', 'on', 'nosuch'), {
+    exit: 1,
+    out: '',
+    err: "Unable to find client 'nosuch'!\n",
+  })
+  t.strictSame(states(), [false, false])
+  t.strictSame(await run('xmpp', 'set', 'debug', 'maybe'), {
+    exit: 2,
+    out: '',
+    err: 'Usage: xmpp set debug {on|off} [ACCOUNT]\n       Logs every stanza, or no longer; of one account or of all.\n',
+  })
+})
+
+t.test('xmpp send', async t => {
+  const { server, run, json } = await setUp(t)
+  const sent: string[] = []
+  const both = new Promise<void>(resolve => {
+    server.onStanza = stanza => {
+      if (stanza.name === 'message') sent.push(`${stanza.attrs.to} ${stanza.attrs.type} ${stanza.childText('body')}`)
+      if (sent.length === 2) resolve()
+      return []
+    }
+  })
+  t.strictSame(await run('xmpp', 'send', 'asterisk', 'romeo@example.com', 'two  blanks', 'and', 'more\nlines'), {
+    exit: 0,
+    out: '',
+    err: '',
+  })
+  const { data } = await json('xmpp', 'send', 'ASTERISK', 'romeo@example.com', '--json')
+  t.match(data, { id: /./ })
+  t.match(await run('xmpp', 'send', 'other', 'romeo@example.com', 'x'), {
+    exit: 1,
+    out: '',
+    err: /^account Other is not connected \(Disconnected\): the message was not sent\n$/,
+  })
+  t.match(await run('xmpp', 'send', 'asterisk', 'not a jid', 'x'), {
+    exit: 1,
+    out: '',
+    err: /^malformed JID "not a jid"/,
+  })
+  t.match(await run('xmpp', 'send', 'asterisk', 'a@b', 'x\0'), {
+    exit: 1,
+    err: /^XML cannot carry the character U\+0000/,
+  })
+  t.match(await run('xmpp', 'send', 'asterisk', 'romeo@example.com'), {
+    exit: 2,
+    err: /^Usage: xmpp send ACCOUNT JID TEXT…\n {7}Sends/,
+  })
+  await both
+  t.strictSame(sent, ['romeo@example.com chat two  blanks and more\nlines', 'romeo@example.com chat --json'])
+})
+
+t.test('xmpp receive', async t => {
+  const { server, juliet, run, json, context } = await setUp(t)
+  server.send('juliet@example.com', message('  as it &#10; is \u001b[31m'.replace('\u001b', '\u009b')))
+  await juliet.next('message')
+  t.strictSame(await run('xmpp', 'receive', 'asterisk', 'romeo@example.com'), {
+    exit: 0,
+    out: '  as it \n is \u009b[31m\n',
+    err: '',
+  })
+  const waiting = run('xmpp', 'receive', 'asterisk', 'romeo@example.com/orchard', '5')
+  await new Promise(resolve => setImmediate(resolve))
+  server.send('juliet@example.com', message('late'))
+  t.strictSame(await waiting, { exit: 0, out: 'late\n', err: '' })
+
+  t.strictSame(await run('xmpp', 'receive', 'asterisk', 'romeo@example.com', '0'), { exit: 1, out: '', err: '' })
+  t.strictSame(await json('xmpp', 'receive', 'asterisk', 'romeo@example.com', '0.01'), { exit: 1, err: '', data: null })
+
+  server.send('juliet@example.com', message('b'))
+  const { data } = await json('xmpp', 'receive', 'asterisk', 'romeo@example.com', '5')
+  t.match(data, { from: 'romeo@example.com/orchard', body: 'b', type: 'chat', received: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/ })
+
+  for (const timeout of ['', 'x', '-1', '1e9', '0x10', 'Infinity', '99999999', '1.', '.5', '1\n']) {
+    const reply = await run('xmpp', 'receive', 'asterisk', 'romeo@example.com', timeout)
+    t.match(reply, { exit: 1, out: '', err: /^TIMEOUT must be a number of seconds, not '/ }, JSON.stringify(timeout))
+    t.equal(reply.err.split('\n').length, 2, 'in one line')
+  }
+  t.match(await run('xmpp', 'receive', 'asterisk', '@', '0'), { exit: 1, err: /^malformed JID/ })
+
+  const controller = new AbortController()
+  const argv = ['xmpp', 'receive', 'asterisk', 'romeo@example.com', '30']
+  const cancelled = runCommand({ argv, json: false }, context, controller.signal)
+  await new Promise(resolve => setImmediate(resolve))
+  controller.abort(new Error('gone'))
+  t.match(await cancelled, { exit: 1 })
+  server.send('juliet@example.com', message('for the next'))
+  t.match(await run('xmpp', 'receive', 'asterisk', 'romeo@example.com', '5'), { out: 'for the next\n' })
+})
+
+t.test('xmpp status', async t => {
+  const { server, juliet, run, json } = await setUp(t)
+  server.send('juliet@example.com', `<presence from='romeo@example.com/r'><show>xa</show></presence>`)
+  await juliet.next('presence')
+  t.strictSame(await run('xmpp', 'status', 'asterisk', 'Romeo@Example.com'), { exit: 0, out: '4\n', err: '' })
+  t.strictSame(await run('xmpp status asterisk nurse@example.com'), { exit: 0, out: '6\n', err: '' })
+  t.strictSame(await json('xmpp', 'status', 'asterisk', 'x@y'), { exit: 0, err: '', data: { status: 7 } })
+  t.match(await run('xmpp', 'status', 'asterisk', '@'), { exit: 1, err: /^malformed JID/ })
+})
+
+t.test('xmpp reload', async t => {
+  const { context } = await setUp(t)
+  const run = (ok: boolean, lines: string[], json = false): Promise<ControlReply> =>
+    runCommand(
+      { argv: ['xmpp', 'reload'], json },
+      { ...context, reload: async () => ({ ok, lines }) },
+      new AbortController().signal,
+    )
+  t.strictSame(await run(true, ['[a] added', '[b] ev\u009bil']), {
+    exit: 0,
+    out: '[a] added\n[b] ev\\x9bil\n',
+    err: '',
+  })
+  t.match(await run(false, ['x.conf:3: error: no']), { exit: 1, out: 'x.conf:3: error: no\n' })
+  t.match(await run(false, ['no'], true), { exit: 1, out: '{"ok":false,"lines":["no"]}\n' })
+})
+
+t.test('what is no command, and unknown accounts', async t => {
+  const { run, json, context } = await setUp(t)
+  t.strictSame(await run('xmpp', 'dance\u001b'), {
+    exit: 1,
+    out: '',
+    err: "No such command 'xmpp dance\\x1b' ('help' shows the commands)\n",
+  })
+  t.match(await run(), { exit: 1, err: /^No such command ''/ })
+  t.match(await run(''), { exit: 1, err: /^No such command ''/ })
+  t.match(await run('xmpp', 'show connections'), { exit: 1 }, 'words are words')
+  for (const argv of [
+    ['xmpp', 'send', 'nosuch', 'a@b', 'x'],
+    ['xmpp', 'receive', 'nosuch', 'a@b'],
+    ['xmpp', 'status', 'nosuch', 'a@b'],
+  ]) {
+    t.strictSame(await run(...argv), { exit: 1, out: '', err: "Unable to find client 'nosuch'!\n" })
+    t.strictSame(await json(...argv), { exit: 1, err: '', data: { error: "Unable to find client 'nosuch'!" } })
+  }
+  t.strictSame(await run('xmpp', 'show', 'connections', 'x'), {
+    exit: 2,
+    out: '',
+    err: 'Usage: xmpp show connections\n       Shows the accounts and their states.\n',
+  })
+  const broken = { ...context, reload: () => Promise.reject(new Error('disk\nfull')) }
+  const reply = await runCommand({ argv: ['xmpp reload'], json: false }, broken, new AbortController().signal)
+  t.strictSame(reply, { exit: 1, out: '', err: 'disk\\x0afull\n' })
+})
+
+t.test('help names every command', async t => {
+  const { run, json } = await setUp(t)
+  const { exit, out } = await run('help')
+  t.equal(exit, 0)
+  for (const command of [
+    'xmpp show connections',
+    'xmpp show buddies',
+    'xmpp set debug {on|off} [ACCOUNT]',
+    'xmpp send ACCOUNT JID TEXT…',
+    'xmpp receive ACCOUNT JID [TIMEOUT]',
+    'xmpp status ACCOUNT JID',
+    'xmpp reload',
+    'help',
+  ]) {
+    t.ok(
+      out.split('\n').some(line => line.startsWith(`${command} `)),
+      command,
+    )
+  }
+  const { data } = await json('help')
+  t.equal((data as unknown[]).length, out.trimEnd().split('\n').length)
+  t.match(await run('help', 'me'), { exit: 2, err: /^Usage: help\n/ })
+})
