@@ -45,6 +45,17 @@ export class HandClock implements Clock {
     this.#now = until
   }
 
+  /** Lets `ms` pass in an instant: nothing else happens meanwhile. */
+  skip(ms: number): void {
+    const until = this.#now + ms
+    for (let timer = this.#first(); timer !== undefined && timer.at <= until; timer = this.#first()) {
+      this.#timers.delete(timer)
+      this.#now = timer.at
+      timer.fn()
+    }
+    this.#now = until
+  }
+
   #first(): Timer | undefined {
     let first: Timer | undefined
     for (const timer of this.#timers) if (first === undefined || timer.at < first.at) first = timer

@@ -1,0 +1,321 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createSecureContext, TLSSocket } from 'node:tls'
+import t, { type Test } from 'tap'
+import { type ClientOptions, connectClient, createClient } from '../src/client.ts'
+import { connectComponent } from '../src/component.ts'
+import { makeCertificate } from '../src/testing/certificate.ts'
+import { HandClock } from './helper/clock.ts'
+import { Peer } from './helper/peer.ts'
+import { rejects } from './helper/rejects.ts'
+import { play, playText } from './helper/transcript.ts'
+
+const DOMAIN = 'im.example.com'
+const certificate = makeCertificate({ names: [DOMAIN] })
+const HEADER = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'`
+
+interface Listening {
+  readonly port: number
+  /** Resolves when the server has no connection open any more. */
+  gone(): Promise<void>
+}
+
+async function listen(t: Test, serve: (socket: Socket) => void): Promise<Listening> {
+  const sockets = new Set<Socket>()
+  const server = createServer(socket => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket)).on('error', () => {})
+    serve(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const gone = async (): Promise<void> => {
+    server.close()
+    if (server.listening || sockets.size > 0) await once(server, 'close')
+  }
+  return { port: (server.address() as AddressInfo).port, gone }
+}
+
+const juliet = (port: number, options: Partial<ClientOptions> = {}): ClientOptions => ({
+  jid: `juliet@${DOMAIN}/balcony`,
+  password: 'r0m30myr0m30',
+  host: '127.0.0.1',
+  port,
+  ca: certificate.ca,
+  ...options,
+})
+
+/** The server's side of TLS on a socket that a transcript has been played on. */
+function secured(socket: Socket): TLSSocket {
+  for (const event of ['data', 'end', 'error', 'close']) socket.removeAllListeners(event)
+  const { cert, key } = certificate
+  return new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ cert, key }) }).on(
+    'error',
+    () => {},
+  )
+}
+
+const STARTTLS = `
+C: ${HEADER} to='${DOMAIN}' version='1.0'>
+S: ${HEADER} id='s0' version='1.0'><stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>
+C: <starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`
+
+async function greet(socket: Socket): Promise<TLSSocket> {
+  await playText(socket, STARTTLS, 'starttls')
+  socket.write("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+  return secured(socket)
+}
+
+t.test('STARTTLS, login, and a session that works', async t => {
+  let played: Promise<unknown> = Promise.resolve()
+  const { port, gone } = await listen(t, async socket => {
+    const inside = await greet(socket)
+    const peer = new Peer(inside)
+    played = (async () => {
+      await play(inside, 'client-plain.txt', { peer })
+      await playText(
+        inside,
+        `
+S: <iq type='get' id='v' from='a@b/c'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>
+C: <iq type='result' id='v' to='a@b/c'><query xmlns='http://jabber.org/protocol/disco#info'>
+  <identity category='client' type='pc' name='res-xmpp'/>
+  <feature var='http://jabber.org/protocol/disco#info'/><feature var='http://jabber.org/protocol/disco#items'/>
+  <feature var='jabber:iq:version'/><feature var='urn:mine'/><feature var='urn:xmpp:ping'/></query></iq>
+C: </stream:stream>
+S: </stream:stream>
+C: {eof}`,
+        'session',
+        { peer },
+      )
+    })()
+  })
+  const progress: string[] = []
+  const session = await connectClient(
+    juliet(port, { onProgress: step => progress.push(step), xeps: [{ name: 'mine', features: ['urn:mine'] }] }),
+  )
+  t.equal(session.jid, `juliet@${DOMAIN}/balcony`)
+  t.equal(session.mechanism, 'PLAIN')
+  t.match(session.stream.transport.tls, { verified: true, alpn: undefined })
+  t.same(progress, ['Waiting to request TLS', 'Requested TLS', 'Waiting to authenticate', 'Authenticating'])
+  const running = session.run()
+  // The answer to the server's question has left before we say goodbye.
+  await new Promise<void>(resolve => {
+    session.stream.trace = direction => void (direction === 'out' && setImmediate(resolve))
+  })
+  await session.close()
+  await running
+  await played
+  await gone()
+})
+
+t.test('direct TLS offers xmpp-client by ALPN', async t => {
+  let alpn: unknown
+  let played: Promise<unknown> = Promise.resolve()
+  const { port, gone } = await listen(t, socket => {
+    const inside = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: createSecureContext({ cert: certificate.cert, key: certificate.key }),
+      ALPNCallback: ({ protocols }: { protocols: string[] }) => {
+        alpn = protocols
+        return protocols[0]
+      },
+    } as never).on('error', () => {})
+    played = play(inside, 'client-plain.txt')
+  })
+  const session = await connectClient(juliet(port, { tls: 'direct' }))
+  await played
+  t.same(alpn, ['xmpp-client'])
+  t.equal(session.stream.transport.tls?.alpn, 'xmpp-client')
+  session.stream.destroy()
+  await gone()
+})
+
+t.test('a component, in clear and directly over TLS', async t => {
+  const clear = await listen(t, socket => void play(socket, 'component-handshake.txt'))
+  const options = { domain: 'plays.shakespeare.lit', secret: 'test', host: '127.0.0.1' }
+  const session = await connectComponent({ ...options, port: clear.port })
+  t.equal(session.jid, 'plays.shakespeare.lit')
+  t.equal(session.component, true)
+  session.stream.destroy()
+  await clear.gone()
+
+  const own = makeCertificate({ names: ['plays.shakespeare.lit'] })
+  const direct = await listen(t, socket => {
+    const inside = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext(own) })
+    void play(
+      inside.on('error', () => {}),
+      'component-handshake.txt',
+    )
+  })
+  const secure = await connectComponent({ ...options, port: direct.port, tls: 'direct', ca: own.ca })
+  t.equal(secure.stream.transport.tls?.verified, true)
+  secure.stream.destroy()
+  await direct.gone()
+})
+
+t.test('a login that fails leaves no connection', async t => {
+  for (const [name, options, wanted] of [
+    ['client-sasl-failure.txt', { tls: 'never' }, { name: 'SaslError', condition: 'not-authorized' }],
+    ['client-no-starttls.txt', {}, { code: 'XMPP_TLS_UNAVAILABLE' }],
+    ['client-starttls-failure.txt', {}, { code: 'XMPP_TLS_REFUSED' }],
+    ['client-bind-refused.txt', { tls: 'never' }, { code: 'XMPP_BIND_FAILED' }],
+    ['client-no-version.txt', {}, { condition: 'unsupported-version' }],
+  ] as const) {
+    const { port, gone } = await listen(t, socket => {
+      const script = async (): Promise<void> => {
+        const peer = new Peer(socket)
+        // These end before the client says goodbye, which is what connect() adds.
+        await play(socket, name, { peer }).catch(() => {})
+        socket.end()
+      }
+      void script()
+    })
+    await rejects(t, connectClient(juliet(port, options)), wanted, name)
+    await gone()
+    t.pass(`${name}: no connection left`)
+  }
+})
+
+t.test('a login that fails is ended by the close tag', async t => {
+  let rest: Promise<unknown> = Promise.resolve()
+  const { port, gone } = await listen(t, socket => {
+    const peer = new Peer(socket)
+    rest = play(socket, 'client-sasl-failure.txt', { peer }).then(() =>
+      playText(socket, 'C: </stream:stream>\nS: </stream:stream>\nC: {eof}', 'rest', { peer }),
+    )
+    rest.catch(() => {})
+  })
+  await rejects(t, connectClient(juliet(port, { tls: 'never' })), { condition: 'not-authorized' })
+  // The close tag may come together with what the transcript ends at; either way the connection ends.
+  await gone()
+  await rest.catch(error => t.match(error, { message: /sent more: <\/stream:stream>/ }))
+})
+
+t.test('a wrong certificate', async t => {
+  const { port, gone } = await listen(t, socket => void greet(socket).catch(() => {}))
+  const other = makeCertificate({ names: [DOMAIN] })
+  await rejects(t, connectClient(juliet(port, { ca: other.ca })), { code: 'XMPP_TLS_REFUSED', message: /CA|signature/ })
+  await gone()
+})
+
+t.test('steps that take too long name themselves', async t => {
+  const clock = new HandClock()
+  let arrived = (): void => {}
+  const listening = await listen(t, socket => void socket.once('data', () => arrived()))
+  const connecting = connectClient(juliet(listening.port, { stream: { clock }, timeout: 7000 }))
+  connecting.catch(() => {})
+  clock.skip(7000)
+  await rejects(t, connecting, {
+    code: 'XMPP_TIMEOUT',
+    message: `no connection to 127.0.0.1 port ${listening.port} within 7 s`,
+  })
+  const hello = new Promise<void>(resolve => {
+    arrived = resolve
+  })
+  const silent = connectClient(juliet(listening.port, { stream: { clock }, timeout: 7000 }))
+  silent.catch(() => {})
+  await hello
+  await clock.advance(6999)
+  t.equal(clock.pending, 1)
+  await clock.advance(1)
+  await rejects(t, silent, {
+    code: 'XMPP_TIMEOUT',
+    message: /the login at 127\.0\.0\.1 port \d+ was not done within 7 s/,
+  })
+  t.equal(clock.pending, 0)
+  await listening.gone()
+})
+
+/** A server that goes so far and then says nothing more; `there` is called when it has got that far. */
+const phases: [name: string, options: Partial<ClientOptions>, serve: (socket: Socket, there: () => void) => unknown][] =
+  [
+    ['waiting for the header', { tls: 'never' }, (socket, there) => socket.once('data', there)],
+    ['in the TLS handshake', { tls: 'direct' }, (socket, there) => socket.once('data', there)],
+    [
+      'in the TLS handshake behind <proceed/>',
+      {},
+      async (socket, there) => {
+        await playText(socket, STARTTLS, 'starttls')
+        socket.removeAllListeners('data')
+        socket.once('data', there)
+        socket.write("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+      },
+    ],
+    ['waiting for features inside TLS', {}, async (socket, there) => (await greet(socket)).once('data', there)],
+    [
+      'waiting for the answer to <auth/>',
+      { tls: 'never' },
+      async (socket, there) => {
+        await playText(
+          socket,
+          `
+C: ${HEADER} to='${DOMAIN}' version='1.0'>
+S: ${HEADER} id='s0' version='1.0'><stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism></mechanisms></stream:features>
+C: <auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{any}</auth>`,
+        )
+        there()
+      },
+    ],
+  ]
+
+for (const [phase, options, serve] of phases) {
+  t.test(`given up while ${phase}: the reason comes out, no socket and no timer stay`, async t => {
+    const clock = new HandClock()
+    const controller = new AbortController()
+    let there = (): void => {}
+    const reached = new Promise<void>(resolve => {
+      there = resolve
+    })
+    const { port, gone } = await listen(t, socket => void serve(socket, there))
+    const connecting = connectClient(juliet(port, { ...options, signal: controller.signal, stream: { clock } }))
+    connecting.catch(() => {})
+    await reached
+    const reason = new Error('enough')
+    controller.abort(reason)
+    t.equal(await connecting.catch(error => error), reason)
+    t.equal(clock.pending, 0)
+    await gone()
+  })
+}
+
+t.test('given up before it began', async t => {
+  const reason = new Error('enough')
+  const refused = connectClient(juliet(1, { signal: AbortSignal.abort(reason) }))
+  t.equal(await refused.catch(error => error), reason)
+})
+
+t.test('a JID that is none is refused at once', async t => {
+  await rejects(t, connectClient(juliet(1, { jid: 'a@b@c' })), { code: 'XMPP_JID_MALFORMED' })
+})
+
+t.test('a client that stays connected', async t => {
+  let connections = 0
+  const { port, gone } = await listen(t, socket => {
+    connections++
+    const peer = new Peer(socket)
+    void (async () => {
+      await play(socket, 'client-plain.txt', { peer })
+      peer.write("<message from='romeo@example.net'><body>hi</body></message>")
+      for (;;) {
+        const got = await peer.next().catch(() => ({ type: 'eof' }))
+        if (got.type === 'close') socket.end('</stream:stream>')
+        if (got.type === 'close' || got.type === 'eof') return
+      }
+    })()
+  })
+  const client = createClient(juliet(port, { tls: 'never' }))
+  const heard = new Promise<string | undefined>(resolve => {
+    client.on('message', ({ stanza }) => resolve(stanza.childText('body')))
+  })
+  client.start()
+  t.equal(await heard, 'hi')
+  t.equal(client.session?.jid, `juliet@${DOMAIN}/balcony`)
+  await client.stop()
+  t.equal(client.session, undefined)
+  t.equal(connections, 1)
+  await gone()
+})
