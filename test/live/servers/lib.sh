@@ -79,6 +79,8 @@ launch() {
   for port in $ports; do listening "$port" && { echo "port $port is taken by something else" >&2; return 1; }; done
   setsid "$@" >"$run/stdout.log" 2>&1 </dev/null &
   echo $! >"$run/pgid"
+  # It has no group of its own before setsid has come so far.
+  until running "$run" || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
   for _ in $(seq 600); do
     pending=
     for port in $ports; do listening "$port" || { pending=$port; break; }; done
