@@ -4,7 +4,7 @@
  */
 import t, { type Test } from 'tap'
 import { el, type Session } from '../../src/index.ts'
-import { clientSection, componentSection, Daemon } from './daemon.ts'
+import { clientSection, componentSection, Daemon, type Reply } from './daemon.ts'
 import { Peer } from './peer.ts'
 import { kill, type LiveServer, second, servers, skip, start, stop, wipe } from './servers/servers.ts'
 import { login, newUser, type User } from './users.ts'
@@ -73,7 +73,7 @@ async function killed(t: Test, server: LiveServer): Promise<void> {
 
   const session = await login(t, other)
   const floods = [`${user.jid}/desk`, server.component].map(to => flood(session, to))
-  const writing = accounts.map(account => write(daemon, account, other.jid))
+  const writing = accounts.map(account => write(t, daemon, account, other.jid))
   for (const account of accounts) {
     const received = await daemon.rx('xmpp', 'receive', account, other.jid, '10')
     t.match(received, { exit: 0, out: /^grüße 日本 🙂 x+\n$/ }, `${account} is in the midst of it`)
@@ -105,9 +105,9 @@ async function flood(session: Session, to: string): Promise<void> {
 }
 
 /** Has the daemon send one message after the other until it is stopped. */
-function write(daemon: Daemon, account: string, to: string): { stop: () => Promise<{ exit: number; err: string }[]> } {
+function write(t: Test, daemon: Daemon, account: string, to: string): { stop: () => Promise<Reply[]> } {
   let going = true
-  const replies: { exit: number; err: string }[] = []
+  const replies: Reply[] = []
   const work = (async () => {
     while (going) replies.push(await daemon.rx('xmpp', 'send', account, to, 'grüße 日本 🙂'))
   })()
@@ -116,6 +116,7 @@ function write(daemon: Daemon, account: string, to: string): { stop: () => Promi
     await work
     return replies
   }
+  t.teardown(stop)
   return { stop }
 }
 
