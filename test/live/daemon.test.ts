@@ -75,14 +75,9 @@ async function conversation(t: Test, server: LiveServer): Promise<void> {
       await daemon.logged(new RegExp(`\\[desk\\] ${peer.jid} is ${show}$`))
       t.equal(await status('desk', other.jid), `${index + 2}\n`, show)
     }
-    const buddies = `XMPP buddy lists
-Client: desk
-\tBuddy:\t${other.jid}
-\t\tResource: peer
-Client: gateway
-\tBuddy:\t${other.jid}
-\t\tResource: peer
-`
+    const capabilities = ['node: ', 'version: ', 'Google Talk capable: no', 'Jingle capable: no']
+    const buddy = `\tBuddy:\t${other.jid}\n\t\tResource: peer\n${capabilities.map(line => `\t\t\t${line}\n`).join('')}`
+    const buddies = `XMPP buddy lists\nClient: desk\n${buddy}Client: gateway\n${buddy}`
     t.strictSame(await daemon.rx('xmpp', 'show', 'buddies'), { exit: 0, out: buddies, err: '' })
     peer.tell({ do: 'presence', type: 'unavailable' })
     await daemon.logged(new RegExp(`\\[desk\\] ${peer.jid} is unavailable$`))
