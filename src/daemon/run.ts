@@ -55,7 +55,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const load = (): LoadedConfig => {
     const config = loadConfig(path, files, { strict: values.strict })
     for (const problem of config.problems)
-      log.line(problem.severity === 'error' ? 'ERROR' : 'WARNING', formatProblem(problem))
+      log.line(problem.severity === 'error' ? 'ERROR' : 'WARNING', formatProblemForLog(problem))
     return config
   }
 
