@@ -227,7 +227,7 @@ async function secrets(t: Test, server: LiveServer): Promise<void> {
   const wrong = { ...refused, password: 'a wrong one 0123456789abcdef' }
   const daemon = new Daemon(
     t,
-    clientSection('desk', user, { debug: 'yes' }) +
+    clientSection('desk', user, { debug: 'yes', timeout: 60 }) +
       clientSection('refused', wrong, { debug: 'yes' }) +
       componentSection('gateway', server, server.otherComponent, { debug: 'yes' }),
   )
