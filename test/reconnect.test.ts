@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import t from 'tap'
 import { SaslError, StreamError, XmppError } from '../src/errors.ts'
 import { Connection, type Link, retryDelay, stayConnected } from '../src/reconnect.ts'
@@ -112,6 +113,8 @@ t.test('failures in a row, then a good connection', async t => {
   pending.at(-1)?.reject(lost)
   await settled()
   t.match(links.at(-1), { retryIn: 2000 })
+  // That of the wait that is on; connect() is this test's own and leaves one for each attempt.
+  t.equal(getEventListeners(controller.signal, 'abort').length, 1 + pending.length)
   controller.abort()
   await done
   t.equal(clock.pending, 0)

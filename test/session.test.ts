@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import t from 'tap'
 import { StanzaError } from '../src/errors.ts'
 import { type Handler, on, onEvery, Session, type SessionOptions, type Xep } from '../src/session.ts'
@@ -131,6 +132,7 @@ t.test('asking: aborted', async t => {
       controller.signal.reason,
     )
     t.equal(clock.pending, 0)
+    t.equal(getEventListeners(controller.signal, 'abort').length, 0)
     await rejects(
       t,
       session.iq('get', 'a@b', ask(), { signal: controller.signal }).catch(e => Promise.reject({ e })),
@@ -140,6 +142,17 @@ t.test('asking: aborted', async t => {
     )
     t.equal(peer.unread, undefined, 'nothing is sent when it was aborted before')
   }
+})
+
+t.test('asking: an answered request leaves no listener on its signal', async t => {
+  const { session, peer } = await openSession()
+  const { signal } = new AbortController()
+  const asked = session.iq('get', undefined, ask(), { signal })
+  const { attrs } = await stanza(peer)
+  t.equal(getEventListeners(signal, 'abort').length, 1)
+  peer.write(`<iq type='result' id='${attrs.id}'/>`)
+  await asked
+  t.equal(getEventListeners(signal, 'abort').length, 0)
 })
 
 t.test('asking: a request that cannot be sent leaves nothing behind', async t => {

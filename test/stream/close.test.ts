@@ -39,6 +39,32 @@ t.test('we close: what still arrives goes to the reader', async t => {
   t.same(names, ['late', 'later'])
 })
 
+t.test('we close: a reader at work on a batch loses nothing', async t => {
+  const { stream, peer } = await openStream()
+  const names: string[] = []
+  let go = (): void => {}
+  const reading = (async () => {
+    for await (const batch of stream.batches()) {
+      names.push(...batch.map(element => element.name))
+      await new Promise<void>(resolve => {
+        go = resolve
+      })
+    }
+  })()
+  peer.write('<a/>')
+  await settled()
+  const closed = stream.close()
+  peer.write('<late/>')
+  await settled()
+  t.same(names, ['a'])
+  go()
+  await settled()
+  go()
+  peer.write('</stream:stream>')
+  await Promise.all([closed, reading])
+  t.same(names, ['a', 'late'])
+})
+
 t.test('we close: a pending next() sees the end', async t => {
   const { stream, peer } = await openStream()
   const next = stream.next()

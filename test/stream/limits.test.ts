@@ -87,6 +87,21 @@ t.test('a stanza within the limits may come in one chunk with others', async t =
   throws(t, () => parser.next(), tooMuch)
 })
 
+t.test('characters that were not read when the next chunk came are counted as bytes too', async t => {
+  const b = `<b>${'\u20ac'.repeat(40)}</b>`
+  for (const [limit, refused] of [
+    [127, false],
+    [126, true],
+  ] as const) {
+    const parser = opened({ stanzaBytes: limit })
+    parser.push(Buffer.from(`<a/>${b.slice(0, -4)}`))
+    t.match(parser.next(), { element: { name: 'a' } })
+    parser.push(Buffer.from('</b>'))
+    if (refused) throws(t, () => parser.next(), tooMuch)
+    else t.match(parser.next(), { element: { name: 'b' } })
+  }
+})
+
 t.test('depth: the root is the first', async t => {
   const nested = (levels: number): string => '<a>'.repeat(levels) + '</a>'.repeat(levels)
   t.equal(opened({ depth: 5 }).write(Buffer.from(nested(4))).length, 1)

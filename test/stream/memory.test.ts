@@ -87,3 +87,17 @@ t.test('a thousand answered requests leave no entry, no timer, no listener', asy
   }
   t.equal(clock.pending, 0)
 })
+
+t.test('an answer is let go once it is read', async t => {
+  const { session, peer } = await openSession()
+  const ask = async (): Promise<WeakRef<object>> => {
+    const asked = session.iq('get', 'a@b', el('q', 'urn:q'))
+    const got = await peer.next()
+    peer.write(`<iq type='result' from='a@b' id='${got.type === 'element' && got.node.attrs.id}'/>`)
+    return new WeakRef(await asked)
+  }
+  const ref = await ask()
+  await ask()
+  await used()
+  t.equal(ref.deref(), undefined)
+})

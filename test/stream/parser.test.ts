@@ -103,6 +103,13 @@ t.test('a chunk may be overwritten by its owner once it is taken', async t => {
   ])
 })
 
+t.test('U+FEFF is an ordinary character inside a stream (RFC 6120 §11.6)', async t => {
+  const parser = new Parser()
+  parser.write(Buffer.from(`${HEADER}<a>`))
+  parser.write(Buffer.from('\ufeff'))
+  t.match(parser.write(Buffer.from('</a>')), [{ element: { children: ['\ufeff'] } }])
+})
+
 t.test('bytes that are not UTF-8', async t => {
   const wrong: [what: string, bytes: number[]][] = [
     ['a lone continuation byte', [0x80]],
