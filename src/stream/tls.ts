@@ -132,8 +132,7 @@ const meanings: Record<string, string> = {
 function explain(error: unknown, domain: string): string {
   const { code = '', cert } = error as { code?: string; cert?: PeerCertificate }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    const names = cert?.subjectaltname?.replaceAll('DNS:', '') ?? cert?.subject?.CN ?? 'nothing'
-    return `the server's certificate is not for ${domain}, it names ${names.slice(0, 300)}`
+    return `the server's certificate is not for ${domain}, it names ${namesIn(cert)}`
   }
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
     return `the server does not speak TLS from the first byte on this port; direct TLS usually has one of its own (${code})`
@@ -142,4 +141,16 @@ function explain(error: unknown, domain: string): string {
   return meaning === undefined
     ? `TLS with ${domain} failed: ${describe(error)}`
     : `the server's certificate for ${domain} is refused: ${meaning} (${code})`
+}
+
+/** The DNS names and addresses of a certificate; there may be hundreds, of which a person wants to see the first. */
+function namesIn(cert: PeerCertificate | undefined): string {
+  const alternatives = cert?.subjectaltname?.split(', ') ?? []
+  const names = alternatives.flatMap(name => /^(?:DNS|IP Address):(.*)$/.exec(name)?.[1] ?? [])
+  if (names.length === 0) return cert?.subject?.CN?.slice(0, 100) ?? 'nothing'
+  const more = names.length > 8 ? ` and ${names.length - 8} more` : ''
+  return `${names
+    .slice(0, 8)
+    .map(name => name.slice(0, 100))
+    .join(', ')}${more}`
 }
