@@ -25,13 +25,16 @@ export async function check(argv: readonly string[], io: Io): Promise<number> {
   })
   const path = values.config ?? usualConfig()
   const { accounts, general, problems, fatal } = loadConfig(path, files, { strict: values.strict })
-  for (const problem of problems) io.stdout(`${formatProblem(problem)}\n`)
+  for (const problem of problems) io.stdout(`${printable(formatProblem(problem))}\n`)
   if (values.print) {
     io.stdout(`[general]\n${lines(describeGeneral(general))}`)
     for (const account of accounts) io.stdout(`\n[${printable(account.name)}]\n${lines(describeAccount(account))}`)
   }
   const errors = problems.filter(({ severity }) => severity === 'error').length
-  if (problems.length === 0 && !values.print) io.stdout(`${path}: ${accounts.length} accounts, nothing wrong\n`)
+  if (problems.length === 0 && !values.print) {
+    const count = accounts.length === 1 ? '1 account' : `${accounts.length} accounts`
+    io.stdout(`${path}: ${count}, nothing wrong\n`)
+  }
   return errors > 0 || fatal ? 1 : 0
 }
 

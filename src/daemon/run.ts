@@ -11,6 +11,7 @@ import {
   type Settings,
 } from '../config/index.ts'
 import { describe, SaslError, StreamError } from '../errors.ts'
+import { printable } from '../printable.ts'
 import { VERSION } from '../version.ts'
 import { AccountSet } from './accounts.ts'
 import { runCommand } from './console.ts'
@@ -61,7 +62,11 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
   const first = load()
   if (first.fatal || first.accounts.length === 0) {
-    log.line('ERROR', `${path}: there is no account that could be started`)
+    const strict = first.fatal && first.accounts.length > 0
+    log.line(
+      'ERROR',
+      `${path}: ${strict ? 'not started because of errors' : 'there is no account that could be started'}`,
+    )
     return 1
   }
   const accounts = new AccountSet(
@@ -107,8 +112,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
   await aborted(signal)
   log.line('NOTICE', 'leaving')
-  await reloading
-  await Promise.race([accounts.stop(), new Promise(resolve => setTimeout(resolve, FAREWELL).unref())])
+  const left = reloading.then(() => accounts.stop())
+  await Promise.race([left, new Promise(resolve => setTimeout(resolve, FAREWELL).unref())])
   await stopControl()
   return 0
 }
@@ -173,7 +178,7 @@ async function readSettings(path: string | undefined, io: Io): Promise<{ setting
     return { settings: defaultSettings(), ok: false }
   }
   const { settings, problems } = await parseSettings(text, file)
-  for (const problem of problems) io.stderr(`${formatProblem(problem)}\n`)
+  for (const problem of problems) io.stderr(`${printable(formatProblem(problem))}\n`)
   return { settings, ok: problems.every(({ severity }) => severity !== 'error') }
 }
 

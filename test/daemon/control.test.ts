@@ -4,7 +4,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
@@ -12,7 +11,6 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import {
@@ -23,15 +21,9 @@ import {
   serveControl,
 } from '../../src/daemon/control.ts'
 import { rejects } from '../helper/rejects.ts'
+import { directory } from './program.ts'
 
 const echo: ControlHandler = async request => ({ exit: 0, out: JSON.stringify(request), err: '' })
-
-/** A directory whose path is short enough for a socket in it. */
-function directory(t: Test): string {
-  const path = mkdtempSync(join(tmpdir(), 'rx-'))
-  t.teardown(() => rmSync(path, { recursive: true, force: true }))
-  return path
-}
 
 /** A socket served until the test is over. */
 async function serve(t: Test, handler: ControlHandler = echo, path = join(directory(t), 's')): Promise<string> {
