@@ -308,7 +308,7 @@ export class Account extends Emitter<AccountEvent> {
     this.#dropped++
     const now = this.#clock.now()
     if (now - this.#dropsReported < 60_000) return
-    const text = `too many messages are held for JABBER_RECEIVE: ${this.#dropped} of the oldest given up`
+    const text = `too many messages are held for JABBER_RECEIVE: ${this.#dropped} given up`
     this.#dropped = 0
     this.#dropsReported = now
     this.emit({ type: 'warning', text })

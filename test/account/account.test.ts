@@ -14,6 +14,7 @@ import {
   componentConfig,
   login,
   presence,
+  roster,
   script,
   type Watched,
   watched,
@@ -369,6 +370,58 @@ t.test('update()', async t => {
     t.equal((await account.receive('bob@example.com', 0))?.body, 'held')
   })
   t.equal(events.filter(({ type }) => type === 'offline').length, 0)
+})
+
+t.test('update() while there is no connection', async t => {
+  const { port, accept } = await script(t)
+  const clock = new HandClock()
+  const all = watched(t, clientConfig(port), { clock })
+  t.strictSame([...(await reload(all, 'status=xa'))], ['presence'], 'before it was started')
+  all.account.start()
+  const first = await accept()
+  first.socket.destroy()
+  await all.next('offline')
+  await reload(all, 'status=away\nbuddy=bob@example.com')
+  t.equal(all.account.state, 'Disconnected', 'waits on')
+  await reload(all, 'status=dnd\nbuddy=bob@example.com\ntls_verify=no')
+  const second = await accept()
+  await second.play(authentication + binding)
+  const [result = ''] = bound.split('C:')
+  second.socket.write(result.trim().slice('S: '.length))
+  const asked = await second.peer.next()
+  const id = asked.type === 'element' ? (asked.node.attrs.id ?? '') : ''
+  t.equal(all.account.state, 'Retrieving roster')
+  await reload(all, 'status=chat\nbuddy=carol@example.com\ntls_verify=no')
+  await second.play(`${roster().replace('{roster}', id)}
+C: <presence><status>Online and Available</status><priority>1</priority><show>chat</show></presence>
+C: <presence type='subscribe' to='carol@example.com'><status>{any}</status></presence>
+`)
+})
+
+t.test('a warning when held messages are given up, and one a minute at most', async t => {
+  const { port, accept } = await script(t)
+  const clock = new HandClock()
+  const config = clientConfig(port, 'timeout=600\nkeepalive=no')
+  const { account, next, events } = watched(t, config, { clock, inboxLimits: { messages: 2 } })
+  account.start()
+  const { play } = await accept()
+  await play(login())
+  await next('connected')
+  const flood = async (count: number): Promise<void> => {
+    const before = events.filter(({ type }) => type === 'message').length
+    await play(`S: <message from='bob@example.com/r'><body>x</body></message>\n`.repeat(count))
+    while (events.filter(({ type }) => type === 'message').length < before + count) await next('message')
+  }
+  const told = (): unknown[] => events.flatMap(event => (event.type === 'warning' ? [event.text] : [])).slice(1)
+  const text = (count: number): string => `too many messages are held for JABBER_RECEIVE: ${count} given up`
+  await flood(12)
+  t.strictSame(told(), [text(1)])
+  await clock.advance(59_999)
+  await flood(5)
+  t.strictSame(told(), [text(1)])
+  await clock.advance(1)
+  await flood(1)
+  t.strictSame(told(), [text(1), text(15)])
 })
 
 // ── components ───────────────────────────────────────────────────────────────────────────────────────────────────────────
