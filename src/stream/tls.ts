@@ -147,7 +147,7 @@ function explain(error: unknown, domain: string): string {
 function namesIn(cert: PeerCertificate | undefined): string {
   const alternatives = cert?.subjectaltname?.split(', ') ?? []
   const names = alternatives.flatMap(name => /^(?:DNS|IP Address):(.*)$/.exec(name)?.[1] ?? [])
-  if (names.length === 0) return cert?.subject?.CN?.slice(0, 100) ?? 'nothing'
+  if (names.length === 0) return String(cert?.subject?.CN ?? 'nothing').slice(0, 100)
   const more = names.length > 8 ? ` and ${names.length - 8} more` : ''
   return `${names
     .slice(0, 8)
