@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { describe, StreamError, XmppError } from '../errors.ts'
 import { type Attrs, type Element, el, escapeXml, NS_STREAM, sendable, serialize } from './element.ts'
+import { Outbox } from './outbox.ts'
 import { Parser, type ParserEvent, type ParserOptions } from './parser.ts'
 import type { TlsOptions } from './tls.ts'
 import type { Transport } from './transport.ts'
@@ -36,8 +37,6 @@ export interface PeerHeader {
   readonly ns: string
 }
 
-/** Characters that are handed to the transport without waiting for the end of the turn. */
-const FLUSH_AT = 65_536
 /** How long, in ms, the peer gets to end its side of the connection once the stream is over. */
 const LINGER = 1000
 
@@ -50,28 +49,29 @@ export class XmlStream {
   trace: Trace | undefined
   /** The clock's time when bytes last arrived, in ms. */
   lastReceived: number
-  #transport: Transport
+  readonly #outbox: Outbox
   #parser: Parser
   readonly #options: StreamOptions
   readonly #clock: Clock
   readonly #automatic: boolean
-  #out = ''
-  #flushing = false
   #headerSent = false
   #closeSent = false
   #closeSeen = false
   /** Why the stream is over, when it did not end by both sides closing it. */
   #failure: Error | undefined
   #over = false
+  #upgrading = false
   #reading = false
   /** Someone reads `batches()`, though perhaps not at this moment. */
   #iterating = false
   readonly #overWaiters = new Set<() => void>()
 
   constructor(transport: Transport, options: StreamOptions) {
-    this.#transport = transport
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    const { coalesce, sendLimit: limit, onRaw } = options
+    const onWrite = onRaw && ((bytes: Uint8Array) => onRaw('out', bytes, this.#clock.now()))
+    this.#outbox = new Outbox(transport, { coalesce, limit, onWrite })
     this.#automatic = options.automatic ?? true
     this.#parser = new Parser(options)
     this.ns = options.ns
@@ -80,7 +80,7 @@ export class XmlStream {
   }
 
   get transport(): Transport {
-    return this.#transport
+    return this.#outbox.transport
   }
 
   /** True once nothing can be sent or received any more. */
@@ -88,9 +88,15 @@ export class XmlStream {
     return this.#over
   }
 
-  /** True as long as `send()` is possible: neither over nor closed from our side. */
+  /** True as long as `send()` is possible: neither over, nor closed from our side, nor just starting TLS. */
   get writable(): boolean {
-    return !this.#over && !this.#closeSent
+    return !this.#over && !this.#closeSent && !this.#upgrading
+  }
+
+  /** Calls back once when the stream is over, at once when it is already. */
+  whenOver(fn: () => void): void {
+    if (this.#over) fn()
+    else this.#overWaiters.add(fn)
   }
 
   // ── opening ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -109,7 +115,7 @@ export class XmlStream {
       if (value !== undefined) header += ` ${name}='${escapeXml(value)}'`
     }
     this.#headerSent = true
-    this.#queue(`${header}>`)
+    this.#outbox.queue(`${header}>`)
   }
 
   /**
@@ -144,11 +150,17 @@ export class XmlStream {
    */
   async startTls(options: TlsOptions): Promise<void> {
     this.flush()
-    if (!this.#parser.idle || this.#transport.unread) {
+    if (!this.#parser.idle || this.transport.unread) {
       throw this.fail(new StreamError('policy-violation', 'data in clear behind <proceed/>'))
     }
-    this.#transport = await this.#transport.startTls(options)
-    if (this.#over) this.#transport.destroy()
+    // Whatever were sent now would go out in clear.
+    this.#upgrading = true
+    try {
+      this.#outbox.transport = await this.transport.startTls(options)
+    } finally {
+      this.#upgrading = false
+    }
+    if (this.#over) this.transport.destroy()
   }
 
   // ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -219,29 +231,25 @@ export class XmlStream {
   send(element: Element): Promise<void> | undefined {
     const text = serialize(element, this.ns)
     this.#assertOpen()
-    if (this.#out.length + this.#transport.queued > (this.#options.sendLimit ?? 16_777_216)) {
+    if (this.#outbox.full) {
       throw new XmppError(
         'XMPP_SEND_LIMIT',
         'too much is waiting to be sent: the peer does not read, or send() is not awaited',
       )
     }
     this.trace?.('out', element)
-    return this.#queue(text)
+    return this.#outbox.queue(text)
   }
 
   /** Writes exactly these bytes at once, behind everything queued. For testers. */
   write(bytes: Uint8Array): Promise<void> | undefined {
     this.#assertOpen()
-    this.flush()
-    return this.#put(bytes)
+    return this.#outbox.put(bytes)
   }
 
   /** Hands everything queued to the transport now rather than at the end of this turn. */
   flush(): void {
-    if (this.#out === '') return
-    const text = this.#out
-    this.#out = ''
-    this.#put(text)
+    this.#outbox.flush()
   }
 
   // ── ending ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -255,7 +263,7 @@ export class XmlStream {
     this.#sendClose()
     if (this.#over) return
     const cancel = this.#clock.after(timeout, () => this.destroy(new XmppError('XMPP_STREAM_ENDED', 'stream closed')))
-    const over = new Promise<void>(resolve => this.#overWaiters.add(resolve))
+    const over = new Promise<void>(resolve => this.whenOver(resolve))
     if (!this.#reading && !this.#iterating) void this.#drain()
     await over
     cancel()
@@ -264,13 +272,13 @@ export class XmlStream {
   /** Sends no more but goes on reading: the transport's half-close, without `</stream:stream>`. For testers. */
   end(): void {
     this.flush()
-    this.#transport.end()
+    this.transport.end()
   }
 
   /** Cuts the connection. Whoever is reading gets the reason. */
   destroy(reason: Error = new XmppError('XMPP_STREAM_ENDED', 'the stream was destroyed')): void {
     this.#failure ??= reason
-    this.#transport.destroy(reason)
+    this.transport.destroy(reason)
     this.#finish()
   }
 
@@ -290,10 +298,10 @@ export class XmlStream {
         const text = error.text === '' ? [] : [el('text', NS_STREAM_ERRORS, {}, sendable(error.text))]
         const element = el('error', NS_STREAM, {}, el(error.condition, NS_STREAM_ERRORS), ...text)
         this.trace?.('out', element)
-        this.#queue(serialize(element, this.ns))
+        this.#outbox.queue(serialize(element, this.ns))
       }
       this.#sendClose()
-      this.#transport.hangUp(this.#clock, LINGER)
+      this.transport.hangUp(this.#clock, LINGER)
     }
     this.#finish()
     return error
@@ -322,13 +330,13 @@ export class XmlStream {
   }
 
   async #fill(): Promise<void> {
-    const chunk = await this.#transport.read()
+    const chunk = await this.transport.read()
     if (chunk === undefined) {
       // A peer that just hangs up after our close has ended the stream well enough.
       if (!this.#closeSent)
         throw new XmppError('XMPP_CONNECTION_LOST', 'the peer closed the connection without closing its stream')
       this.#closeSeen = true
-      this.#transport.destroy()
+      this.transport.destroy()
       this.#finish()
       return
     }
@@ -348,7 +356,7 @@ export class XmlStream {
     this.#closeSeen = true
     if (!this.#automatic) return
     this.#sendClose()
-    this.#transport.hangUp(this.#clock, LINGER)
+    this.transport.hangUp(this.#clock, LINGER)
     this.#finish()
   }
 
@@ -362,7 +370,7 @@ export class XmlStream {
 
   #sendClose(): void {
     if (this.#closeSent || this.#over) return
-    if (this.#headerSent) this.#queue('</stream:stream>')
+    if (this.#headerSent) this.#outbox.queue('</stream:stream>')
     this.#closeSent = true
     this.flush()
   }
@@ -376,31 +384,11 @@ export class XmlStream {
   #assertOpen(): void {
     if (this.writable) return
     const why = this.#failure === undefined ? '' : `: ${describe(this.#failure)}`
-    throw new XmppError('XMPP_STREAM_ENDED', `the stream is closed${why}`, { cause: this.#failure })
+    const what = this.#upgrading ? 'TLS is just starting' : `the stream is closed${why}`
+    throw new XmppError('XMPP_STREAM_ENDED', what, { cause: this.#failure })
   }
 
   #gone(when: string): XmppError {
     return new XmppError('XMPP_STREAM_ENDED', `the peer closed its stream while we were ${when}`)
-  }
-
-  #queue(text: string): Promise<void> | undefined {
-    this.#out += text
-    if (this.#options.coalesce === false || this.#out.length >= FLUSH_AT) this.flush()
-    else if (!this.#flushing) {
-      this.#flushing = true
-      process.nextTick(this.#flushLater)
-    }
-    return this.#transport.congested ? this.#transport.drained() : undefined
-  }
-
-  readonly #flushLater = (): void => {
-    this.#flushing = false
-    this.flush()
-  }
-
-  #put(data: string | Uint8Array): Promise<void> | undefined {
-    this.#options.onRaw?.('out', typeof data === 'string' ? Buffer.from(data) : data, this.#clock.now())
-    this.#transport.write(data)
-    return this.#transport.congested ? this.#transport.drained() : undefined
   }
 }
