@@ -2,9 +2,10 @@ import { type ConnectOptions, connect } from './connect.ts'
 import { parseJid } from './jid.ts'
 import { NS_CLIENT, negotiateClient, type Progress } from './negotiate.ts'
 import { Connection } from './reconnect.ts'
+import type { Xep } from './routes.ts'
 import { mechanisms as builtIn } from './sasl/index.ts'
 import type { CredentialSource, Mechanism } from './sasl/mechanism.ts'
-import { Session, type SessionOptions, type Xep } from './session.ts'
+import { Session, type SessionOptions } from './session.ts'
 import { clientIdentity, standardXeps } from './xep/index.ts'
 
 export interface ClientOptions extends ConnectOptions {

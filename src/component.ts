@@ -2,7 +2,8 @@ import { clockOf } from './client.ts'
 import { type ConnectOptions, connect } from './connect.ts'
 import { NS_COMPONENT, negotiateComponent, type Progress } from './negotiate.ts'
 import { Connection } from './reconnect.ts'
-import { Session, type SessionOptions, type Xep } from './session.ts'
+import type { Xep } from './routes.ts'
+import { Session, type SessionOptions } from './session.ts'
 import { componentIdentity, standardXeps } from './xep/index.ts'
 
 export interface ComponentOptions extends ConnectOptions {

@@ -1,7 +1,8 @@
 import { type Clock, systemClock } from './clock.ts'
 import { Emitter } from './emitter.ts'
 import { SaslError, StreamError, XmppError } from './errors.ts'
-import { onEvery, type Session, type Xep } from './session.ts'
+import { onEvery, type Xep } from './routes.ts'
+import type { Session } from './session.ts'
 import type { Element } from './stream/element.ts'
 
 export type Link =

@@ -3,40 +3,11 @@ import { type Clock, systemClock } from './clock.ts'
 import { StanzaError, StreamError, XmppError } from './errors.ts'
 import { bareJid, formatJid, parseJid, prepareJid } from './jid.ts'
 import { type Negotiated, NS_COMPONENT } from './negotiate.ts'
+import type { Handler, Route, Xep } from './routes.ts'
 import { type Attrs, type Child, type Element, el, sendable } from './stream/element.ts'
 import type { XmlStream } from './stream/stream.ts'
 
 export const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
-
-/**
- * Answers or takes note of a stanza. For an iq: nothing is an empty result, an Element is the result's payload, a thrown
- * StanzaError is an error. For messages and presence what comes back is ignored.
- */
-export type Handler = (stanza: Element, session: Session) => Promise<Element | void> | Element | void
-
-export type RouteKind = 'iq-get' | 'iq-set' | 'message' | 'presence'
-
-/** Which stanzas go to a handler: those with a child of that name and namespace, all of the kind when there is no `name`. */
-export interface Route {
-  readonly kind: RouteKind
-  readonly ns: string
-  readonly name: string
-  readonly handler: Handler
-}
-
-/** What one file in `xep/` exports: data and functions, which do nothing until a Session is made with them. */
-export interface Xep {
-  readonly name: string
-  /** What disco#info shall say because of it (XEP-0030). */
-  readonly features?: readonly string[]
-  readonly routes?: readonly Route[]
-}
-
-/** A route for one payload. An iq goes to the one handler of its payload, anything else to all that match. */
-export const on = (kind: RouteKind, ns: string, name: string, handler: Handler): Route => ({ kind, ns, name, handler })
-
-/** A route for every message or every presence. */
-export const onEvery = (kind: 'message' | 'presence', handler: Handler): Route => ({ kind, ns: '', name: '', handler })
 
 export interface SessionOptions {
   readonly xeps: readonly Xep[]

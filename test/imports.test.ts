@@ -10,7 +10,7 @@ const layers: readonly (readonly string[])[] = [
   ['errors', 'jid', 'clock', 'stream', 'emitter', 'version', 'printable'],
   ['sasl', 'config', 'saslprep.d'],
   ['negotiate'],
-  ['session'],
+  ['session', 'routes'],
   ['xep', 'pubsub'],
   ['connect', 'client', 'component', 'reconnect'],
   ['account'],

@@ -3,7 +3,8 @@ import { connectComponent } from '../component.ts'
 import type { AccountConfig } from '../config/account.ts'
 import { formatJid } from '../jid.ts'
 import type { Progress } from '../negotiate.ts'
-import type { Session, SessionOptions, Xep } from '../session.ts'
+import type { Xep } from '../routes.ts'
+import type { Session, SessionOptions } from '../session.ts'
 import type { StreamOptions } from '../stream/stream.ts'
 
 export interface AccountConnection {

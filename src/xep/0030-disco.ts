@@ -1,6 +1,7 @@
 /** XEP-0030 Service Discovery, version 2.5: answers about ourselves. */
 import { StanzaError } from '../errors.ts'
-import { type Handler, on, type Session, type Xep } from '../session.ts'
+import { type Handler, on, type Xep } from '../routes.ts'
+import type { Session } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
 
 export const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info'

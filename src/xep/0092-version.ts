@@ -1,5 +1,5 @@
 /** XEP-0092 Software Version, version 1.1. */
-import { on, type Xep } from '../session.ts'
+import { on, type Xep } from '../routes.ts'
 import { el } from '../stream/element.ts'
 import { VERSION } from '../version.ts'
 

@@ -1,6 +1,7 @@
 /** XEP-0199 XMPP Ping, version 2.0.1. */
 import { StanzaError, XmppError } from '../errors.ts'
-import { type IqOptions, on, type Session, type Xep } from '../session.ts'
+import { on, type Xep } from '../routes.ts'
+import type { IqOptions, Session } from '../session.ts'
 import { el } from '../stream/element.ts'
 
 export const NS_PING = 'urn:xmpp:ping'
@@ -33,8 +34,8 @@ export interface KeepaliveOptions {
 }
 
 /**
- * Pings the server whenever it has been silent, and cuts the stream when it does not answer in time.
- * @returns a function that stops it
+ * Pings the server whenever it has been silent, and cuts the stream when it does not answer in time. It ends with the stream.
+ * @returns a function that stops it before
  */
 export function keepalive(
   session: Session,
@@ -44,7 +45,6 @@ export function keepalive(
   let cancel = clock.after(silence, check)
 
   function check(): void {
-    if (stream.over) return
     const rest = silence - (clock.now() - stream.lastReceived)
     if (rest > 0) cancel = clock.after(rest, check)
     else void ask()
@@ -57,7 +57,7 @@ export function keepalive(
     try {
       await sendPing(session, to, { timeout: patience })
     } catch (error) {
-      if (stream.over || stopped) return
+      if (stopped) return
       // Anything received while we waited is as good as the answer.
       if (stream.lastReceived <= asked) {
         stream.destroy(
@@ -70,8 +70,10 @@ export function keepalive(
   }
 
   let stopped = false
-  return () => {
+  const stop = (): void => {
     stopped = true
     cancel()
   }
+  stream.whenOver(stop)
+  return stop
 }

@@ -1,5 +1,5 @@
 /** Extensions that every session has. The order does not matter: disco sorts what they offer. */
-import type { Xep } from '../session.ts'
+import type { Xep } from '../routes.ts'
 import { disco, type Identity } from './0030-disco.ts'
 import { version } from './0092-version.ts'
 import { ping } from './0199-ping.ts'

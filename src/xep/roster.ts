@@ -1,7 +1,8 @@
 /** RFC 6121 §2: the roster. */
 import { StanzaError } from '../errors.ts'
 import { bareJid, prepareJid } from '../jid.ts'
-import { type IqOptions, on, type Session, type Xep } from '../session.ts'
+import { on, type Xep } from '../routes.ts'
+import type { IqOptions, Session } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
 
 export const NS_ROSTER = 'jabber:iq:roster'

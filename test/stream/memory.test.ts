@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { onEvery } from '../../src/session.ts'
+import { onEvery } from '../../src/routes.ts'
 import { el } from '../../src/stream/element.ts'
 import { settled } from '../helper/pair.ts'
 import { NS_CLIENT, openSession, openStream } from '../helper/session.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Xep } from '../../src/session.ts'
+import type { Xep } from '../../src/routes.ts'
 import { VERSION } from '../../src/version.ts'
 import { featuresOf } from '../../src/xep/0030-disco.ts'
 import { clientIdentity, componentIdentity, standardXeps } from '../../src/xep/index.ts'
