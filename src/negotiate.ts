@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { SaslError, StanzaError, StreamError, XmppError } from './errors.ts'
 import { type CredentialSource, type Mechanism, selectMechanism } from './sasl/mechanism.ts'
@@ -70,8 +71,9 @@ export async function negotiateComponent(stream: XmlStream, options: ComponentNe
   const id = header.attrs.id ?? ''
   options.onProgress?.('Authenticating')
   if (id === '') {
-    // Without an id there is nothing to hash: servers answer so for a name they do not serve, and say why in the next element.
-    await stream.expect(NS_COMPONENT)
+    // Without an id there is nothing to hash. Servers do so for a name they do not serve, and say it in an error, which throws.
+    await stream.next()
+    throw stream.fail(new StreamError('bad-format', 'the server gave the stream no id'))
   }
   stream.send(el('handshake', NS_COMPONENT, {}, handshakeDigest(id, options.secret)))
   await stream.expect(NS_COMPONENT, 'handshake')
@@ -189,7 +191,7 @@ async function decode(stream: XmlStream, base64: string): Promise<string> {
   if (base64 === '' || base64 === '=') return ''
   const bytes = Buffer.from(base64, 'base64')
   // Buffer skips what is not base64; the comparison does not (RFC 6120 §13.9.1).
-  if (bytes.toString('base64') === base64) return bytes.toString()
+  if (bytes.toString('base64') === base64 && isUtf8(bytes)) return bytes.toString()
   stream.send(el('abort', NS_SASL))
-  throw new SaslError('incorrect-encoding', 'the server sent something that is not base64')
+  throw new SaslError('incorrect-encoding', 'the server sent something that is not base64 of UTF-8')
 }

@@ -113,18 +113,17 @@ export class Connection extends Emitter<ConnectionEvent> {
     return this.#session
   }
 
-  /** Connects, and again whenever the connection is lost, until `stop()`. */
+  /** Connects, and again whenever the connection is lost, until `stop()`; one that is still stopping is waited for. */
   start(): void {
-    if (this.#abort !== undefined) return
-    this.#abort = new AbortController()
-    this.#ended = this.#run(this.#abort.signal)
+    if (this.#abort?.signal.aborted === false) return
+    const { signal } = (this.#abort = new AbortController())
+    this.#ended = this.#ended.then(() => this.#run(signal))
   }
 
   /** Closes the session politely; resolves when it is over. */
   async stop(): Promise<void> {
     this.#abort?.abort(new XmppError('XMPP_STOPPED', 'stopped'))
     await this.#ended
-    this.#abort = undefined
   }
 
   async #run(signal: AbortSignal): Promise<void> {

@@ -12,9 +12,13 @@ export async function prepare(text: string, what: 'user name' | 'password'): Pro
   try {
     return saslprep(text)
   } catch (error) {
-    throw new XmppError('XMPP_SASLPREP', `the ${what} holds a character that SASL does not allow (RFC 4013)`, {
-      cause: error,
-    })
+    throw new XmppError(
+      'XMPP_SASLPREP',
+      `the ${what} holds a character that SASL does not allow, or none that counts (RFC 4013)`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 

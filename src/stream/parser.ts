@@ -48,6 +48,8 @@ export class Parser {
   /** Bytes of the top-level element under construction. */
   #bytes = 0
   #dead = false
+  /** Bytes that are not UTF-8 have arrived behind the text; nothing that follows them can be read. */
+  #badBytes: StreamError | undefined
 
   constructor({ limits, tokenizer = saxTokenizer, onViolation }: ParserOptions = {}) {
     this.#limits = { ...defaultLimits, ...limits }
@@ -66,7 +68,7 @@ export class Parser {
 
   /** Takes a chunk; `next()` reads it. */
   push(chunk: Uint8Array): void {
-    if (this.#dead) return
+    if (this.#dead || this.#badBytes !== undefined) return
     const rest = this.#at < this.#text.length ? this.#text.slice(this.#at) : ''
     const restIsAscii = this.#ascii
     this.#text = rest + this.#decode(chunk)
@@ -83,7 +85,9 @@ export class Parser {
       if (this.#at >= this.#text.length) {
         this.#text = ''
         this.#at = 0
-        return undefined
+        if (this.#badBytes === undefined) return undefined
+        this.#die(this.#badBytes)
+        continue
       }
       const from = this.#at
       const what = builder.depth === 0 ? 'stream header' : 'stanza'
@@ -137,8 +141,8 @@ export class Parser {
       this.#tail = incompleteTail(this.#tail, chunk)
       return text
     } catch (error) {
-      this.#die(new StreamError('unsupported-encoding', 'bytes that are not UTF-8', { cause: error }))
-      return ''
+      this.#badBytes = new StreamError('unsupported-encoding', 'bytes that are not UTF-8', { cause: error })
+      return validPart(Buffer.concat([this.#tail, chunk]))
     }
   }
 
@@ -185,4 +189,28 @@ function incompleteTail(before: Uint8Array, chunk: Uint8Array): Uint8Array {
     return end.length - at < length ? Uint8Array.from(end.subarray(at)) : none
   }
   return none
+}
+
+/** The text before the first byte that is not UTF-8. */
+function validPart(bytes: Uint8Array): string {
+  let good = 0
+  let bad = bytes.length
+  // Whatever begins valid text is valid itself, so the border can be found by halving.
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1
+    if (decodes(bytes.subarray(0, middle))) good = middle
+    else bad = middle
+  }
+  const text = new TextDecoder('utf-8', { ignoreBOM: true })
+  return text.decode(bytes.subarray(0, good), { stream: true })
+}
+
+/** Whether bytes are UTF-8, but for a character that may go on behind them. */
+function decodes(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true })
+    return true
+  } catch {
+    return false
+  }
 }

@@ -70,7 +70,7 @@ t.test('a header that is wrong is answered with a header and the error', async t
     ['GET / HTTP/1.1', 'not-well-formed'],
     ['<!DOCTYPE x>', 'restricted-xml'],
     ["<?xml version='1.0' encoding='latin1'?>", 'unsupported-encoding'],
-    [Buffer.of(0x16, 0x03, 0x01, 0x02, 0x00, 0xff), 'unsupported-encoding'],
+    [Buffer.of(0x16, 0x03, 0x01, 0x02, 0x00, 0xff), 'not-well-formed'],
   ] as const) {
     const { stream, far } = acceptor()
     const peer = new Peer(far)

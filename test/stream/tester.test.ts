@@ -1,5 +1,6 @@
 import t from 'tap'
 import { NS_STREAM } from '../../src/stream/element.ts'
+import { Parser } from '../../src/stream/parser.ts'
 import { XmlStream } from '../../src/stream/stream.ts'
 import { transport } from '../../src/stream/transport.ts'
 import { pair } from '../helper/pair.ts'
@@ -24,4 +25,30 @@ t.test('with automatic: false an error or a close of the peer ends nothing', asy
   stream.write(Buffer.from('<still here'))
   t.equal(Buffer.from((await wire.read()) ?? []).toString(), '<still here', 'nothing else was ever sent')
   stream.destroy()
+})
+
+t.test('bytes that are not UTF-8 do not take the stanzas before them along', async t => {
+  for (const bad of [[0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xe2, 0x28, 0xa1]]) {
+    const head = Buffer.from(`${HEADER}<message><body>é☎</body></message><iq/> <a>ü`)
+    const chunk = Buffer.concat([head, Buffer.from(bad), Buffer.from('</a><b/>')])
+    for (const cut of [0, head.length - 1, head.length, head.length + 1]) {
+      const parser = new Parser()
+      const seen: string[] = []
+      const read = (): void => {
+        for (let event = parser.next(); event !== undefined; event = parser.next()) seen.push(event.type)
+      }
+      let thrown: unknown
+      try {
+        parser.push(chunk.subarray(0, cut))
+        read()
+        parser.push(chunk.subarray(cut))
+        read()
+      } catch (error) {
+        thrown = error
+      }
+      t.match(thrown, { condition: 'unsupported-encoding' })
+      t.same(seen, ['open', 'element', 'element'], `bad bytes ${bad}, cut at ${cut}`)
+      t.equal(parser.next(), undefined, 'it throws once')
+    }
+  }
 })
