@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events'
+import { getEventListeners, setMaxListeners } from 'node:events'
 import t from 'tap'
 import { Inbox, type InboxLimits, type IncomingMessage } from '../../src/account/inbox.ts'
 import type { Clock } from '../../src/clock.ts'
@@ -373,6 +373,19 @@ t.test('abort', async t => {
   })
 })
 
+t.test('a signal that lives longer than a wait is not listened to any more', async t => {
+  const { inbox, put, clock } = setUp()
+  const { signal } = new AbortController()
+  const [first, second] = [inbox.receive('bob@x', 1000, signal), inbox.receive('bob@x', 1000, signal)]
+  await settled()
+  t.equal(getEventListeners(signal, 'abort').length, 2)
+  put('bob@x/a', 'one')
+  t.equal(await body(first), 'one')
+  await clock.advance(1000)
+  t.equal(await body(second), undefined)
+  t.equal(getEventListeners(signal, 'abort').length, 0)
+})
+
 t.test('clear forgets what is held and its timer, and nobody who waits', async t => {
   const { inbox, put, clock, dropped } = setUp()
   put('bob@x/a', 'one')
@@ -432,6 +445,18 @@ t.test('bookkeeping does not grow behind one message that nobody fetches', async
   const growth = heap() - before
   t.equal(inbox.size, 1)
   t.ok(growth < 2_000_000, `${Math.round(growth / 1024)} KiB`)
+})
+
+t.test('who may not wait leaves nothing behind', async t => {
+  const inbox = new Inbox({ hold: () => 5000, clock: new IdleClock(), limits: { waiters: 0 } })
+  const refused = async (count: number, part: string): Promise<void> => {
+    for (let i = 0; i < count; i++) await inbox.receive(`${part}${i}@example.com`, 1000).catch(() => {})
+  }
+  await refused(3000, 'a')
+  const before = heap()
+  await refused(30_000, 'b')
+  const growth = heap() - before
+  t.ok(growth < 4_000_000, `${Math.round(growth / 1024)} KiB`)
 })
 
 t.test('a held message does not keep alive what it was cut from', async t => {
