@@ -41,11 +41,16 @@ export async function serveControl(given: string, handler: ControlHandler): Prom
   await clearPath(path)
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, socket => {
+    if (sockets.size >= MAX_CONNECTIONS) {
+      const err = `${MAX_CONNECTIONS} commands are being worked for already\n`
+      socket.on('error', () => {}).resume()
+      socket.end(JSON.stringify({ exit: 2, out: '', err }), () => socket.destroy())
+      return
+    }
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     void serve(socket, handler)
   })
-  server.maxConnections = MAX_CONNECTIONS
   await listen(server, path)
   return () =>
     new Promise(resolve => {

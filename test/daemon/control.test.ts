@@ -250,6 +250,34 @@ t.test('two clients at once do not wait for one another', async t => {
   t.equal((await slow).out, 'slow')
 })
 
+t.test('more than 64 at once are told so, and the next may come when one has gone', async t => {
+  let begun = 0
+  let full: (() => void) | undefined
+  const all = new Promise<void>(resolve => {
+    full = resolve
+  })
+  const path = await serve(t, async ({ argv }, signal) => {
+    if (argv[0] === 'quick') return { exit: 0, out: '', err: '' }
+    if (++begun === 64) full?.()
+    await once(signal, 'abort')
+    throw signal.reason
+  })
+  const sockets = Array.from({ length: 64 }, () => connect(path))
+  for (const socket of sockets) socket.write('{"argv":["wait"]}\n')
+  await all
+  t.strictSame(await askControl(path, { argv: ['quick'], json: false }), {
+    exit: 2,
+    out: '',
+    err: '64 commands are being worked for already\n',
+  })
+  for (const socket of sockets) socket.destroy()
+  let exit = 2
+  for (const until = performance.now() + 5000; exit === 2 && performance.now() < until; ) {
+    exit = (await askControl(path, { argv: ['quick'], json: false })).exit
+  }
+  t.equal(exit, 0)
+})
+
 t.test('a handler that fails is answered in words', async t => {
   const path = await serve(t, async () => {
     throw new Error('it broke')
