@@ -52,11 +52,14 @@ export async function serveControl(given: string, handler: ControlHandler): Prom
     void serve(socket, handler)
   })
   await listen(server, path)
-  return () =>
-    new Promise(resolve => {
-      server.close(() => resolve())
-      for (const socket of sockets) socket.destroy()
-    })
+  const own = lstatSync(path).ino
+  return async () => {
+    for (const socket of sockets) socket.destroy()
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    // Closing unlinks the path, whoever's socket that is by now.
+    if (found !== undefined && found.ino !== own) server.unref()
+    else await new Promise(resolve => server.close(resolve))
+  }
 }
 
 /** Sends one command to a daemon. Rejects when none answers. */

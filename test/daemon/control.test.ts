@@ -70,6 +70,15 @@ t.test('the socket goes when the daemon does', async t => {
   t.notOk(existsSync(path))
 })
 
+t.test('what has taken its name meanwhile stays', async t => {
+  const path = join(directory(t), 's')
+  const stop = await serveControl(path, echo)
+  rmSync(path)
+  await serve(t, echo, path)
+  await stop()
+  t.match(await askControl(path, { argv: ['x'], json: false }), { exit: 0 }, 'the other daemon is still reached')
+})
+
 t.test('a leftover is removed', async t => {
   const path = join(directory(t), 's')
   await leaveBehind(path)
