@@ -56,7 +56,7 @@ export async function serveControl(given: string, handler: ControlHandler): Prom
   return async () => {
     for (const socket of sockets) socket.destroy()
     const found = lstatSync(path, { throwIfNoEntry: false })
-    // Closing unlinks the path, whoever's socket that is by now.
+    // Closing unlinks the path, no matter whose socket has it by now.
     if (found !== undefined && found.ino !== own) server.unref()
     else await new Promise(resolve => server.close(resolve))
   }
