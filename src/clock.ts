@@ -7,7 +7,8 @@ export interface Clock {
 
 /** The clock of the process. */
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  // Near the time of day, but never set back or forward: intervals are what it is for.
+  now: () => performance.timeOrigin + performance.now(),
   after(ms, fn) {
     const timer = setTimeout(fn, ms)
     return () => clearTimeout(timer)

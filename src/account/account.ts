@@ -9,11 +9,11 @@ import type { Xep } from '../routes.ts'
 import type { Session } from '../session.ts'
 import type { Element } from '../stream/element.ts'
 import type { Limits } from '../stream/parser.ts'
-import type { Direction } from '../stream/stream.ts'
+import type { Direction, Trace } from '../stream/stream.ts'
 import { keepalive } from '../xep/0199-ping.ts'
-import { subscription } from '../xep/presence.ts'
 import { fetchRoster } from '../xep/roster.ts'
-import { arrivals, ownPresence } from './arrivals.ts'
+import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './announce.ts'
+import { arrivals } from './arrivals.ts'
 import { Buddies, type JabberStatus } from './buddies.ts'
 import { connectAccount } from './connect.ts'
 import type { AccountEvent, AccountState } from './events.ts'
@@ -35,6 +35,7 @@ export class Account extends Emitter<AccountEvent> {
   readonly #clock: Clock
   readonly #arrivals: Xep
   #config: AccountConfig
+  #debug: boolean | undefined
   #state: AccountState = 'Disconnected'
   #session: Session | undefined
   /** Started and not stopped since. */
@@ -70,6 +71,16 @@ export class Account extends Emitter<AccountEvent> {
     return this.#config
   }
 
+  /** Whether stanzas are told as events. Setting it holds until the option itself changes. */
+  get debug(): boolean {
+    return this.#debug ?? this.#config.debug
+  }
+
+  set debug(on: boolean) {
+    this.#debug = on
+    if (this.#session !== undefined) this.#session.stream.trace = this.#traced()
+  }
+
   get name(): string {
     return this.#config.name
   }
@@ -103,7 +114,7 @@ export class Account extends Emitter<AccountEvent> {
     await this.#leave()
     // Someone may have started it again meanwhile.
     if (this.#wanted) this.#launch()
-    else this.inbox.clear()
+    else this.inbox.close(new XmppError('XMPP_STOPPED', `account ${this.name} was stopped`))
   }
 
   /** Takes a changed configuration; what that does is told by its effects, as `diffAccounts` finds them. */
@@ -112,6 +123,7 @@ export class Account extends Emitter<AccountEvent> {
     const again = effects.has('reconnect') && this.#abort !== undefined
     if (again) await this.#leave()
     this.#config = config
+    if (before.debug !== config.debug) this.#debug = undefined
     this.buddies.configure(config.buddy)
     if (again) {
       if (this.#wanted) this.#launch()
@@ -119,10 +131,9 @@ export class Account extends Emitter<AccountEvent> {
     }
     const session = this.#session
     if (!session?.stream.writable) return
-    this.#watch(session)
-    if (effects.has('presence')) this.#sendPresence(session)
-    const known = new Set(before.buddy)
-    if (effects.has('buddies')) this.#subscribe(session, jid => !known.has(jid))
+    if (effects.has('live')) this.#watch(session)
+    if (effects.has('presence')) sendPresence(session, config, this.buddies.list())
+    if (effects.has('buddies')) changeBuddies(session, config, this.buddies, before.buddy)
   }
 
   /**
@@ -165,7 +176,7 @@ export class Account extends Emitter<AccountEvent> {
     if (abort === undefined) return
     if (!abort.signal.aborted) {
       this.#setState('Disconnecting')
-      this.#sayGoodbye()
+      if (this.#session?.stream.writable) sayGoodbye(this.#session, this.buddies.list())
       abort.abort(new XmppError('XMPP_STOPPED', 'the account was stopped'))
     }
     await this.#ended
@@ -190,7 +201,7 @@ export class Account extends Emitter<AccountEvent> {
       stream: {
         clock: this.#clock,
         ...(this.#environment.streamLimits && { limits: this.#environment.streamLimits }),
-        trace: this.#config.debug ? this.#trace : undefined,
+        trace: this.#traced(),
       },
       onProgress: progress => this.#setState(progress),
       session: {
@@ -215,9 +226,9 @@ export class Account extends Emitter<AccountEvent> {
     if (!session.stream.writable) return
     this.#session = session
     this.#watch(session)
-    this.#sendPresence(session)
-    this.#subscribe(session, () => true)
-    this.#probe(session)
+    sendPresence(session, this.#config, this.buddies.list())
+    subscribe(session, this.#config, this.buddies.list())
+    probe(session, this.buddies.list())
     this.#setState('Connected')
     const { jid, mechanism } = session
     this.emit({ type: 'connected', jid, mechanism, tls: session.stream.transport.tls?.version })
@@ -238,45 +249,9 @@ export class Account extends Emitter<AccountEvent> {
 
   /** What may change while a session lasts. */
   #watch(session: Session): void {
-    session.stream.trace = this.#config.debug ? this.#trace : undefined
+    session.stream.trace = this.#traced()
     this.#stopKeepalive?.()
     this.#stopKeepalive = this.#config.keepalive ? keepalive(session) : undefined
-  }
-
-  #sendPresence(session: Session): void {
-    // A component has no server that knows its contacts: it tells them itself.
-    if (!session.component) session.send(ownPresence(session, this.#config))
-    else for (const { jid } of this.buddies.list()) session.send(ownPresence(session, this.#config, { to: jid }))
-  }
-
-  #sayGoodbye(): void {
-    const session = this.#session
-    if (!session?.stream.writable) return
-    const targets = session.component ? this.buddies.list().map(({ jid }) => jid) : [undefined]
-    try {
-      for (const to of targets) session.send(session.stanza('presence', { type: 'unavailable', to }))
-    } catch (error) {
-      // The server does not read any more: there is nobody left to be polite to.
-      session.stream.destroy(error as Error)
-    }
-  }
-
-  /** Asks those `buddy=` lines for their presence that we do not see yet. */
-  #subscribe(session: Session, chosen: (jid: string) => boolean): void {
-    if (!this.#config.autoregister) return
-    for (const buddy of this.buddies.list()) {
-      const seen = buddy.subscription === 'to' || buddy.subscription === 'both' || buddy.asked
-      if (!buddy.configured || seen || !chosen(buddy.jid)) continue
-      session.send(subscription(session, 'subscribe', buddy.jid, 'I would like to see when you are available'))
-    }
-  }
-
-  /** A component that has been away asks whom it may see (RFC 6121 §4.3); for a client its server does. */
-  #probe(session: Session): void {
-    if (!session.component) return
-    for (const { jid, subscription } of this.buddies.list()) {
-      if (subscription === 'to') session.send(session.stanza('presence', { type: 'probe', to: jid }))
-    }
   }
 
   // ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -285,6 +260,10 @@ export class Account extends Emitter<AccountEvent> {
     if (state === this.#state) return
     this.#state = state
     this.emit({ type: 'state', state })
+  }
+
+  #traced(): Trace | undefined {
+    return this.debug ? this.#trace : undefined
   }
 
   readonly #trace = (direction: Direction, element: Element): void => {

@@ -5,8 +5,9 @@ import { bareJid } from '../jid.ts'
 import { onEvery, type Xep } from '../routes.ts'
 import type { Session } from '../session.ts'
 import type { Attrs, Element } from '../stream/element.ts'
-import { availablePresence, readPresence } from '../xep/presence.ts'
+import { readPresence } from '../xep/presence.ts'
 import { rosterPushes } from '../xep/roster.ts'
+import { ownPresence } from './announce.ts'
 import type { Buddies } from './buddies.ts'
 import type { AccountEvent } from './events.ts'
 import type { Inbox } from './inbox.ts'
@@ -32,16 +33,6 @@ export function arrivals(host: ArrivalsHost): Xep {
   const message = onEvery('message', (stanza, session) => onMessage(host, stanza, session))
   const presence = onEvery('presence', (stanza, session) => onPresence(host, stanza, session))
   return { name: 'account', routes: [...(roster.routes ?? []), message, presence] }
-}
-
-/** The presence that an account's configuration asks for, with what addresses it has. */
-export function ownPresence(session: Session, config: AccountConfig, { to, from }: Attrs = {}): Element {
-  const { status, statusmessage, priority } = config
-  if (status === 'unavailable') {
-    return session.stanza('presence', { type: 'unavailable', to, from }, session.stanza('status', {}, statusmessage))
-  }
-  const state = { show: status === 'available' ? undefined : status, status: statusmessage, priority }
-  return availablePresence(session, state, { to, from })
 }
 
 function onMessage({ emit, inbox, clock }: ArrivalsHost, stanza: Element, session: Session): void {
@@ -76,7 +67,7 @@ function onPresence(host: ArrivalsHost, stanza: Element, session: Session): void
 }
 
 function onAvailability({ buddies, emit }: ArrivalsHost, from: string, stanza: Element): void {
-  if (buddies.presence(from, stanza) === undefined) return
+  if (!buddies.presence(from, stanza)) return
   emit({ type: 'presence', from, available: stanza.attrs.type === undefined, ...readPresence(stanza) })
 }
 

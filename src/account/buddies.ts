@@ -91,29 +91,36 @@ export class Buddies {
 
   /**
    * Takes presence of type available or unavailable. Strangers are nobody's buddies and are ignored.
-   * @returns the buddy whose presence it was
+   * @returns whether that changed anything
    */
-  presence(from: string, stanza: Element): Buddy | undefined {
+  presence(from: string, stanza: Element): boolean {
     const buddy = this.#buddies.get(bareJid(from))
-    if (buddy === undefined) return undefined
+    if (buddy === undefined) return false
+    const { resources } = buddy
     const name = detached(resourceOf(from))
-    // The latest among equals counts, so each new presence goes to the end.
-    buddy.resources.delete(name)
+    const before = resources.get(name)
     if (stanza.attrs.type === 'unavailable') {
-      if (name === '') buddy.resources.clear()
-      return buddy
+      const known = name === '' ? resources.size > 0 : before !== undefined
+      if (name === '') resources.clear()
+      else resources.delete(name)
+      return known
     }
-    if (buddy.resources.size >= MAX_RESOURCES) return undefined
+    // The latest among equals counts, so each new presence goes to the end.
+    resources.delete(name)
+    if (resources.size >= MAX_RESOURCES) return false
     const { show, status, priority } = readPresence(stanza)
     const caps = stanza.child('c', NS_CAPS)?.attrs
-    buddy.resources.set(name, {
+    const now: Resource = {
       name,
       show,
       status: cut(status),
       priority,
       caps: caps && { node: cut(caps.node), ver: cut(caps.ver) },
-    })
-    return buddy
+    }
+    resources.set(name, now)
+    return (
+      before?.show !== show || before?.status !== now.status || before?.priority !== priority || before === undefined
+    )
   }
 
   /** Nobody's presence is known any more: the connection has ended. */

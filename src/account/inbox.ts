@@ -46,6 +46,7 @@ interface Waiter {
   /** A bare JID takes messages of any resource. */
   readonly jid: string
   resolve(message: IncomingMessage): void
+  reject(reason: Error): void
 }
 
 /** A held message in order of arrival; emptied when it is taken before its time. */
@@ -122,15 +123,20 @@ export class Inbox {
     return this.#wait(wanted, mailbox, timeout, signal)
   }
 
-  /** Forgets everything held and its timer. Who waits goes on waiting. */
-  clear(): void {
+  /** Forgets everything held and its timer, and lets go of all who wait: their `receive()` rejects with the reason. */
+  close(reason: Error): void {
     for (const slot of this.#order.slice(this.#head)) if (slot.message !== undefined) this.#take(slot)
+    for (const { waiters } of [...this.#mailboxes.values()]) for (const { reject } of [...waiters]) reject(reason)
   }
 
   #wait(jid: string, mailbox: Mailbox, timeout: number, signal?: AbortSignal): Promise<IncomingMessage | undefined> {
     this.#waiting++
     return new Promise<IncomingMessage | undefined>((resolve, reject) => {
-      const waiter: Waiter = { jid, resolve: message => settle(() => resolve(message)) }
+      const waiter: Waiter = {
+        jid,
+        resolve: message => settle(() => resolve(message)),
+        reject: reason => leave(() => reject(reason)),
+      }
       const cancel = this.#clock.after(timeout, () => leave(() => resolve(undefined)))
       const aborted = (): void => leave(() => reject(signal?.reason))
       signal?.addEventListener('abort', aborted)

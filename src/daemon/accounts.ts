@@ -1,5 +1,6 @@
 import { Account, type AccountEnvironment } from '../account/account.ts'
 import { type AccountConfig, diffAccounts, foldName } from '../config/index.ts'
+import { describe } from '../errors.ts'
 
 /** All accounts of a configuration, in its order. */
 export class AccountSet {
@@ -41,6 +42,13 @@ export class AccountSet {
     )
     for (const [key, account] of before) if (!this.#accounts.has(key)) stopped.set(key, account)
 
+    // What has not changed may stand elsewhere in the file now, and messages about it say where.
+    const changed = new Set(changes.map(({ name }) => foldName(name)))
+    for (const config of configs) {
+      const key = foldName(config.name)
+      if (!changed.has(key)) await this.#accounts.get(key)?.update(config, new Set())
+    }
+
     const work = changes.map(async change => {
       if (change.kind === 'removed') {
         await stopped.get(foldName(change.name))?.stop()
@@ -55,7 +63,10 @@ export class AccountSet {
       await account.update(change.after, change.effects)
       return `[${change.name}] changed: ${[...change.effects].join(', ')}`
     })
-    return Promise.all(work)
+    const results = await Promise.allSettled(work)
+    return results.map((result, at) => {
+      return result.status === 'fulfilled' ? result.value : `[${changes[at]?.name}] failed: ${describe(result.reason)}`
+    })
   }
 
   /** Leaves politely everywhere. */

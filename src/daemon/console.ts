@@ -36,9 +36,8 @@ export async function runCommand(
   signal: AbortSignal,
 ): Promise<ControlReply> {
   const { json } = request
-  // `asterisk -rx "xmpp show connections"` takes the whole command in one argument; so do we, where there is only one.
-  const argv = request.argv.length === 1 ? (request.argv[0] ?? '').trim().split(/\s+/) : request.argv
-  const command = commands.find(({ words }) => words.split(' ').every((word, at) => argv[at]?.toLowerCase() === word))
+  const argv = request.argv.length === 1 ? splitCommand(request.argv[0] ?? '') : request.argv
+  const command = findCommand(argv)
   if (command === undefined) {
     return failure(`No such command '${printable(argv.join(' '))}' ('help' shows the commands)`, json)
   }
@@ -152,10 +151,10 @@ function showBuddies(accounts: readonly Account[]): Output {
   return { text: `${lines.join('\n')}\n`, data }
 }
 
-async function setDebug(word: string, accounts: readonly Account[]): Promise<Output> {
+function setDebug(word: string, accounts: readonly Account[]): Output {
   if (word !== 'on' && word !== 'off') throw new UsageError()
   const debug = word === 'on'
-  for (const account of accounts) await account.update({ ...account.config, debug }, new Set(['live']))
+  for (const account of accounts) account.debug = debug
   return { text: `XMPP Debugging ${debug ? 'Enabled' : 'Disabled'}.\n`, data: { debug } }
 }
 
@@ -170,6 +169,10 @@ async function receive(account: Account, jid: string, timeout: string, signal: A
   return { text: `${message.body}\n`, data: { ...rest, received: new Date(received).toISOString() } }
 }
 
+function findCommand(argv: readonly string[]): Command | undefined {
+  return commands.find(({ words }) => words.split(' ').every((word, at) => argv[at]?.toLowerCase() === word))
+}
+
 function find(accounts: AccountSet, name: string): Account {
   const account = accounts.find(name)
   if (account === undefined) throw new Error(`Unable to find client '${name}'!`)
@@ -178,6 +181,19 @@ function find(accounts: AccountSet, name: string): Account {
 
 function usage(command: Command): string {
   return `Usage: ${`${command.words} ${command.args}`.trim()}\n       ${command.summary}.`
+}
+
+/**
+ * `asterisk -rx "xmpp show connections"` takes the whole command in one argument; so do we, where there is only one. The blanks in
+ * a text, which is always last, stay.
+ */
+function splitCommand(line: string): string[] {
+  const words = line.trim().split(/\s+/)
+  const command = findCommand(words)
+  if (!command?.args.endsWith('…')) return words
+  const before = command.words.split(' ').length + command.args.split(' ').length - 1
+  const match = new RegExp(`^\\s*(?:\\S+\\s+){${before}}`).exec(line)
+  return match === null ? words : [...words.slice(0, before), line.slice(match[0].length)]
 }
 
 /** Whether so many arguments suit a pattern such as `ACCOUNT JID [TIMEOUT]` or `ACCOUNT TEXT…`. */

@@ -33,7 +33,9 @@ async function main([name = '--help', ...argv]: string[]): Promise<number> {
   }
   const subcommand = await subcommands[name]?.()
   if (subcommand === undefined) return 2
-  if (argv[0] === '--help' || argv[0] === '-h') {
+  // What stands behind `rx` is a console command, which may hold any word.
+  const asked = name === 'rx' ? argv.slice(0, 1) : argv
+  if (asked.includes('--help') || asked.includes('-h')) {
     io.stdout(subcommand.usage)
     return 0
   }

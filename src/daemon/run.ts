@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type Account, type AccountEvent, maskSecrets } from '../account/index.ts'
 import {
   defaultSettings,
   formatProblem,
@@ -10,7 +9,7 @@ import {
   parseSettings,
   type Settings,
 } from '../config/index.ts'
-import { describe, SaslError, StreamError } from '../errors.ts'
+import { describe } from '../errors.ts'
 import { printable } from '../printable.ts'
 import { VERSION } from '../version.ts'
 import { AccountSet } from './accounts.ts'
@@ -19,6 +18,7 @@ import { defaultControlPath, serveControl } from './control.ts'
 import { files, usualConfig, usualSettings } from './files.ts'
 import type { Io } from './io.ts'
 import { Log } from './log.ts'
+import { logEvents } from './log-events.ts'
 
 export const runUsage = `Usage: res-xmpp run [-c xmpp.conf] [--settings res-xmpp.conf] [--control SOCKET] [--strict]
 
@@ -44,8 +44,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       strict: { type: 'boolean', default: false },
     },
   })
-  // Asked for early: a signal that comes while accounts are starting must find the polite way out, too.
+  // Asked for early: signals that come while accounts are starting must not end the process the hard way.
   const { signal } = io
+  let hangup = (): void => {}
+  io.onHangup(() => hangup())
   const { settings, ok } = await readSettings(values.settings, io)
   if (!ok) return 1
   const log = new Log({
@@ -107,8 +109,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
   const count = first.accounts.length === 1 ? '1 account' : `${first.accounts.length} accounts`
   log.line('NOTICE', `res-xmpp ${VERSION}: ${count} from ${path}, control socket ${control}`)
-  io.onHangup(() => void reload().catch(error => log.line('ERROR', `the reload failed: ${describe(error)}`)))
   await accounts.apply(first.accounts)
+  hangup = () => void reload().catch(error => log.line('ERROR', `the reload failed: ${describe(error)}`))
 
   await aborted(signal)
   log.line('NOTICE', 'leaving')
@@ -116,55 +118,6 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   await Promise.race([left, new Promise(resolve => setTimeout(resolve, FAREWELL).unref())])
   await stopControl()
   return 0
-}
-
-/** One line for each event worth knowing; what was said and by whom is nobody's business. */
-function logEvents(account: Account, log: Log): void {
-  const line = (level: Parameters<Log['line']>[0], text: string): void => log.line(level, text, account.name)
-  let connected = false
-  account.on('connected', ({ jid, mechanism, tls }) => {
-    connected = true
-    line('NOTICE', `Connected as ${jid} (${tls ?? 'no TLS'}, ${mechanism})`)
-  })
-  account.on('offline', event => {
-    line('WARNING', offlineText(event, account, connected))
-    connected = false
-  })
-  account.on('bounce', ({ to, error }) => line('WARNING', `a message to ${to} was not delivered: ${error.message}`))
-  account.on('warning', ({ text }) => line('WARNING', text))
-  account.on('subscription', event => line('NOTICE', subscriptionText(event)))
-  account.on('presence', ({ from, available, show, status }) => {
-    const text = status === '' ? '' : ` (${status})`
-    line('NOTICE', `${from} is ${available ? (show ?? 'available') : 'unavailable'}${text}`)
-  })
-  account.on('debug', ({ direction, element }) => log.stanza(direction, account.name, `${maskSecrets(element)}`))
-}
-
-function offlineText(
-  { error, retryIn }: Extract<AccountEvent, { type: 'offline' }>,
-  { config }: Account,
-  connected: boolean,
-): string {
-  const seconds = (retryIn / 1000).toFixed(retryIn < 10_000 ? 1 : 0)
-  const server = `${config.jid.domain} at ${config.serverhost ?? config.jid.domain} port ${config.port}`
-  const refused = error instanceof SaslError || (error instanceof StreamError && error.condition === 'not-authorized')
-  const what = refused
-    ? `${server} refused the login as ${config.username}`
-    : `${connected ? 'lost the' : 'no'} connection to ${server}`
-  const hint = refused && error.condition === 'not-authorized'
-  const where = hint ? `; check username and secret at ${config.file}:${config.line}` : ''
-  return `${what}: ${describe(error)}${where}; trying again in ${seconds} s`
-}
-
-function subscriptionText({ from, action }: Extract<AccountEvent, { type: 'subscription' }>): string {
-  const texts = {
-    requested: `${from} asks to see our presence; autoregister=no leaves that unanswered`,
-    granted: `${from} asked to see our presence and may`,
-    subscribed: `${from} lets us see its presence`,
-    unsubscribe: `${from} no longer wants to see our presence`,
-    unsubscribed: `${from} no longer lets us see its presence`,
-  }
-  return texts[action]
 }
 
 async function readSettings(path: string | undefined, io: Io): Promise<{ settings: Settings; ok: boolean }> {

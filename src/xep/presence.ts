@@ -39,10 +39,11 @@ export function subscription(session: Session, type: SubscriptionType, to: strin
 /** What a received presence says; anything odd in it is taken as its default, never as an error. */
 export function readPresence(stanza: Element): { show: Show | undefined; status: string; priority: number } {
   const show = stanza.childText('show')?.trim()
-  const priority = Number(stanza.childText('priority') ?? 0)
+  const text = stanza.childText('priority')?.trim() ?? '0'
+  const priority = /^[+-]?\d{1,3}$/.test(text) ? Number(text) : 0
   return {
     show: show === 'away' || show === 'chat' || show === 'dnd' || show === 'xa' ? show : undefined,
     status: stanza.childText('status') ?? '',
-    priority: Number.isInteger(priority) && priority >= -128 && priority <= 127 ? priority : 0,
+    priority: priority >= -128 && priority <= 127 ? priority : 0,
   }
 }

@@ -657,3 +657,29 @@ t.test('a server that reads nothing cannot keep us from leaving', async t => {
   await stopped
   t.equal(account.state, 'Disconnected')
 })
+
+t.test('a component greets new buddies at a reload and takes leave of those that are gone', async t => {
+  const { port, accept } = await script(t)
+  const before = componentConfig(port, 'buddy=bob@example.com')
+  const after = componentConfig(port, 'buddy=carol@example.com')
+  const { account, next } = watched(t, before, { clock: new HandClock() })
+  account.start()
+  const { play } = await accept()
+  await play(`${attachment}
+C: <presence from='pbx.example.com' to='bob@example.com'><status>{any}</status><priority>1</priority></presence>
+C: <presence type='subscribe' from='pbx.example.com' to='bob@example.com'><status>{any}</status></presence>
+`)
+  await next('connected')
+  await account.update(after, new Set(['buddies']))
+  await play(`
+C: <presence type='subscribe' from='pbx.example.com' to='carol@example.com'><status>{any}</status></presence>
+C: <presence from='pbx.example.com' to='carol@example.com'><status>{any}</status><priority>1</priority></presence>
+C: <presence type='unavailable' from='pbx.example.com' to='bob@example.com'/>
+`)
+  account.stop()
+  await play(`
+C: <presence type='unavailable' from='pbx.example.com' to='carol@example.com'/>
+C: </stream:stream>
+S: </stream:stream>
+`)
+})

@@ -93,7 +93,9 @@ t.test('roster pushes', async t => {
 t.test('presence per resource', async t => {
   const buddies = new Buddies()
   buddies.configure(['bob@x'])
-  t.equal(buddies.presence('bob@x/a', presence({ show: 'away', status: 'lunch', priority: '5' }))?.jid, 'bob@x')
+  const lunch = presence({ show: 'away', status: 'lunch', priority: '5' })
+  t.equal(buddies.presence('bob@x/a', lunch), true)
+  t.equal(buddies.presence('bob@x/a', lunch), false, 'the same again changes nothing')
   buddies.presence('bob@x/b', presence())
   t.strictSame(
     [...(buddies.get('bob@x')?.resources.values() ?? [])],
@@ -102,7 +104,8 @@ t.test('presence per resource', async t => {
       { name: 'b', show: undefined, status: '', priority: 0, caps: undefined },
     ],
   )
-  t.equal(buddies.presence('bob@x/a', gone)?.jid, 'bob@x')
+  t.equal(buddies.presence('bob@x/a', gone), true)
+  t.equal(buddies.presence('bob@x/a', gone), false, 'gone twice is gone once')
   t.strictSame([...(buddies.get('bob@x')?.resources.keys() ?? [])], ['b'])
   buddies.presence('bob@x/A', presence())
   t.strictSame([...(buddies.get('bob@x')?.resources.keys() ?? [])], ['b', 'A'], 'resources have case')
@@ -179,8 +182,8 @@ t.test('strangers are ignored', async t => {
   const buddies = new Buddies()
   buddies.configure(['bob@x'])
   for (const from of ['carol@x/r', 'bob@x.y/r', 'x', 'bob', '__proto__', 'constructor@x']) {
-    t.equal(buddies.presence(from, presence()), undefined, from)
-    t.equal(buddies.presence(from, gone), undefined, from)
+    t.equal(buddies.presence(from, presence()), false, from)
+    t.equal(buddies.presence(from, gone), false, from)
   }
   t.strictSame(jids(buddies), ['bob@x'])
 })

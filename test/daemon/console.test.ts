@@ -142,13 +142,20 @@ t.test('what peers sent is escaped, in text and in JSON', async t => {
 
 t.test('xmpp set debug', async t => {
   const { run, json, accounts } = await setUp(t)
-  const states = (): (boolean | undefined)[] => accounts.list().map(({ config }) => config.debug)
+  const states = (): (boolean | undefined)[] => accounts.list().map(({ debug }) => debug)
   t.strictSame(await run('xmpp', 'set', 'debug', 'on'), { exit: 0, out: 'XMPP Debugging Enabled.\n', err: '' })
   t.strictSame(states(), [true, true])
   t.strictSame(await run('xmpp set debug off'), { exit: 0, out: 'XMPP Debugging Disabled.\n', err: '' })
   t.strictSame(states(), [false, false])
   await run('xmpp', 'set', 'debug', 'on', 'other')
   t.strictSame(states(), [false, true], 'of one account')
+  const [juliet, other] = accounts.list().map(({ config }) => config)
+  if (juliet === undefined || other === undefined) throw new Error('two accounts')
+  await accounts.apply([juliet, { ...other, timeout: other.timeout + 1 }])
+  t.strictSame(states(), [false, true], 'a reload of something else does not touch it')
+  await accounts.apply([juliet, { ...other, debug: true }])
+  await accounts.apply([juliet, { ...other, debug: false }])
+  t.strictSame(states(), [false, false], 'a reload of the option itself does')
   t.strictSame(await json('xmpp', 'set', 'debug', 'off'), { exit: 0, err: '', data: { debug: false } })
   t.match(await run('xmpp', 'set', 'debug', 'on', 'nosuch'), {
     exit: 1,
@@ -317,4 +324,18 @@ t.test('help names every command', async t => {
   const { data } = await json('help')
   t.equal((data as unknown[]).length, out.trimEnd().split('\n').length)
   t.match(await run('help', 'me'), { exit: 2, err: /^Usage: help\n/ })
+})
+
+t.test('one argument for a whole command keeps the blanks of its text', async t => {
+  const { run, server } = await setUp(t)
+  const sent: (string | undefined)[] = []
+  server.onStanza = stanza => {
+    if (stanza.name === 'message') sent.push(stanza.childText('body'))
+    return undefined
+  }
+  t.match(await run("xmpp send  asterisk romeo@example.com   It's   two  blanks\tand\na line "), { exit: 0 })
+  t.match(await run('xmpp', 'send', 'asterisk', 'romeo@example.com', ' a  b ', 'c'), { exit: 0 })
+  await run('xmpp', 'receive', 'asterisk', 'romeo@example.com', '0.2')
+  t.strictSame(sent, ["It's   two  blanks\tand\na line ", ' a  b  c'])
+  t.match(await run('xmpp send asterisk romeo@example.com'), { exit: 2, err: /Usage: xmpp send/ })
 })

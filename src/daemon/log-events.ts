@@ -1,0 +1,85 @@
+import { type Account, type AccountEvent, maskSecrets } from '../account/index.ts'
+import { describe, SaslError, StreamError } from '../errors.ts'
+import type { Level, Log } from './log.ts'
+
+/** Lines a minute about what strangers can bring about at will. */
+const STRANGERS = 20
+
+/** One line for each event worth knowing; what was said and by whom is nobody's business. */
+export function logEvents(account: Account, log: Log): void {
+  const line = (level: Level, text: string): void => log.line(level, text, account.name)
+  const strangers = new Throttle(STRANGERS, skipped => {
+    line('WARNING', `${skipped} more bounces and subscription requests within a minute were not logged`)
+  })
+  let connected = false
+  account.on('connected', ({ jid, mechanism, tls }) => {
+    connected = true
+    line('NOTICE', `Connected as ${jid} (${tls ?? 'no TLS'}, ${mechanism})`)
+  })
+  account.on('offline', event => {
+    line('WARNING', offlineText(event, account, connected))
+    connected = false
+  })
+  account.on('bounce', ({ to, error }) => {
+    if (strangers.allow()) line('WARNING', `a message to ${to} was not delivered: ${error.message}`)
+  })
+  account.on('warning', ({ text }) => line('WARNING', text))
+  account.on('subscription', event => {
+    if (strangers.allow()) line('NOTICE', subscriptionText(event))
+  })
+  account.on('presence', ({ from, available, show, status }) => {
+    const text = status === '' ? '' : ` (${status})`
+    line('NOTICE', `${from} is ${available ? (show ?? 'available') : 'unavailable'}${text}`)
+  })
+  account.on('debug', ({ direction, element }) => log.stanza(direction, account.name, `${maskSecrets(element)}`))
+}
+
+function offlineText(
+  { error, retryIn }: Extract<AccountEvent, { type: 'offline' }>,
+  { config }: Account,
+  connected: boolean,
+): string {
+  const seconds = (retryIn / 1000).toFixed(retryIn < 10_000 ? 1 : 0)
+  const server = `${config.jid.domain} at ${config.serverhost ?? config.jid.domain} port ${config.port}`
+  const refused = error instanceof SaslError || (error instanceof StreamError && error.condition === 'not-authorized')
+  const what = refused
+    ? `${server} refused the login as ${config.username}`
+    : `${connected ? 'lost the' : 'no'} connection to ${server}`
+  const hint = refused && error.condition === 'not-authorized'
+  const where = hint ? `; check username and secret at ${config.file}:${config.line}` : ''
+  return `${what}: ${describe(error)}${where}; trying again in ${seconds} s`
+}
+
+function subscriptionText({ from, action }: Extract<AccountEvent, { type: 'subscription' }>): string {
+  const texts = {
+    requested: `${from} asks to see our presence; autoregister=no leaves that unanswered`,
+    granted: `${from} asked to see our presence and may`,
+    subscribed: `${from} lets us see its presence`,
+    unsubscribe: `${from} no longer wants to see our presence`,
+    unsubscribed: `${from} no longer lets us see its presence`,
+  }
+  return texts[action]
+}
+
+/** Lets so many through a minute and counts the rest, so that nobody can fill the disk with log lines. */
+class Throttle {
+  readonly #most: number
+  readonly #tell: (skipped: number) => void
+  #since = Number.NEGATIVE_INFINITY
+  #count = 0
+
+  constructor(most: number, tell: (skipped: number) => void) {
+    this.#most = most
+    this.#tell = tell
+  }
+
+  allow(): boolean {
+    const now = performance.now()
+    if (now - this.#since >= 60_000) {
+      if (this.#count > this.#most) this.#tell(this.#count - this.#most)
+      this.#since = now
+      this.#count = 0
+    }
+    return ++this.#count <= this.#most
+  }
+}

@@ -1,0 +1,26 @@
+import t from 'tap'
+import { Log } from '../../src/daemon/log.ts'
+import { logEvents } from '../../src/daemon/log-events.ts'
+import { startLoopback } from '../../src/testing/index.ts'
+import { clientConfig, watched } from '../account/setting.ts'
+
+t.test('strangers cannot fill the log', async t => {
+  const users = { 'juliet@example.com': 'secret' }
+  const server = await startLoopback({ users, starttls: 'none' })
+  t.teardown(() => server.stop())
+  const { account, next } = watched(t, clientConfig(server.port))
+  const lines: string[] = []
+  logEvents(account, new Log({ write: text => void lines.push(text), timestamps: false }))
+  account.start()
+  await next('connected')
+  const flood = (count: number, type: string): string =>
+    Array.from({ length: count }, (_, at) => `<message type='error' from='s${at}@example.com' id='${type}'/>`).join('')
+  server.send(
+    'juliet@example.com',
+    `${flood(500, 'x')}<message type='chat' from='s@example.com'><body>last</body></message>`,
+  )
+  await next('message')
+  const bounces = lines.filter(line => line.includes('was not delivered'))
+  t.equal(bounces.length, 20)
+  t.match(bounces[0], /^WARNING \[asterisk\] a message to s0@example\.com was not delivered: undefined-condition\n$/)
+})
