@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { isAbsolute, join } from 'node:path'
-import type { FileSource } from './source.ts'
+import { type FileSource, unreadable } from './source.ts'
 
 /** The certificates of a file as PEM text and nothing else of it, or what is wrong with the file. */
 export type CaReading = { readonly pem: string } | { readonly error: string }
@@ -26,7 +26,7 @@ const certificate = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END
 
 function readCa(path: string, source: FileSource): CaReading {
   const bytes = source.read(path)
-  if (bytes === undefined) return { error: `"${path}" does not exist or cannot be read` }
+  if (bytes === undefined) return { error: `"${path}" cannot be read: ${unreadable(path, source)}` }
   if (bytes.byteLength > mostBytes) return { error: `"${path}" is too large for a file of certificates` }
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
   const blocks = text.match(certificate) ?? []

@@ -7,7 +7,7 @@ import { type LineReport, liveLines, trimBlanks } from './lines.ts'
 import { type Place, ProblemLog } from './problem.ts'
 import { Overflow, Refusal } from './refusal.ts'
 import { longestName, SectionList } from './sections.ts'
-import type { FileSource } from './source.ts'
+import { type FileSource, unreadable } from './source.ts'
 
 /** Bounds of one reading; past any of them but `levels` the whole file is rejected. */
 export interface DialectLimits {
@@ -46,7 +46,7 @@ export class Reader {
     const top = { file: this.#path, line: 0 }
     try {
       const bytes = this.#read(this.#path, top)
-      if (bytes === undefined) this.#reject(top, 'the file does not exist or cannot be read')
+      if (bytes === undefined) this.#reject(top, `the file cannot be read: ${unreadable(this.#path, this.#source)}`)
       else this.#file(this.#path, bytes, 1, undefined)
     } catch (error) {
       if (!(error instanceof Overflow)) throw error
@@ -132,7 +132,9 @@ export class Reader {
       if (name === 'include') throw new Refusal(message)
       this.log.warn('include-depth', where, `${message} The line is ignored`)
     } else if (!this.#include(argument, place, level, section) && name === 'include') {
-      throw new Refusal(`there is no file "${argument}" to include (with #tryinclude it may be missing)`)
+      throw new Refusal(
+        `there is no file "${argument}" to include, or it cannot be read (#tryinclude would go on without it)`,
+      )
     }
   }
 
@@ -145,7 +147,8 @@ export class Reader {
     for (const path of paths) {
       const bytes = this.#read(path, place)
       if (bytes !== undefined) this.#file(path, bytes, level + 1, section)
-      else if (isGlob(argument)) this.log.warn('unreadable', place, `"${path}" cannot be read and is left out`)
+      else if (isGlob(argument))
+        this.log.warn('unreadable', place, `"${path}" is left out: ${unreadable(path, this.#source)}`)
       found ||= bytes !== undefined
     }
     return found

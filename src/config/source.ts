@@ -2,6 +2,13 @@
 export interface FileSource {
   /** The bytes of a file, or undefined when there is none (or it cannot be read). */
   read(path: string): Uint8Array | undefined
+  /** Why `read()` has nothing to give, in words; asked only then. */
+  whyNot?(path: string): string
   /** The paths that match a glob pattern, in the order in which they shall be read. See `expandGlob`. */
   glob(pattern: string): string[]
+}
+
+/** What to say of a file that a source does not give. */
+export function unreadable(path: string, source: FileSource): string {
+  return source.whyNot?.(path) ?? 'it does not exist or cannot be read'
 }

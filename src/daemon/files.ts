@@ -10,6 +10,14 @@ export const files: FileSource = {
       return undefined
     }
   },
+  whyNot(path) {
+    try {
+      readFileSync(path)
+      return 'it is there now'
+    } catch (error) {
+      return (error as Error).message
+    }
+  },
   glob: pattern => expandGlob(pattern, list),
 }
 
