@@ -116,8 +116,9 @@ export class Connection extends Emitter<ConnectionEvent> {
   /** Connects, and again whenever the connection is lost, until `stop()`; one that is still stopping is waited for. */
   start(): void {
     if (this.#abort?.signal.aborted === false) return
-    const { signal } = (this.#abort = new AbortController())
-    this.#ended = this.#ended.then(() => this.#run(signal))
+    const abort = new AbortController()
+    this.#abort = abort
+    this.#ended = this.#ended.then(() => this.#run(abort.signal))
   }
 
   /** Closes the session politely; resolves when it is over. */
