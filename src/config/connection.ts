@@ -1,6 +1,7 @@
 import type { Jid } from '../jid.ts'
 import type { CaReading } from './ca.ts'
 import { isLoopback, readHost } from './host.ts'
+import { shownValue } from './names.ts'
 import type { AccountOptions } from './options.ts'
 import type { Sheet } from './sheet.ts'
 
@@ -19,8 +20,7 @@ export function checkHost(sheet: AccountSheet, jid: Jid | undefined): void {
     return
   }
   const host = readHost(text)
-  if ('expected' in host)
-    sheet.error('bad-value', 'serverhost', `expected ${host.expected}, not "${text.slice(0, 60)}"`)
+  if ('expected' in host) sheet.error('bad-value', 'serverhost', `expected ${host.expected}, not ${shownValue(text)}`)
   else sheet.set('serverhost', host.value)
 }
 

@@ -12,6 +12,12 @@ export function shownName(name: string): string {
   return word === name ? name : `${word}…`
 }
 
+/** A value that is fit for a message: in quotes, and no more than 60 characters of it. */
+export function shownValue(text: string): string {
+  const characters = [...text]
+  return characters.length > 60 ? `"${characters.slice(0, 60).join('')}…"` : `"${text}"`
+}
+
 /** The known name nearest to a mistyped one by edit distance, or undefined when none is near enough to be meant. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   const typed = foldName(/^[\w.-]{1,40}/.exec(name)?.[0] ?? '')

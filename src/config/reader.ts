@@ -128,30 +128,35 @@ export class Reader {
     } else if (argument === '') {
       this.log.warn('no-argument', where, `#${name} names no file: the line is ignored`)
     } else if (level >= this.#levels) {
-      const message = `"${argument}" would be level ${level + 1} of includes, ${this.#levels} are allowed: does a file include itself?`
+      const message = `"${argument}" would be level ${level + 1} of includes, ${this.#levels} are allowed (does a file include itself?)`
       if (name === 'include') throw new Refusal(message)
-      this.log.warn('include-depth', where, `${message} The line is ignored`)
-    } else if (!this.#include(argument, place, level, section) && name === 'include') {
-      throw new Refusal(
-        `there is no file "${argument}" to include, or it cannot be read (#tryinclude would go on without it)`,
-      )
+      this.log.warn('include-depth', where, `${message}; the line is ignored`)
+    } else {
+      const missing = this.#include(argument, place, level, section)
+      if (missing !== undefined && name === 'include')
+        throw new Refusal(`"${argument}" cannot be included: ${missing} (#tryinclude would go on without it)`)
     }
   }
 
-  /** @returns false when there was nothing to include */
-  #include(argument: string, place: Place, level: number, section: Draft | undefined): boolean {
+  /** @returns why nothing was included, undefined when something was */
+  #include(argument: string, place: Place, level: number, section: Draft | undefined): string | undefined {
     const directory = dirname(this.#path)
     const resolve = (base: string): string => (isAbsolute(argument) ? argument : join(base, argument))
-    const paths = isGlob(argument) ? this.#source.glob(resolve(escapeGlob(directory))) : [resolve(directory)]
+    const glob = isGlob(argument)
+    const paths = glob ? this.#source.glob(resolve(escapeGlob(directory))) : [resolve(directory)]
     let found = false
+    let missing = 'no file matches it'
     for (const path of paths) {
       const bytes = this.#read(path, place)
-      if (bytes !== undefined) this.#file(path, bytes, level + 1, section)
-      else if (isGlob(argument))
-        this.log.warn('unreadable', place, `"${path}" is left out: ${unreadable(path, this.#source)}`)
-      found ||= bytes !== undefined
+      if (bytes !== undefined) {
+        found = true
+        this.#file(path, bytes, level + 1, section)
+      } else {
+        missing = unreadable(path, this.#source)
+        if (glob) this.log.warn('unreadable', place, `"${path}" is left out: ${missing}`)
+      }
     }
-    return found
+    return found ? undefined : missing
   }
 
   #variable(text: string, place: Place, section: Draft | undefined): void {

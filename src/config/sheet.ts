@@ -1,6 +1,6 @@
 import type { Entry } from './draft.ts'
 import type { Group } from './group.ts'
-import { didYouMean, foldName, shownName } from './names.ts'
+import { didYouMean, foldName, shownName, shownValue } from './names.ts'
 import {
   type AccountOptions,
   findOption,
@@ -96,7 +96,7 @@ export class Sheet<Values extends AccountOptions | GeneralOptions> {
     const text = entry?.value ?? option.default
     const reading = text === undefined ? { value: undefined } : readValue(option, text)
     if ('expected' in reading) {
-      const not = option.secret || text === undefined ? '' : `, not "${text.slice(0, 60)}"`
+      const not = option.secret || text === undefined ? '' : `, not ${shownValue(text)}`
       this.error('bad-value', name, `expected ${reading.expected}${not}`)
     } else {
       if ('warning' in reading && reading.warning !== undefined) this.warn('bad-value', name, reading.warning)

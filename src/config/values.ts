@@ -1,4 +1,4 @@
-import { foldName } from './names.ts'
+import { foldName, shownValue } from './names.ts'
 import type { Option } from './options.ts'
 
 /** A value as the program wants it, with a warning when it had to be guessed; or what was expected instead. */
@@ -41,7 +41,7 @@ function readBoolean(option: Option, text: string): Reading {
   const value = parseBoolean(text)
   if (value !== undefined) return { value }
   if (option.guarded) return { expected: 'yes or no (a word that is neither is not taken for no here)' }
-  return { value: false, warning: `"${text}" is neither yes nor no and is taken for no` }
+  return { value: false, warning: `${shownValue(text)} is neither yes nor no and is taken for no` }
 }
 
 function readNumber(option: Option, text: string): Reading {

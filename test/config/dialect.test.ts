@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readDialect } from '../../src/config/index.ts'
+import { expandGlob, readDialect } from '../../src/config/index.ts'
 import { memory } from './memory.ts'
 
 interface Case {
@@ -524,6 +524,20 @@ t.test('a file that is not there', async t => {
   )
 })
 
+t.test('why a file cannot be read is said wherever one is named', async t => {
+  const contents = memory({ [top]: '[s]\n#include x\n#include d/{a,b}\n#include c*\n' })
+  const source = { ...contents, glob: expandToItself, whyNot: (path: string) => `no way to ${path}` }
+  const messages = (path: string) => readDialect(path, source).problems.map(({ code, message }) => `${code} ${message}`)
+  t.match(messages(top), [
+    /^file-rejected "x" cannot be included: no way to \/etc\/asterisk\/x /,
+    /^unreadable "\/etc\/asterisk\/d\/a" is left out: no way to \/etc\/asterisk\/d\/a$/,
+    /^unreadable "\/etc\/asterisk\/d\/b" is left out: no way to/,
+    /^file-rejected "d\/\{a,b\}" cannot be included: no way to/,
+    /^file-rejected "c\*" cannot be included: no file matches it /,
+  ])
+  t.match(messages('/none'), [/^file-rejected the file cannot be read: no way to \/none$/])
+})
+
 t.test('messages show the section, and never a line that may hold a secret', async t => {
   const { problems } = read('[s]\nsecret hunter2\n= hunter2\nsecret=hunter2--;\n#hunter2\n')
   t.equal(problems.length, 4)
@@ -573,6 +587,11 @@ function read(text: string | Uint8Array, files: Readonly<Record<string, string>>
     content,
   ])
   return readDialect(top, memory({ ...Object.fromEntries(others), [top]: text }))
+}
+
+/** A directory in which everything exists that is spelled out. */
+function expandToItself(pattern: string): string[] {
+  return expandGlob(pattern, () => ['etc', 'asterisk', 'd', 'a', 'b'])
 }
 
 function show(sections: ReturnType<typeof readDialect>['sections']): string[] {

@@ -200,6 +200,15 @@ t.test('odd boolean words are no, with a warning', async t => {
   t.strictSame([account, problems], [undefined, ['warning bad-value@5 usesasl', 'error not-built@5 usesasl']])
 })
 
+t.test('of a long value a message shows the beginning', async t => {
+  const long = '😀'.repeat(300)
+  for (const option of ['keepalive', 'status', 'serverhost', 'port']) {
+    const [problem] = load(`[a]\nusername=a@x\nsecret=s\nserverhost=h\n${option}=${long}/`).problems
+    t.match(problem?.message, `"${'😀'.repeat(60)}…"`, option)
+    t.ok((problem?.message.length ?? 0) < 300, option)
+  }
+})
+
 t.test('usernames', async t => {
   t.strictSame(client('username=Alice@Example.com/Desk').account?.jid, {
     local: 'alice',
