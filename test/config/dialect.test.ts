@@ -1,5 +1,6 @@
 import t from 'tap'
 import { expandGlob, readDialect } from '../../src/config/index.ts'
+import { cpuTime } from '../helper/cpu.ts'
 import { memory } from './memory.ts'
 
 interface Case {
@@ -570,7 +571,7 @@ t.test('many odd lines yield a bounded list of problems', async t => {
 })
 
 t.test('hostile files take no more than their length', async t => {
-  const started = performance.now()
+  const started = cpuTime()
   const comment = `${';--'.repeat(2700)}\n`
   read(`[s]\n${comment.repeat(100)}`)
   read(`[s]\n${`a=${'\\;'.repeat(4000)}\n`.repeat(100)}`)
@@ -578,7 +579,7 @@ t.test('hostile files take no more than their length', async t => {
   t.equal(appended.sections[0]?.entries[0]?.value.length, 200_000)
   read('[s](+)\n'.repeat(20_000))
   read(`[s]\n${'[s](+)\n'.repeat(200_000)}`)
-  t.ok(performance.now() - started < 10_000, 'seconds, where anything quadratic would need hours')
+  t.ok(cpuTime() - started < 10_000, 'seconds, where anything quadratic would need hours')
 })
 
 function read(text: string | Uint8Array, files: Readonly<Record<string, string>> = {}) {

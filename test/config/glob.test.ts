@@ -1,5 +1,6 @@
 import t from 'tap'
 import { escapeGlob, expandGlob, isGlob, matchesGlob } from '../../src/config/index.ts'
+import { cpuTime } from '../helper/cpu.ts'
 
 t.test('one name', async t => {
   const cases: [pattern: string, name: string, want: boolean][] = [
@@ -72,9 +73,9 @@ t.test('what is a pattern', async t => {
 })
 
 t.test('hostile patterns', async t => {
-  const started = performance.now()
+  const started = cpuTime()
   t.equal(matchesGlob(`${'*a'.repeat(100)}b`, 'a'.repeat(255)), false)
   t.equal(expandGlob(`/${'{a,b}'.repeat(40)}`, () => []).length, 0)
   t.equal(expandGlob('{'.repeat(5000), () => []).length, 0)
-  t.ok(performance.now() - started < 2000, 'at once')
+  t.ok(cpuTime() - started < 2000, 'at once')
 })

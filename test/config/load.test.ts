@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { type AccountConfig, formatProblem, type LoadOptions, loadConfig } from '../../src/config/index.ts'
+import { cpuTime } from '../helper/cpu.ts'
 import { certificate, memory } from './memory.ts'
 
 const top = '/etc/asterisk/xmpp.conf'
@@ -584,10 +585,10 @@ t.test('a thousand accounts', async t => {
     { length: 1000 },
     (_, i) => `[account-${i}](t)\nusername=user${i}@example.com\nbuddy=b${i}@x\n`,
   )
-  const started = performance.now()
+  const started = cpuTime()
   const config = load(`[t](!)\nsecret=s\nserverhost=h\ntls_cafile=ca\n${accounts.join('')}`, {
     '/etc/asterisk/ca': certificate,
   })
   t.equal(config.accounts.length, 1000)
-  t.ok(performance.now() - started < 1000, 'in less than a second')
+  t.ok(cpuTime() - started < 1000, 'in less than a second')
 })

@@ -2,6 +2,7 @@ import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
 import t from 'tap'
 import type { Mechanism } from '../../src/sasl/mechanism.ts'
 import { MAX_ITERATIONS, scramSha1, scramSha256, scramSha512 } from '../../src/sasl/scram.ts'
+import { cpuTime } from '../helper/cpu.ts'
 import { rejects } from '../helper/rejects.ts'
 
 const begin = (mechanism: Mechanism, username: string, password: string, nonce: string) =>
@@ -120,11 +121,11 @@ t.test('iterations', async t => {
   t.equal(MAX_ITERATIONS, 1_000_000)
   t.match(await answer('r=abcdef,s=c2FsdA==,i=1'), { done: false })
   t.match(await answer('r=abcdef,s=c2FsdA==,i=1000000'), { done: false })
-  const start = performance.now()
+  const start = cpuTime()
   for (const i of ['0', '1000001', '4294967296', '9999999999', '99999999999999999999']) {
     await rejects(t, answer(`r=abcdef,s=c2FsdA==,i=${i}`), aborted, i)
   }
-  t.ok(performance.now() - start < 500, 'refused, not computed')
+  t.ok(cpuTime() - start < 500, 'refused, not computed')
 })
 
 t.test('the nonce has to begin with ours and go on', async t => {
