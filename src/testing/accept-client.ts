@@ -9,6 +9,7 @@ import type { Certificate } from './certificate.ts'
 import { authenticate, type ServerMechanism } from './sasl-server.ts'
 import { errorReply } from './stanza.ts'
 
+/** What a server lets its clients do. */
 export interface ClientRules {
   readonly accounts: Accounts
   readonly certificate: Certificate
@@ -16,6 +17,7 @@ export interface ClientRules {
   readonly mechanisms: readonly ServerMechanism[]
 }
 
+/** Who has logged in, and how. */
 export interface Login {
   /** Full JID. */
   readonly jid: string

@@ -5,6 +5,7 @@ import { handshakeDigest, NS_COMPONENT } from '../negotiate.ts'
 import { el } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
 
+/** Which components a server lets in. */
 export interface ComponentRules {
   /** Domain → secret. */
   readonly secrets: ReadonlyMap<string, string>

@@ -43,14 +43,12 @@ export class Peers {
     this.#log = log
   }
 
-  /** @returns the peer of the same JID that was there before and is so no longer */
-  add(peer: Peer): Peer | undefined {
+  /** From now on it has its JID, whoever had it before. */
+  add(peer: Peer): void {
     const family = peer.component ? this.#components : (this.#clients.get(peer.bare) ?? new Map<string, Peer>())
-    const before = family.get(peer.jid)
     family.set(peer.jid, peer)
     if (!peer.component) this.#clients.set(peer.bare, family)
     this.#changed()
-    return before
   }
 
   /** @returns whether it was there */

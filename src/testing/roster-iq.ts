@@ -7,7 +7,7 @@ import { type Element, el } from '../stream/element.ts'
 import { NS_ROSTER } from '../xep/roster.ts'
 import type { Hub } from './hub.ts'
 import { announce } from './presence.ts'
-import { type Item, MAX_ITEMS, subscriptionOf } from './rosters.ts'
+import { type Item, subscriptionOf } from './rosters.ts'
 import { presence } from './stanza.ts'
 
 /** §2.2. Whoever has seen the roster is told of its changes. */
@@ -46,7 +46,7 @@ export function pushItem(hub: Hub, user: string, item: Item): void {
 
 /** Characters in a name, as servers do it. */
 const MAX_NAME = 1023
-const MAX_GROUPS = Math.min(100, MAX_ITEMS)
+const MAX_GROUPS = 100
 
 /** §2.5.2: with the contact go the subscriptions both ways, and the contact is told. */
 function remove(hub: Hub, user: string, contact: string): void {

@@ -23,7 +23,7 @@ export function subscriptionOf({ to, from }: Item): Exclude<Subscription, 'remov
 }
 
 /** What one user has of items, and of requests that wait for an answer; the most of each. */
-export const MAX_ITEMS = 1000
+const MAX_ITEMS = 1000
 
 /** One user's contacts, in memory. */
 export class Roster {

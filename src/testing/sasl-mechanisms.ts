@@ -5,7 +5,7 @@ import { ITERATIONS } from './accounts.ts'
 import { accountOf, checkAuthzid, notPrepared, type ServerMechanism } from './sasl-server.ts'
 
 /** The server's side of PLAIN, RFC 4616. */
-export const plain: ServerMechanism = {
+const plain: ServerMechanism = {
   name: 'PLAIN',
   plaintext: true,
   async run({ accounts, domain, initial, ask }) {
@@ -44,12 +44,13 @@ function scram(name: string, hash: ScramHash): ServerMechanism {
   }
 }
 
-export const scramSha1: ServerMechanism = scram('SCRAM-SHA-1', 'sha1')
-export const scramSha256: ServerMechanism = scram('SCRAM-SHA-256', 'sha256')
-export const scramSha512: ServerMechanism = scram('SCRAM-SHA-512', 'sha512')
-
 /** All there are, in the order in which they are offered. */
-export const serverMechanisms: readonly ServerMechanism[] = [scramSha512, scramSha256, scramSha1, plain]
+export const serverMechanisms: readonly ServerMechanism[] = [
+  scram('SCRAM-SHA-512', 'sha512'),
+  scram('SCRAM-SHA-256', 'sha256'),
+  scram('SCRAM-SHA-1', 'sha1'),
+  plain,
+]
 
 // RFC 5802 §7. `p=` asks for a channel binding, which only the -PLUS mechanisms have; `m=` is an extension nobody has defined.
 const CLIENT_FIRST = /^([ny],(?:a=([^\0,]+))?,)(n=([^\0,]+),r=([!-+\--~]+)(?:,[A-Za-z]=[^\0,]+)*)$/

@@ -7,6 +7,7 @@ import { announce } from './presence.ts'
 import { pushItem } from './roster-iq.ts'
 import { presence, readdress } from './stanza.ts'
 
+/** Whether a presence of that type is about a subscription (RFC 6121 §3), and not about being there. */
 export function isSubscription(type: string | undefined): boolean {
   return type === 'subscribe' || type === 'subscribed' || type === 'unsubscribe' || type === 'unsubscribed'
 }
