@@ -3,14 +3,18 @@ import { type Attrs, attributeKey, Element, emptyAttrs, NS_STREAM, NS_XML } from
 import type { Limits, ParserEvent } from './parser.ts'
 import type { TokenHandler } from './tokenizer.ts'
 
-/** Prefix bindings in force at some depth: the default namespace, and the rest by prefix. */
+/**
+ * Prefix bindings in force at some depth: the default namespace, what is declared here by prefix, and what is further out. Never
+ * copied from there: a stanza of many declarations, some inside others, would have us copy for seconds.
+ */
 interface Scope {
   readonly ns: string
   readonly prefixes: ReadonlyMap<string, string>
+  readonly outer: Scope | undefined
 }
 
 const NS_XMLNS = 'http://www.w3.org/2000/xmlns/'
-const outermost: Scope = { ns: '', prefixes: new Map([['xml', NS_XML]]) }
+const outermost: Scope = { ns: '', prefixes: new Map([['xml', NS_XML]]), outer: undefined }
 
 /** Makes Elements of tags: resolves namespaces (Namespaces in XML 1.0), and lets go of each top-level element when it ends. */
 export class TreeBuilder implements TokenHandler {
@@ -38,7 +42,7 @@ export class TreeBuilder implements TokenHandler {
     }
     const scope = declare(this.#scopes[this.depth] as Scope, attrs)
     const [prefix, local] = split(name)
-    const ns = prefix === '' ? scope.ns : scope.prefixes.get(prefix)
+    const ns = prefix === '' ? scope.ns : bound(prefix, scope)
     if (ns === undefined) throw unbound(prefix)
     const element = new Element(local, ns, resolve(attrs, scope))
 
@@ -103,11 +107,21 @@ function declare(outer: Scope, attrs: Attrs): Scope {
           `${key.slice(0, 50)}='${uri.slice(0, 100)}' is not a namespace declaration`,
         )
       }
-      prefixes ??= new Map(outer.prefixes)
+      prefixes ??= new Map()
       prefixes.set(prefix, uri)
     }
   }
-  return ns === outer.ns && prefixes === undefined ? outer : { ns, prefixes: prefixes ?? outer.prefixes }
+  if (prefixes !== undefined) return { ns, prefixes, outer }
+  return ns === outer.ns ? outer : { ns, prefixes: outer.prefixes, outer: outer.outer }
+}
+
+/** The namespace a prefix stands for. */
+function bound(prefix: string, scope: Scope): string | undefined {
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.outer) {
+    const ns = at.prefixes.get(prefix)
+    if (ns !== undefined) return ns
+  }
+  return undefined
 }
 
 function resolve(attrs: Attrs, scope: Scope): Attrs {
@@ -119,7 +133,7 @@ function resolve(attrs: Attrs, scope: Scope): Attrs {
       resolved[key] = attrs[key]
       continue
     }
-    const ns = scope.prefixes.get(prefix)
+    const ns = bound(prefix, scope)
     if (ns === undefined) throw unbound(prefix)
     const expanded = attributeKey(ns, local)
     if (expanded in resolved) throw new StreamError('not-well-formed', `attribute ${key.slice(0, 50)} given twice`)

@@ -149,3 +149,18 @@ t.test('one huge chunk is refused as well as many small ones', async t => {
   const { user } = process.cpuUsage(start)
   t.ok(user < 3_000_000, `${user} µs of CPU`)
 })
+
+t.test('a stanza of thousands of prefixes, some inside others, is read as quickly as another', async t => {
+  const levels = Array.from({ length: 90 }, (_, level) => {
+    const declarations = Array.from({ length: 90 }, (_, at) => ` xmlns:p${level}x${at}='u'`)
+    return `<a${declarations.join('')}>`
+  })
+  const inner = "<p0x0:b xmlns:q='v' q:c='' p89x89:d=''/>".repeat(2500)
+  const start = process.cpuUsage()
+  const [event] = opened({}).write(Buffer.from(`${levels.join('')}${inner}${'</a>'.repeat(90)}`))
+  const { user } = process.cpuUsage(start)
+  let element = event?.type === 'element' ? event.element : undefined
+  for (let level = 1; level < 90; level++) element = element?.child('a')
+  t.match(element?.children[2499], { name: 'b', ns: 'u', attrs: { '{v}c': '', '{u}d': '' } })
+  t.ok(user < 1_500_000, `${user} µs of CPU`)
+})
