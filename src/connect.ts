@@ -47,9 +47,18 @@ export async function connect<T>(
   const stream = new XmlStream(transport, { ...options.stream, ns })
   try {
     return await within(clock, timeout, `the login at ${where} was not done`, signal, async step => {
-      step.addEventListener('abort', () => stream.destroy(step.reason))
-      if (direct !== undefined) await stream.startTls(direct)
-      return await negotiate(stream)
+      const login = async (): Promise<T> => {
+        if (direct !== undefined) await stream.startTls(direct)
+        return await negotiate(stream)
+      }
+      // Raced, for the login may be waiting for what knows nothing of the stream, such as the caller's source of credentials.
+      const over = new Promise<never>((_, reject) => {
+        step.addEventListener('abort', () => {
+          stream.destroy(step.reason)
+          reject(step.reason)
+        })
+      })
+      return await Promise.race([login(), over])
     })
   } catch (error) {
     // Once a stream is open it is ended as one; close() sees to it that nothing stays.

@@ -282,6 +282,33 @@ for (const [phase, options, serve] of phases) {
   })
 }
 
+t.test('credentials that never come do not hold up a login for ever', async t => {
+  const clock = new HandClock()
+  let asked = (): void => {}
+  const reached = new Promise<void>(resolve => {
+    asked = resolve
+  })
+  const { port, gone } = await listen(t, socket => {
+    void playText(
+      socket,
+      `
+C: ${HEADER} to='${DOMAIN}' version='1.0'>
+S: ${HEADER} id='s0' version='1.0'><stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism></mechanisms></stream:features>`,
+    )
+  })
+  const password = (): Promise<never> => {
+    asked()
+    return new Promise(() => {})
+  }
+  const connecting = connectClient(juliet(port, { tls: 'never', password, stream: { clock }, timeout: 7000 }))
+  connecting.catch(() => {})
+  await reached
+  await clock.advance(7000)
+  await rejects(t, connecting, { code: 'XMPP_TIMEOUT' })
+  t.equal(clock.pending, 0)
+  await gone()
+})
+
 t.test('given up before it began', async t => {
   const reason = new Error('enough')
   const refused = connectClient(juliet(1, { signal: AbortSignal.abort(reason) }))
