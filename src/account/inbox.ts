@@ -18,7 +18,7 @@ export interface IncomingMessage {
 export interface InboxLimits {
   /** Messages held at once. */
   readonly messages: number
-  /** Bytes of all bodies held at once. */
+  /** Bytes of all bodies, ids and senders held at once. */
   readonly bytes: number
   /** Messages of one bare JID held at once, so that one sender cannot push out what others sent. */
   readonly perSender: number
@@ -58,7 +58,7 @@ interface Slot {
 interface Mailbox {
   readonly slots: Slot[]
   readonly waiters: Waiter[]
-  /** Of the bodies in `slots`. */
+  /** Of what is in `slots`. */
   bytes: number
 }
 
@@ -158,7 +158,7 @@ export class Inbox {
 
   #hold(mailbox: Mailbox, message: IncomingMessage): void {
     const { messages, bytes, perSender } = this.#limits
-    const size = Buffer.byteLength(message.body)
+    const size = sizeOf(message)
     if (size > bytes) {
       this.#options.onDrop?.(message)
       return
@@ -189,7 +189,7 @@ export class Inbox {
     const message = slot.message as IncomingMessage
     slot.message = undefined
     const mailbox = this.#mailbox(bareJid(message.from))
-    const size = Buffer.byteLength(message.body)
+    const size = sizeOf(message)
     mailbox.slots.splice(mailbox.slots.indexOf(slot), 1)
     mailbox.bytes -= size
     this.#tidy(message.from, mailbox)
@@ -247,4 +247,9 @@ export class Inbox {
   #tidy(jid: string, { slots, waiters }: Mailbox): void {
     if (slots.length === 0 && waiters.length === 0) this.#mailboxes.delete(bareJid(jid))
   }
+}
+
+/** Bytes of everything that its sender chose the length of. */
+function sizeOf({ from, body, id = '' }: IncomingMessage): number {
+  return Buffer.byteLength(from) + Buffer.byteLength(body) + Buffer.byteLength(id)
 }

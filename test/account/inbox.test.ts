@@ -268,19 +268,30 @@ t.test('at the limit of messages the oldest is dropped, and said so', async t =>
 })
 
 t.test('the limit of bytes counts bytes and not characters', async t => {
-  const { inbox, put, dropped } = setUp({ limits: { bytes: 10 } })
+  const { inbox, put, dropped } = setUp({ limits: { bytes: 24 } })
   put('bob@x/a', 'ä€', 'abcde')
-  t.strictSame(dropped, [], 'ten bytes fit')
+  t.strictSame(dropped, [], 'ten bytes from seven twice fit')
   put('carol@x/a', 'f')
   t.strictSame(dropped, ['ä€'])
   t.equal(inbox.size, 2)
   await bodies(inbox, 'bob@x', 1)
-  put('carol@x/a', '123456789')
+  put('carol@x/a', '12345')
   t.strictSame(dropped, ['ä€'], 'what was taken makes room')
 })
 
+t.test('the limit of bytes counts all that a sender can make long', async t => {
+  const { inbox, put, dropped, clock } = setUp({ limits: { bytes: 1000 } })
+  for (let i = 0; i < 10; i++) put(`bob@x/${i}`.padEnd(300, 'r'), `${i}`)
+  t.equal(inbox.size, 3)
+  t.equal(dropped.length, 7)
+  for (let i = 0; i < 10; i++) inbox.put({ ...message('bob@x/a', `${i}`, clock.now()), id: 'i'.repeat(300) })
+  t.equal(inbox.size, 3)
+  t.strictSame(await bodies(inbox, 'bob@x', 3), ['7', '8', '9'])
+  t.equal(inbox.size, 0)
+})
+
 t.test('a message too big to be held does not cost the others', async t => {
-  const { inbox, put, dropped } = setUp({ limits: { bytes: 10 } })
+  const { inbox, put, dropped } = setUp({ limits: { bytes: 24 } })
   put('bob@x/a', 'small')
   put('carol@x/a', 'larger than all there is')
   t.strictSame(dropped, ['larger than all there is'])
