@@ -2,15 +2,19 @@ import { type Account, type AccountEvent, maskSecrets } from '../account/index.t
 import { describe, SaslError, StreamError } from '../errors.ts'
 import type { Level, Log } from './log.ts'
 
-/** Lines a minute about what strangers can bring about at will. */
+/** Lines a minute about what strangers, and what a server that misbehaves, can bring about at will. */
 const STRANGERS = 20
+/** Lines a minute about the presence of buddies, who are many when we come and can change theirs as often as they like. */
+const PRESENCE = 200
 
 /** One line for each event worth knowing; what was said and by whom is nobody's business. */
 export function logEvents(account: Account, log: Log): void {
   const line = (level: Level, text: string): void => log.line(level, text, account.name)
-  const strangers = new Throttle(STRANGERS, skipped => {
-    line('WARNING', `${skipped} more bounces and subscription requests within a minute were not logged`)
-  })
+  const throttle = (most: number, what: string): Throttle =>
+    new Throttle(most, skipped => line('WARNING', `${skipped} more ${what} within a minute were not logged`))
+  const strangers = throttle(STRANGERS, 'bounces and subscription requests')
+  const warnings = throttle(STRANGERS, 'warnings')
+  const presences = throttle(PRESENCE, 'changes of presence')
   let connected = false
   account.on('connected', ({ jid, mechanism, tls }) => {
     connected = true
@@ -23,11 +27,14 @@ export function logEvents(account: Account, log: Log): void {
   account.on('bounce', ({ to, error }) => {
     if (strangers.allow()) line('WARNING', `a message to ${to} was not delivered: ${error.message}`)
   })
-  account.on('warning', ({ text }) => line('WARNING', text))
+  account.on('warning', ({ text }) => {
+    if (warnings.allow()) line('WARNING', text)
+  })
   account.on('subscription', event => {
     if (strangers.allow()) line('NOTICE', subscriptionText(event))
   })
   account.on('presence', ({ from, available, show, status }) => {
+    if (!presences.allow()) return
     const text = status === '' ? '' : ` (${status})`
     line('NOTICE', `${from} is ${available ? (show ?? 'available') : 'unavailable'}${text}`)
   })

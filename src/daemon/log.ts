@@ -10,6 +10,9 @@ export interface LogOptions {
   readonly now?: () => Date
 }
 
+/** Characters of one line's text. Peers' words stand in some, and they may be as long as a stanza. */
+const LONGEST = 2000
+
 /** The daemon's log: a line an event. Nothing gets into it that could forge a line or move a terminal's cursor. */
 export class Log {
   readonly #options: LogOptions
@@ -23,7 +26,9 @@ export class Log {
     const { timestamps, now = () => new Date(), write } = this.#options
     const time = timestamps ? `${now().toISOString()} ` : ''
     const name = about === undefined ? '' : `[${printable(about)}] `
-    write(`${time}${level} ${name}${printable(text)}\n`)
+    const more = text.length - LONGEST
+    const shown = more > 0 ? `${printable(text.slice(0, LONGEST))}… (${more} characters more)` : printable(text)
+    write(`${time}${level} ${name}${shown}\n`)
   }
 
   /** A stanza in the form of Asterisk's `xmpp set debug`. */

@@ -71,6 +71,14 @@ t.test('a line an event', async t => {
   t.strictSame(written, ['NOTICE hello\n', 'WARNING [a\\x0ab] evil\\x0aERROR [b] forged\\x1b[2K\\x0d\n'])
 })
 
+t.test('a line is not as long as a peer likes', async t => {
+  const written: string[] = []
+  const log = new Log({ write: text => written.push(text), timestamps: false })
+  log.line('WARNING', `refused: ${'\u0085'.repeat(100_000)}`)
+  t.ok((written[0]?.length ?? 0) < 10_000)
+  t.match(written[0], /^WARNING refused: (\\x85)+… \(98009 characters more\)\n$/)
+})
+
 t.test('with a time before it', async t => {
   const written: string[] = []
   const now = (): Date => new Date(Date.UTC(2026, 0, 2, 3, 4, 5, 6))
