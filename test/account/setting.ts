@@ -8,6 +8,7 @@ import { memory } from '../config/memory.ts'
 import { HandClock } from '../helper/clock.ts'
 import { Peer } from '../helper/peer.ts'
 import { playText } from '../helper/transcript.ts'
+import { Waiters } from '../helper/waiters.ts'
 
 /** The accounts of an xmpp.conf, which must be without errors. */
 export function accounts(text: string, ca = ''): readonly AccountConfig[] {
@@ -29,6 +30,7 @@ export function componentConfig(port: number, lines = ''): AccountConfig {
   return accounts(`[asterisk]\n${basics}\n${lines}\n`)[0] as AccountConfig
 }
 
+/** An account, and all that it has told. */
 export interface Watched {
   readonly account: Account
   /** Everything but debug events. */
@@ -55,37 +57,38 @@ export function watched(t: Test, config: AccountConfig, environment?: AccountEnv
   return watch(account)
 }
 
+/** The same for an account that somebody else stops. */
 export function watch(account: Account): Watched {
   const events: AccountEvent[] = []
   const states: AccountState[] = []
-  const waiters = new Set<() => void>()
+  const waiters = new Waiters()
   const seen = new Map<string, number>()
   for (const type of types) {
     account.on(type, event => {
       events.push(event)
       if (event.type === 'state') states.push(event.state)
-      for (const waiter of waiters) waiter()
+      waiters.wake()
     })
   }
-  const next: Watched['next'] = (type, fits = () => true) =>
-    new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no ${type} within 5 s; ${states.join(', ')}`)), 5000)
-      const look = (): void => {
+  const next = <T extends AccountEvent['type']>(
+    type: T,
+    fits: (event: Extract<AccountEvent, { type: T }>) => boolean = () => true,
+  ): Promise<Extract<AccountEvent, { type: T }>> =>
+    waiters.until(
+      () => {
         const at = events.findIndex(
           (event, index) => index >= (seen.get(type) ?? 0) && event.type === type && fits(event as never),
         )
-        if (at < 0) return
+        if (at < 0) return undefined
         seen.set(type, at + 1)
-        clearTimeout(timer)
-        waiters.delete(look)
-        resolve(events[at] as never)
-      }
-      waiters.add(look)
-      look()
-    })
+        return events[at] as Extract<AccountEvent, { type: T }>
+      },
+      () => `after ${states.join(', ')} no ${type}`,
+    )
   return { account, events, states, next }
 }
 
+/** Where a test plays the server. */
 export interface Script {
   readonly port: number
   /** The next connection, as the other side of which the test plays. */

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import sax from 'sax'
+import { Waiters } from './waiters.ts'
 
 /** An element as the other side understands it, for comparing: attributes by expanded name, declarations left out. */
 export interface Node {
@@ -10,6 +11,7 @@ export interface Node {
   readonly children: (Node | string)[]
 }
 
+/** What the other side has sent next. */
 export type Got =
   /** `ns` is the default namespace. */
   | { readonly type: 'open'; readonly node: Node; readonly ns: string }
@@ -18,8 +20,6 @@ export type Got =
   | { readonly type: 'eof' }
 
 export const NS_STREAM = 'http://etherx.jabber.org/streams'
-/** How long, in ms, a test waits for what never comes before it says so. */
-const PATIENCE = 5000
 
 /**
  * The other end of a stream, as independent of the code under test as may be: sax resolves the namespaces, and a restarted
@@ -33,7 +33,7 @@ export class Peer {
   ns = 'jabber:client'
   #text = ''
   #ended = false
-  #arrived: (() => void) | undefined
+  readonly #waiters = new Waiters()
   #cutter = new Cutter()
 
   constructor(duplex: Duplex) {
@@ -41,7 +41,7 @@ export class Peer {
     const decoder = new StringDecoder('utf8')
     const ended = (): void => {
       this.#ended = true
-      this.#arrived?.()
+      this.#waiters.wake()
     }
     duplex
       .on('error', () => {})
@@ -50,7 +50,7 @@ export class Peer {
     duplex.on('data', (chunk: Buffer) => {
       this.chunks.push(chunk)
       this.#text += decoder.write(chunk)
-      this.#arrived?.()
+      this.#waiters.wake()
     })
   }
 
@@ -59,31 +59,19 @@ export class Peer {
   }
 
   /** The next header, element, close tag or end of the connection. */
-  async next(): Promise<Got> {
-    for (;;) {
+  next(): Promise<Got> {
+    const look = (): Got | undefined => {
       const { got, rest } = this.#cutter.cut(this.#text)
       this.#text = rest
       if (got?.type === 'open') this.ns = got.ns
-      if (got !== undefined) return got
-      if (this.#ended) return { type: 'eof' }
-      await this.#more()
+      return got ?? (this.#ended ? { type: 'eof' } : undefined)
     }
+    return this.#waiters.until(look, () => 'nothing came')
   }
 
   /** What has arrived and was not asked for, undefined when there is nothing. */
   get unread(): string | undefined {
     return this.#text === '' ? undefined : this.#text
-  }
-
-  #more(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`nothing came within ${PATIENCE} ms`)), PATIENCE)
-      this.#arrived = () => {
-        clearTimeout(timer)
-        this.#arrived = undefined
-        resolve()
-      }
-    })
   }
 }
 

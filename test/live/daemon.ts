@@ -1,72 +1,62 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { directory, type Finished, type Program, run, start } from '../daemon/program.ts'
 import type { LiveServer } from './servers/servers.ts'
 import type { User } from './users.ts'
-
-const bin = fileURLToPath(new URL('../../bin/res-xmpp.js', import.meta.url))
 
 /** ms to wait for what should come soon. */
 const PATIENCE = 15_000
 
+/** What a console command came to. */
 export interface Reply {
-  readonly exit: number
+  readonly exit: number | null
   readonly out: string
   readonly err: string
 }
 
-export interface Exit {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-}
-
 /** The daemon as users run it: a process with an xmpp.conf, talked to by `res-xmpp rx`. One in a test, killed with it. */
 export class Daemon {
-  /** All it has written to stderr. */
-  log = ''
-  /** Its stdout, where nothing belongs. */
-  out = ''
-  /** Resolves when it has ended. */
-  readonly ended: Promise<Exit>
-  readonly #child: ChildProcess
+  /** How it has ended. */
+  readonly ended: Promise<Pick<Finished, 'code' | 'signal'>>
+  readonly #test: Test
+  readonly #program: Program
   readonly #config: string
   readonly #control: string
-  #arrived = new Set<() => void>()
 
   constructor(t: Test, config: string) {
+    this.#test = t
     // Not in the test's own directory: a Unix socket's path has 107 bytes at most.
-    const directory = mkdtempSync(join(tmpdir(), 'res-xmpp-'))
-    this.#control = join(directory, 'control')
+    this.#control = join(directory(t), 'control')
     const files = t.testdir({ 'xmpp.conf': config, 'res-xmpp.conf': '' })
     this.#config = join(files, 'xmpp.conf')
     const settings = ['--settings', join(files, 'res-xmpp.conf'), '--control', this.#control]
-    const args = [bin, 'run', '-c', this.#config, ...settings]
-    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.out += text
-    })
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.log += text
-      for (const arrived of this.#arrived) arrived()
-    })
-    this.ended = new Promise(resolve => this.#child.once('close', (code, signal) => resolve({ code, signal })))
+    this.#program = start(t, ['run', '-c', this.#config, ...settings])
+    this.ended = this.#program.finished.then(({ code, signal }) => ({ code, signal }))
     t.teardown(async () => {
-      this.#child.kill('SIGKILL')
+      this.signal('SIGKILL')
       await this.ended
-      rmSync(directory, { recursive: true, force: true })
       if (!t.passing()) t.comment(this.log)
     })
   }
 
+  /** All it has written to stderr. */
+  get log(): string {
+    return this.#program.err
+  }
+
+  /** Its stdout, where nothing belongs. */
+  get out(): string {
+    return this.#program.out
+  }
+
   get alive(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null
+    const { exitCode, signalCode } = this.#program.child
+    return exitCode === null && signalCode === null
   }
 
   signal(name: NodeJS.Signals): void {
-    this.#child.kill(name)
+    this.#program.child.kill(name)
   }
 
   /** Writes another xmpp.conf, for the next reload. */
@@ -80,31 +70,14 @@ export class Daemon {
   }
 
   /** Waits until the log has such a line, or so many of them. */
-  async logged(line: RegExp, times = 1, patience = PATIENCE): Promise<void> {
-    const deadline = Date.now() + patience
-    while (this.count(line) < times) {
-      const rest = deadline - Date.now()
-      if (rest <= 0 || !this.alive) throw new Error(`the daemon did not log ${line} ${times} times`)
-      await new Promise<void>(resolve => {
-        const timer = setTimeout(done, rest)
-        this.#arrived.add(done)
-        const arrived = this.#arrived
-        function done(): void {
-          clearTimeout(timer)
-          arrived.delete(done)
-          resolve()
-        }
-      })
-    }
+  logged(line: RegExp, times = 1, patience = PATIENCE): Promise<void> {
+    return this.#program.until(() => this.count(line) >= times, `line ${line}, ${times} times`, patience)
   }
 
   /** `res-xmpp rx`, each argument as it is. */
-  rx(...command: string[]): Promise<Reply> {
-    return new Promise(resolve => {
-      execFile(process.execPath, [bin, 'rx', '--control', this.#control, ...command], (error, out, err) => {
-        resolve({ exit: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, out, err })
-      })
-    })
+  async rx(...command: string[]): Promise<Reply> {
+    const { code, out, err } = await run(this.#test, ['rx', '--control', this.#control, ...command])
+    return { exit: code, out, err }
   }
 
   /** Asks until the output is as wanted, and gives the last reply. */

@@ -15,6 +15,7 @@ import {
   type Xep,
 } from '../../src/index.ts'
 import { rejects } from '../helper/rejects.ts'
+import { Waiters } from '../helper/waiters.ts'
 import { Peer } from './peer.ts'
 import { type LiveServer, servers, skip } from './servers/servers.ts'
 import { at, login, newUser } from './users.ts'
@@ -147,28 +148,18 @@ async function messages(t: Test, server: LiveServer): Promise<void> {
 /** Bodies of messages, for whoever asks for the next one from somebody. */
 function listener(): { xep: Xep; next: (from: string) => Promise<string> } {
   const bodies = new Map<string, string[]>()
-  let arrived = (): void => {}
+  const arrivals = new Waiters()
   const route = onEvery('message', stanza => {
     const { from = '' } = stanza.attrs
     bodies.set(from, [...(bodies.get(from) ?? []), stanza.childText('body') ?? ''])
-    arrived()
+    arrivals.wake()
   })
-  const next = async (from: string): Promise<string> => {
-    const deadline = Date.now() + 10_000
-    for (;;) {
-      const body = bodies.get(from)?.shift()
-      if (body !== undefined) return body
-      const rest = deadline - Date.now()
-      if (rest <= 0) throw new Error(`no message from ${from}`)
-      await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, rest)
-        arrived = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-    }
-  }
+  const next = (from: string): Promise<string> =>
+    arrivals.until(
+      () => bodies.get(from)?.shift(),
+      () => `no message from ${from}`,
+      10_000,
+    )
   return { xep: { name: 'listener', routes: [route] }, next }
 }
 

@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { Waiters } from '../helper/waiters.ts'
 import type { User } from './users.ts'
 
 const script = fileURLToPath(new URL('slixmpp-peer.py', import.meta.url))
@@ -19,7 +20,7 @@ export class Peer {
   readonly #child: ChildProcessWithoutNullStreams
   /** Not yet asked for, oldest first. */
   readonly #events: PeerEvent[] = []
-  #arrived: () => void = () => {}
+  readonly #arrivals = new Waiters()
   #errors = ''
 
   /** Resolves when it is online. */
@@ -40,7 +41,7 @@ export class Peer {
     })
     createInterface({ input: this.#child.stdout }).on('line', line => {
       this.#events.push(JSON.parse(line))
-      this.#arrived()
+      this.#arrivals.wake()
     })
   }
 
@@ -50,21 +51,9 @@ export class Peer {
   }
 
   /** The first event with these fields that was not asked for yet; it must come in time. */
-  async next(wanted: Partial<PeerEvent>, patience = PATIENCE): Promise<PeerEvent> {
-    const deadline = Date.now() + patience
-    for (;;) {
-      const found = this.seen(wanted)
-      if (found !== undefined) return found
-      const rest = deadline - Date.now()
-      if (rest <= 0) throw new Error(`${this.jid} saw no ${JSON.stringify(wanted)}${this.#rest()}`)
-      await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, rest)
-        this.#arrived = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-    }
+  next(wanted: Partial<PeerEvent>, patience = PATIENCE): Promise<PeerEvent> {
+    const missing = (): string => `${this.#rest()}but ${this.jid} saw no ${JSON.stringify(wanted)}`
+    return this.#arrivals.until(() => this.seen(wanted), missing, patience)
   }
 
   /** The same without waiting: undefined when there is none yet. */
@@ -86,6 +75,6 @@ export class Peer {
   }
 
   #rest(): string {
-    return `; but ${this.#events.map(event => JSON.stringify(event)).join('\n')}\n${this.#errors}`
+    return `${this.#events.map(event => `${JSON.stringify(event)}\n`).join('')}${this.#errors}`
   }
 }

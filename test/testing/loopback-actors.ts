@@ -9,8 +9,9 @@ import { dial } from '../../src/stream/transport.ts'
 import { type Loopback, type LoopbackOptions, startLoopback } from '../../src/testing/index.ts'
 import { availablePresence } from '../../src/xep/presence.ts'
 import { fetchRoster, rosterPushes } from '../../src/xep/roster.ts'
+import { Waiters } from '../helper/waiters.ts'
 
-/** How long, in ms, a test waits for what never comes before it says so. */
+/** ms that a login may take. */
 const PATIENCE = 5000
 
 /** A logged-in session with a memory of all it was sent. */
@@ -20,12 +21,12 @@ export class Actor {
   readonly inbox: Element[]
   /** What ended the session: undefined for a stream closed in good order. */
   readonly ended: Promise<unknown>
-  readonly #arrived: Set<() => void>
+  readonly #arrivals: Waiters
 
-  constructor(session: Session, inbox: Element[], arrived: Set<() => void>) {
+  constructor(session: Session, inbox: Element[], arrivals: Waiters) {
     this.session = session
     this.inbox = inbox
-    this.#arrived = arrived
+    this.#arrivals = arrivals
     this.ended = session.run().then(
       () => undefined,
       error => error,
@@ -45,15 +46,15 @@ export class Actor {
   }
 
   /** The next stanza of that kind; others stay in the inbox. */
-  async next(name: string, attrs: Record<string, string | undefined> = {}): Promise<Element> {
-    for (;;) {
+  next(name: string, attrs: Record<string, string | undefined> = {}): Promise<Element> {
+    const look = (): Element | undefined => {
       const at = this.inbox.findIndex(
         each => each.name === name && Object.keys(attrs).every(key => each.attrs[key] === attrs[key]),
       )
-      const [found] = at < 0 ? [] : this.inbox.splice(at, 1)
-      if (found !== undefined) return found
-      await this.#more(`${this.jid} waits for <${name} ${JSON.stringify(attrs)}>`)
+      return at < 0 ? undefined : this.inbox.splice(at, 1)[0]
     }
+    const seen = (): string => this.inbox.map(String).join('\n')
+    return this.#arrivals.until(look, () => `${seen()}\nbut no <${name} ${JSON.stringify(attrs)}> for ${this.jid}`)
   }
 
   /** When it resolves, the server has done with everything sent before, and everything it sent before has arrived. */
@@ -71,19 +72,6 @@ export class Actor {
     this.session.send(availablePresence(this.session, { priority }))
     await this.settled()
     this.inbox.length = 0
-  }
-
-  #more(what: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const seen = this.inbox.map(String).join('\n')
-      const timer = setTimeout(() => reject(new Error(`${what}, which never came; there is\n${seen}`)), PATIENCE)
-      const arrived = (): void => {
-        clearTimeout(timer)
-        this.#arrived.delete(arrived)
-        resolve()
-      }
-      this.#arrived.add(arrived)
-    })
   }
 }
 
@@ -103,6 +91,7 @@ export async function stage(t: Test, options: LoopbackOptions = {}): Promise<Sta
   return new Stage(server)
 }
 
+/** A server, and whoever is to appear on it. */
 export class Stage {
   readonly server: Loopback
 
@@ -112,7 +101,7 @@ export class Stage {
 
   /** Logs a user in, by STARTTLS unless said otherwise. */
   async client(jid: string, options: Partial<ClientOptions> = {}): Promise<Actor> {
-    const { inbox, arrived, stream } = recorder()
+    const { inbox, arrivals, stream } = recorder()
     const { server } = this
     const password = users[jid.replace(/\/.*/, '') as keyof typeof users]
     const port = options.tls === 'direct' ? server.directPort : server.port
@@ -121,7 +110,7 @@ export class Stage {
       () => {},
     )
     const common = { host: server.host, port, ca: server.ca, password, jid, stream, xeps: [pushes], timeout: PATIENCE }
-    return new Actor(await connectClient({ ...common, ...options }), inbox, arrived)
+    return new Actor(await connectClient({ ...common, ...options }), inbox, arrivals)
   }
 
   /** Logs in, gets the roster, and becomes available. */
@@ -133,10 +122,10 @@ export class Stage {
   }
 
   async component(domain: keyof typeof components, options: Partial<ComponentOptions> = {}): Promise<Actor> {
-    const { inbox, arrived, stream } = recorder()
+    const { inbox, arrivals, stream } = recorder()
     const { host, componentPort: port } = this.server
     const common = { host, port, domain, secret: components[domain], stream, timeout: PATIENCE }
-    return new Actor(await connectComponent({ ...common, ...options }), inbox, arrived)
+    return new Actor(await connectComponent({ ...common, ...options }), inbox, arrivals)
   }
 
   /** A connection on which nothing has been said yet. */
@@ -147,17 +136,11 @@ export class Stage {
 
 function recorder() {
   const inbox: Element[] = []
-  const arrived = new Set<() => void>()
-  let wake = false
+  const arrivals = new Waiters()
   const trace = (direction: 'in' | 'out', element: Element): void => {
     if (direction === 'out' || !['message', 'presence', 'iq'].includes(element.name)) return
     inbox.push(element)
-    if (wake) return
-    wake = true
-    queueMicrotask(() => {
-      wake = false
-      for (const fn of [...arrived]) fn()
-    })
+    arrivals.wake()
   }
-  return { inbox, arrived, stream: { trace } }
+  return { inbox, arrivals, stream: { trace } }
 }
