@@ -103,3 +103,12 @@ stop() {
   running "$1" && kill -KILL -- "-$group"
   rm -f "$1/pgid"
 }
+
+# down OPTION...: all that down.sh does: stops the server politely, and a second one with it; --wipe also removes users,
+# certificates and logs. With --second all this is for the second one alone.
+down() {
+  options "$@"
+  [ -n "$second" ] || stop "$run/second"
+  stop "$run"
+  [ -z "$wipe" ] || rm -rf "$run"
+}
