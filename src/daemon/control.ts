@@ -31,6 +31,8 @@ const MAX_REQUEST = 1_048_576
 const MAX_CONNECTIONS = 64
 /** ms in which a request must be complete. */
 const REQUEST_TIME = 10_000
+/** ms in which one that came too many must have gone. */
+const REFUSED_TIME = 1000
 
 /**
  * Serves commands on a Unix socket that only its owner can open.
@@ -40,11 +42,20 @@ export async function serveControl(given: string, handler: ControlHandler): Prom
   const path = socketPath(given)
   await clearPath(path)
   const sockets = new Set<Socket>()
+  const refused = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, socket => {
     if (sockets.size >= MAX_CONNECTIONS) {
       const err = `${MAX_CONNECTIONS} commands are being worked for already\n`
-      socket.on('error', () => {}).resume()
-      socket.end(JSON.stringify({ exit: 2, out: '', err }), () => socket.destroy())
+      // Not closed before the request has been taken: whoever still writes it would get an error and not read why.
+      const timer = setTimeout(() => socket.destroy(), REFUSED_TIME)
+      refused.add(socket)
+      socket
+        .on('error', () => {})
+        .on('close', () => {
+          clearTimeout(timer)
+          refused.delete(socket)
+        })
+      socket.resume().end(JSON.stringify({ exit: 2, out: '', err }))
       return
     }
     sockets.add(socket)
@@ -54,7 +65,7 @@ export async function serveControl(given: string, handler: ControlHandler): Prom
   await listen(server, path)
   const own = lstatSync(path).ino
   return async () => {
-    for (const socket of sockets) socket.destroy()
+    for (const socket of [...sockets, ...refused]) socket.destroy()
     const found = lstatSync(path, { throwIfNoEntry: false })
     // Closing unlinks the path, no matter whose socket has it by now.
     if (found !== undefined && found.ino !== own) server.unref()

@@ -274,6 +274,11 @@ t.test('more than 64 at once are told so, and the next may come when one has gon
   const sockets = Array.from({ length: 64 }, () => connect(path))
   for (const socket of sockets) socket.write('{"argv":["wait"]}\n')
   await all
+  const slow = connect(path)
+  const [refusal] = await once(slow, 'data')
+  slow.end('{"argv":["quick"]}\n')
+  await once(slow, 'close')
+  t.match(JSON.parse(`${refusal}`), { exit: 2 }, 'also who writes its request only then')
   t.strictSame(await askControl(path, { argv: ['quick'], json: false }), {
     exit: 2,
     out: '',
