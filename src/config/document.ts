@@ -9,7 +9,8 @@ export function documentOptions(): string {
 <!-- Made by \`npm run docs\` from src/config/options.ts. -->
 
 \`res-xmpp\` reads Asterisk's \`xmpp.conf\`, in Asterisk's own syntax: templates, \`#include\`, block comments, \`+=\` and all. \`#exec\` is refused. Every section but
-\`[general]\` and templates is an account. Option names ignore case; words for yes are yes, true, y, t, 1 and on, for no no, false, n, f, 0 and off. Numbers may be hexadecimal (\`0x1f\`)
+\`[general]\` and templates is an account; sections of one name are one account, and of an option given twice the last counts. \`[global]\` means \`[general]\`, unless it has a
+\`username\`. Option names ignore case; words for yes are yes, true, y, t, 1 and on, for no no, false, n, f, 0 and off. Numbers may be hexadecimal (\`0x1f\`)
 or octal (\`017\`). \`res-xmpp check\` says what is wrong with a file.
 
 Options marked ⊕ are ours: Asterisk's module does not know them.
@@ -33,6 +34,9 @@ Using one of these is a warning that says so: ${later.join(', ')}.
 - An account with an error is reported and left out; the others run. res_xmpp gives up the whole file.
 - One pair of double quotes around the whole \`statusmessage\` is removed.
 - \`type\` takes no other words, \`port\` is checked, a mistyped \`usetls\` or \`tls_verify\` is an error and not a silent no.
+- Any other word that is neither yes nor no is a warning. It means no for both.
+- A buddy given twice is a warning. res_xmpp gives up the whole file.
+- A \`--;\` that ends no comment block is text, with a warning. Asterisk ignores the rest of the file.
 `
 }
 
