@@ -1,5 +1,5 @@
-import type { Section } from './dialect.ts'
-import type { Entry } from './draft.ts'
+import type { Section } from './dialect/dialect.ts'
+import type { Entry } from './dialect/draft.ts'
 import { foldName } from './names.ts'
 import type { Place } from './problem.ts'
 

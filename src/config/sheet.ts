@@ -1,4 +1,4 @@
-import type { Entry } from './draft.ts'
+import type { Entry } from './dialect/draft.ts'
 import type { Group } from './group.ts'
 import { didYouMean, foldName, shownName, shownValue } from './names.ts'
 import {

@@ -1,5 +1,5 @@
+import type { Place } from '../problem.ts'
 import { trimBlanks } from './lines.ts'
-import type { Place } from './problem.ts'
 
 /** One `name = value` as it stands in the file. */
 export interface Entry {

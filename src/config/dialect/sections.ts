@@ -1,8 +1,8 @@
+import { foldName } from '../names.ts'
+import type { Place } from '../problem.ts'
 import { Draft } from './draft.ts'
 import { type Filter, parseFilter } from './filter.ts'
 import type { Header } from './header.ts'
-import { foldName } from './names.ts'
-import type { Place } from './problem.ts'
 import { Overflow, Refusal } from './refusal.ts'
 
 /** The sections of a configuration in the order they begin, and how a header finds the ones it refers to. */

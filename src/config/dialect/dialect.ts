@@ -1,7 +1,7 @@
+import type { Problem } from '../problem.ts'
+import type { FileSource } from '../source.ts'
 import type { Entry } from './draft.ts'
-import type { Problem } from './problem.ts'
 import { type DialectLimits, Reader } from './reader.ts'
-import type { FileSource } from './source.ts'
 
 /** One section as Asterisk would have it: inherited entries in their place, `+=` applied. */
 export interface Section {

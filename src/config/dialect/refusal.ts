@@ -1,4 +1,4 @@
-import type { Place } from './problem.ts'
+import type { Place } from '../problem.ts'
 
 /** Thrown on a line at which Asterisk gives a file up. Never leaves the reader. */
 export class Refusal extends Error {

@@ -1,13 +1,13 @@
 import { dirname, isAbsolute, join } from 'node:path'
+import { type Place, ProblemLog } from '../problem.ts'
+import { type FileSource, unreadable } from '../source.ts'
 import { parseDirective } from './directives.ts'
 import { Draft } from './draft.ts'
 import { escapeGlob, isGlob } from './glob.ts'
 import { parseHeader } from './header.ts'
 import { type LineReport, liveLines, trimBlanks } from './lines.ts'
-import { type Place, ProblemLog } from './problem.ts'
 import { Overflow, Refusal } from './refusal.ts'
 import { longestName, SectionList } from './sections.ts'
-import { type FileSource, unreadable } from './source.ts'
 
 /** Bounds of one reading; past any of them but `levels` the whole file is rejected. */
 export interface DialectLimits {
