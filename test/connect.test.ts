@@ -1,11 +1,11 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { type ClientOptions, connectClient, createClient } from '../src/client.ts'
 import { connectComponent } from '../src/component.ts'
 import { makeCertificate } from '../src/testing/certificate.ts'
 import { HandClock } from './helper/clock.ts'
+import { listen } from './helper/listen.ts'
 import { Peer } from './helper/peer.ts'
 import { rejects } from './helper/rejects.ts'
 import { play, playText } from './helper/transcript.ts'
@@ -13,32 +13,6 @@ import { play, playText } from './helper/transcript.ts'
 const DOMAIN = 'im.example.com'
 const certificate = makeCertificate({ names: [DOMAIN] })
 const HEADER = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'`
-
-interface Listening {
-  readonly port: number
-  /** Resolves when the server has no connection open any more. */
-  gone(): Promise<void>
-}
-
-async function listen(t: Test, serve: (socket: Socket) => void): Promise<Listening> {
-  const sockets = new Set<Socket>()
-  const server = createServer(socket => {
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket)).on('error', () => {})
-    serve(socket)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  const gone = async (): Promise<void> => {
-    server.close()
-    if (server.listening || sockets.size > 0) await once(server, 'close')
-  }
-  return { port: (server.address() as AddressInfo).port, gone }
-}
 
 const juliet = (port: number, options: Partial<ClientOptions> = {}): ClientOptions => ({
   jid: `juliet@${DOMAIN}/balcony`,

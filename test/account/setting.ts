@@ -1,11 +1,11 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Test } from 'tap'
 import { Account, type AccountEnvironment } from '../../src/account/account.ts'
 import type { AccountEvent, AccountState } from '../../src/account/events.ts'
 import { type AccountConfig, loadConfig } from '../../src/config/index.ts'
 import { memory } from '../config/memory.ts'
 import { HandClock } from '../helper/clock.ts'
+import { listen } from '../helper/listen.ts'
 import { Peer } from '../helper/peer.ts'
 import { playText } from '../helper/transcript.ts'
 import { Waiters } from '../helper/waiters.ts'
@@ -99,26 +99,24 @@ export interface Script {
 
 /** A listener on this machine whose connections the test itself talks to. */
 export async function script(t: Test): Promise<Script> {
-  const sockets: Socket[] = []
-  let taken = 0
-  const server = createServer(socket => {
-    sockets.push(socket.on('error', () => {}))
-    server.emit('another')
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
+  const waiting: Socket[] = []
+  const arrivals = new Waiters()
+  let count = 0
+  const { port } = await listen(t, socket => {
+    count++
+    waiting.push(socket)
+    arrivals.wake()
   })
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     get count() {
-      return sockets.length
+      return count
     },
     async accept() {
-      while (sockets.length <= taken) await once(server, 'another', { signal: AbortSignal.timeout(5000) })
-      const socket = sockets[taken++] as Socket
+      const socket = await arrivals.until(
+        () => waiting.shift(),
+        () => 'no connection',
+      )
       const peer = new Peer(socket)
       return {
         peer,

@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { existsSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { askControl } from '../../src/daemon/control.ts'
 import { VERSION } from '../../src/version.ts'
 import { login, script } from '../account/setting.ts'
+import { listen } from '../helper/listen.ts'
 import { account, daemon, place, SECRET, written } from './place.ts'
 import { directory, run, start } from './program.ts'
 
@@ -173,13 +172,9 @@ t.test('the socket in $XDG_RUNTIME_DIR, found by both', async t => {
 
 t.test('SIGTERM while nothing is connected yet', async t => {
   // A listener that never says a word.
-  const silent = createServer(() => {})
-  silent.listen(0, '127.0.0.1')
-  await once(silent, 'listening')
-  t.teardown(() => silent.close())
+  const { port } = await listen(t, () => {})
   const dir = directory(t)
   const conf = join(dir, 'xmpp.conf')
-  const { port } = silent.address() as { port: number }
   writeFileSync(conf, `[a]\nusername=a@example.com\nsecret=s3cr3t-word\nserverhost=127.0.0.1\nport=${port}\n`)
   const program = start(t, ['run', '-c', conf, '--control', join(dir, 's')])
   await program.line(/NOTICE res-xmpp/)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer, connect as netConnect, type Server, type Socket } from 'node:net'
+import { connect as netConnect, type Socket } from 'node:net'
 import { createSecureContext, TLSSocket, connect as tlsConnect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { describe, type XmppError } from '../../src/errors.ts'
@@ -8,29 +8,13 @@ import { XmlStream } from '../../src/stream/stream.ts'
 import type { TlsClientOptions } from '../../src/stream/tls.ts'
 import { dial, type Transport, transport } from '../../src/stream/transport.ts'
 import { makeCertificate } from '../../src/testing/certificate.ts'
+import { listen } from '../helper/listen.ts'
 import { rejects } from '../helper/rejects.ts'
 import { NS_CLIENT } from '../helper/session.ts'
 
 const DOMAIN = 'im.example.com'
 const certificate = makeCertificate({ names: [DOMAIN] })
 const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls'
-
-/** A server on a port of its own, gone with the test; `sockets` are the connections it has open. */
-async function listen(t: Test, serve: (socket: Socket) => void): Promise<{ port: number; sockets: Set<Socket> }> {
-  const sockets = new Set<Socket>()
-  const server: Server = createServer({ allowHalfOpen: false }, socket => {
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket)).on('error', () => {})
-    serve(socket)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return { port: (server.address() as AddressInfo).port, sockets }
-}
 
 /** Node's own TLS server side, for facts that ours does not tell. */
 function accept(socket: Socket, options: object = {}): TLSSocket {
@@ -57,7 +41,7 @@ async function shake(
 }
 
 /** Resolves when nothing of the connection is left on either side. */
-async function allGone(sockets: Set<Socket>): Promise<void> {
+async function allGone(sockets: ReadonlySet<Socket>): Promise<void> {
   for (const socket of sockets) if (!socket.closed) await once(socket, 'close')
 }
 

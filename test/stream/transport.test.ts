@@ -1,8 +1,7 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
 import { dial, transport } from '../../src/stream/transport.ts'
 import { HandClock } from '../helper/clock.ts'
+import { listen } from '../helper/listen.ts'
 import { pair, settled } from '../helper/pair.ts'
 import { rejects } from '../helper/rejects.ts'
 
@@ -94,15 +93,11 @@ t.test('hanging up: what is queued gets through, what arrives is thrown away', a
 })
 
 t.test('dialling', async t => {
-  const server = createServer(socket => void socket.end('hello').resume())
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const { port, gone } = await listen(t, socket => void socket.end('hello').resume())
   const wire = await dial({ host: '127.0.0.1', port })
   t.equal(`${await wire.read()}`, 'hello')
   t.equal(await wire.read(), undefined)
-  server.close()
-  await once(server, 'close')
+  await gone()
   await rejects(t, dial({ host: '127.0.0.1', port }), {
     code: 'XMPP_CONNECT_FAILED',
     message: new RegExp(`127\\.0\\.0\\.1 port ${port}: .*ECONNREFUSED`),
@@ -114,15 +109,11 @@ t.test('dialling', async t => {
 t.test('dialling, given up', async t => {
   const controller = new AbortController()
   const reason = new Error('enough')
-  const server = createServer(socket => void socket.resume())
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const { port, gone } = await listen(t, socket => void socket.resume())
   const dialling = dial({ host: '127.0.0.1', port, signal: controller.signal })
   controller.abort(reason)
   t.equal(await dialling.catch(error => error), reason)
   t.equal(await dial({ host: '127.0.0.1', port, signal: controller.signal }).catch(error => error), reason)
-  server.close()
-  await once(server, 'close')
+  await gone()
   t.pass('the server has no connection that is still open')
 })
