@@ -141,17 +141,21 @@ C: <auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABz
 S: <success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>
 C: <stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='example.com' version='1.0'>
 `
+/** Up to the request for a resource. */
 export const binding = `
 S: ${header('a2')}
 S: <stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>
 C: <iq type='set' id='{any}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>balcony</resource></bind></iq>
 `
+/** The resource, and the request for the roster. */
 export const bound = `
 S: <iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>juliet@example.com/balcony</jid></bind></iq>
 C: <iq type='get' id='{roster}'><query xmlns='jabber:iq:roster'/></iq>
 `
+/** The roster, its items as XML. */
 export const roster = (items = ''): string =>
   `S: <iq type='result' id='{roster}'><query xmlns='jabber:iq:roster'>${items}</query></iq>\n`
+/** The initial presence of an account that says nothing of it. */
 export const presence = `C: <presence><status>Online and Available</status><priority>1</priority></presence>\n`
 
 /** All of a login up to the initial presence. */

@@ -4,14 +4,17 @@ import type { Test } from 'tap'
 import { type Loopback, startLoopback } from '../../src/testing/index.ts'
 import { directory, type Finished, type Program, run, start } from './program.ts'
 
+/** Juliet's password, of characters that mean something to somebody on its way. */
 export const SECRET = 'pa55-Wörd;w!th#odd"chars'
 /** As it must be written in Asterisk's dialect. */
 export const written = SECRET.replace(';', '\\;')
 
+/** Juliet's section of an xmpp.conf. */
 export function account(server: Loopback, lines = '', name = 'asterisk'): string {
   return `[${name}]\nusername=juliet@example.com/balcony\nsecret=${written}\nserverhost=127.0.0.1\nport=${server.port}\ntls_cafile=ca.pem\n${lines}\n`
 }
 
+/** What a daemon needs around it, and how to talk to it. */
 export interface Place {
   readonly dir: string
   readonly conf: string
@@ -33,6 +36,7 @@ export async function place(t: Test, text: (server: Loopback) => string = accoun
   return { dir, conf, control, server, write, rx: (...argv) => run(t, ['rx', '--control', control, ...argv]) }
 }
 
+/** Starts the daemon of a place. */
 export function daemon(t: Test, { conf, control }: Place, ...more: string[]): Program {
   return start(t, ['run', '-c', conf, '--control', control, ...more])
 }

@@ -8,6 +8,7 @@ import { NS_STREAM, Peer } from './peer.ts'
 export const NS_CLIENT = 'jabber:client'
 export const NS_COMPONENT = 'jabber:component:accept'
 
+/** A stream whose other side is played by the test. */
 export interface Opened {
   readonly stream: XmlStream
   readonly near: End
@@ -30,6 +31,7 @@ export async function openStream(options: Partial<StreamOptions> = {}, highWater
   return { stream, near, far, peer, clock }
 }
 
+/** What is to be unusual about a session. */
 export interface SessionSetup extends Partial<SessionOptions> {
   readonly jid?: string
   readonly component?: boolean

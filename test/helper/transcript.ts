@@ -3,17 +3,7 @@ import type { Duplex } from 'node:stream'
 import { settled } from './pair.ts'
 import { type Got, type Node, Peer, readXml, show } from './peer.ts'
 
-/**
- * A transcript is a dialogue in a text file.
- *
- * - `C:` is what the client (or component) sends, `S:` the server. The side that is played writes its lines as they stand
- *   and waits for each of the other's, which are compared as parsed XML: quoting, prefixes and the order of attributes do not
- *   matter. White space between elements does, so an indented line goes on with the line above it and leaves no trace.
- * - `{any}` as an attribute's value or as all the text of an element matches anything. `{word}` matches anything the first
- *   time and stands for that from then on, in lines of both sides.
- * - `</stream:stream>` is the close tag, `{eof}` the end of that side's connection, `{cut}` an abrupt end of it.
- * - `#` begins a comment.
- */
+/** How a transcript is played. */
 export interface PlayOptions {
   /** Which side is played. Default `server`. */
   readonly as?: 'server' | 'client'
@@ -23,6 +13,17 @@ export interface PlayOptions {
   readonly peer?: Peer
 }
 
+/**
+ * Plays a transcript, a dialogue in a text file below test/transcript.
+ *
+ * - `C:` is what the client (or component) sends, `S:` the server. The side that is played writes its lines as they stand
+ *   and waits for each of the other's, which are compared as parsed XML: quoting, prefixes and the order of attributes do not
+ *   matter. White space between elements does, so an indented line goes on with the line above it and leaves no trace.
+ * - `{any}` as an attribute's value or as all the text of an element matches anything. `{word}` matches anything the first
+ *   time and stands for that from then on, in lines of both sides.
+ * - `</stream:stream>` is the close tag, `{eof}` the end of that side's connection, `{cut}` an abrupt end of it.
+ * - `#` begins a comment.
+ */
 export async function play(duplex: Duplex, name: string, options: PlayOptions = {}): Promise<Peer> {
   const text = readFileSync(new URL(`../transcript/${name}`, import.meta.url), 'utf8')
   return playText(duplex, text, name, options)

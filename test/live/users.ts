@@ -10,6 +10,7 @@ import type { LiveServer } from './servers/servers.ts'
 const NS_REGISTER = 'jabber:iq:register'
 const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls'
 
+/** A user of a server. */
 export interface User {
   readonly server: LiveServer
   /** Bare. */

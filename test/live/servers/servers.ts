@@ -26,7 +26,7 @@ export interface LiveServer {
   readonly isSecond?: true
 }
 
-export const prosody: LiveServer = {
+const prosody: LiveServer = {
   name: 'prosody',
   domain: 'prosody.test',
   unnamed: 'unnamed.prosody.test',
@@ -40,7 +40,7 @@ export const prosody: LiveServer = {
   otherCa: path('prosody/run/certs/other-ca.crt'),
 }
 
-export const ejabberd: LiveServer = {
+const ejabberd: LiveServer = {
   name: 'ejabberd',
   domain: 'ejabberd.test',
   unnamed: 'unnamed.ejabberd.test',
@@ -58,6 +58,7 @@ export const ejabberd: LiveServer = {
 export const skip: false | string =
   process.env.RES_XMPP_LIVE === '1' ? false : 'needs RES_XMPP_LIVE=1 and the servers of test/live/servers'
 
+/** Both kinds. */
 export const servers: readonly LiveServer[] = [prosody, ejabberd]
 
 /**
