@@ -38,6 +38,7 @@ export class Peers {
   readonly #watchers = new Set<() => void>()
   readonly #log: (line: string) => void
   #congestion: Promise<void> | undefined
+  #ended: Error | undefined
 
   constructor(log: (line: string) => void) {
     this.#log = log
@@ -103,21 +104,27 @@ export class Peers {
     return congestion
   }
 
-  /** Resolves when somebody matching is there, or nobody is. @throws the reason of a signal that is aborted first */
-  waitFor(who: string, connected: boolean, signals: readonly AbortSignal[]): Promise<void> {
+  /** Resolves when somebody matching is there, or nobody is. @throws the signal's reason; that of `end` */
+  waitFor(who: string, connected: boolean, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
-        const aborted = signals.find(signal => signal.aborted)
-        if (aborted === undefined && this.matching(who).length > 0 !== connected) return
+        const over = signal?.aborted ? signal.reason : this.#ended
+        if (over === undefined && this.matching(who).length > 0 !== connected) return
         this.#watchers.delete(settle)
-        for (const signal of signals) signal.removeEventListener('abort', settle)
-        if (aborted === undefined) resolve()
-        else reject(aborted.reason)
+        signal?.removeEventListener('abort', settle)
+        if (over === undefined) resolve()
+        else reject(over)
       }
       this.#watchers.add(settle)
-      for (const signal of signals) signal.addEventListener('abort', settle)
+      signal?.addEventListener('abort', settle)
       settle()
     })
+  }
+
+  /** Whoever waits, and will, is told this. */
+  end(reason: Error): void {
+    this.#ended = reason
+    this.#changed()
   }
 
   #changed(): void {

@@ -69,7 +69,6 @@ class LoopbackServer implements Loopback {
   readonly #listeners: readonly [client: Server, direct: Server, component: Server]
   /** In the listeners' order; kept, so that one can be started again where this one was. */
   readonly #ports: number[] = []
-  readonly #ended = new AbortController()
   #stopped: Promise<void> | undefined
 
   constructor(settings: Settings) {
@@ -157,8 +156,7 @@ class LoopbackServer implements Loopback {
   }
 
   waitFor(who: string, connected = true, signal?: AbortSignal): Promise<void> {
-    const signals = signal === undefined ? [this.#ended.signal] : [this.#ended.signal, signal]
-    return this.#peers.waitFor(prepared(who), connected, signals)
+    return this.#peers.waitFor(prepared(who), connected, signal)
   }
 
   stop(): Promise<void> {
@@ -170,7 +168,7 @@ class LoopbackServer implements Loopback {
     const closed = this.#listeners.map(listener => new Promise(resolve => listener.close(resolve)))
     await this.#connections.stop()
     await Promise.all(closed)
-    this.#ended.abort(new XmppError('XMPP_STOPPED', 'the loopback server has been stopped'))
+    this.#peers.end(new XmppError('XMPP_STOPPED', 'the loopback server has been stopped'))
   }
 
   async #client(stream: XmlStream): Promise<{ jid: string; how: string }> {

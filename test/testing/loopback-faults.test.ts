@@ -109,6 +109,18 @@ t.test('waitFor', async t => {
   await Promise.all([on.server.stop(), rejects(t, stopped, { code: 'XMPP_STOPPED' })])
 })
 
+t.test('many may wait', async t => {
+  const on = await stage(t)
+  const warnings: Error[] = []
+  const warned = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
+  const waiting = Array.from({ length: 20 }, () => on.server.waitFor('alice@one.example'))
+  await on.client('alice@one.example')
+  await Promise.all(waiting)
+  t.strictSame(warnings, [], 'and Node sees no leak in it')
+})
+
 t.test('a server that plays foul', async t => {
   const on = await stage(t)
   const alice = await on.client('alice@one.example/a')
