@@ -50,7 +50,8 @@ export async function connectClient(options: ClientOptions): Promise<Session> {
       mechanisms: options.mechanisms ?? builtIn,
       ...(options.onProgress && { onProgress: options.onProgress }),
     })
-    const xeps = [...standardXeps(clientIdentity), ...(options.xeps ?? [])]
+    const standard = options.session?.automatic === false ? [] : standardXeps(clientIdentity)
+    const xeps = [...standard, ...(options.xeps ?? [])]
     return new Session(stream, negotiated, { ...options.session, xeps, ...clockOf(options) })
   })
 }

@@ -27,7 +27,8 @@ export async function connectComponent(options: ComponentOptions): Promise<Sessi
   return connect({ ns: NS_COMPONENT, host, port, direct }, options, async stream => {
     const { onProgress } = options
     const negotiated = await negotiateComponent(stream, { domain, secret, ...(onProgress && { onProgress }) })
-    const xeps = [...standardXeps(componentIdentity), ...(options.xeps ?? [])]
+    const standard = options.session?.automatic === false ? [] : standardXeps(componentIdentity)
+    const xeps = [...standard, ...(options.xeps ?? [])]
     return new Session(stream, negotiated, { ...options.session, xeps, ...clockOf(options) })
   })
 }

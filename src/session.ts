@@ -14,7 +14,7 @@ export interface SessionOptions {
   readonly clock?: Clock
   /** Handlers that may be waiting for something at one time; beyond that stanzas are refused. Default 256. */
   readonly handlers?: number
-  /** False leaves what nobody handles unanswered. For testers. */
+  /** False leaves what nobody handles unanswered, and a login brings no standard extensions, which would answer. For testers. */
   readonly automatic?: boolean
   /** A handler threw something that is no StanzaError. Default: a process warning. */
   readonly onHandlerError?: (error: unknown, stanza: Element) => void
@@ -182,7 +182,7 @@ export class Session {
     if (element.ns !== this.stream.ns) return
     if (element.name === 'iq') this.#iq(element)
     else if (element.name === 'message' || element.name === 'presence') this.#notify(element.name, element)
-    else throw new StreamError('unsupported-stanza-type', `<${element.name}> is no stanza`)
+    else this.stream.violated(new StreamError('unsupported-stanza-type', `<${element.name}> is no stanza`))
   }
 
   #iq(stanza: Element): void {

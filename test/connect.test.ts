@@ -256,6 +256,26 @@ for (const [phase, options, serve] of phases) {
   })
 }
 
+t.test('a tester that wants nothing answered gets no standard extensions either', async t => {
+  const client = await listen(t, socket => void play(socket, 'client-plain.txt'))
+  const component = await listen(t, socket => void play(socket, 'component-handshake.txt'))
+  const session = { automatic: false }
+  const sessions = [
+    await connectClient(juliet(client.port, { tls: 'never', session })),
+    await connectComponent({
+      domain: 'plays.shakespeare.lit',
+      secret: 'test',
+      host: '127.0.0.1',
+      port: component.port,
+      session,
+    }),
+  ]
+  for (const { xeps, stream } of sessions) {
+    t.strictSame(xeps, [])
+    stream.destroy()
+  }
+})
+
 t.test('credentials that never come do not hold up a login for ever', async t => {
   const clock = new HandClock()
   let asked = (): void => {}

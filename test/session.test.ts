@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import t from 'tap'
-import { StanzaError } from '../src/errors.ts'
+import { StanzaError, type StreamError } from '../src/errors.ts'
 import { type Handler, on, onEvery, type Xep } from '../src/routes.ts'
 import { Session, type SessionOptions } from '../src/session.ts'
 import { el } from '../src/stream/element.ts'
@@ -427,6 +427,17 @@ t.test('what is no stanza', async t => {
   peer.write('<foo/>')
   await rejects(t, running, { name: 'StreamError', condition: 'unsupported-stanza-type' })
   t.match(await stanza(peer), { name: 'error', children: [{ name: 'unsupported-stanza-type' }] })
+})
+
+t.test('with onViolation what is no stanza is reported, and reading goes on', async t => {
+  const seen: string[] = []
+  const onViolation = ({ condition }: StreamError): void => void seen.push(condition)
+  const { peer, session, running } = await openSession({ stream: { automatic: false, onViolation } })
+  peer.write("<foo/><iq type='get' id='1' from='a@b'><unknown xmlns='urn:test'/></iq>")
+  t.match(await stanza(peer), { name: 'iq', attrs: { id: '1' } })
+  t.strictSame(seen, ['unsupported-stanza-type'])
+  session.stream.destroy()
+  await rejects(t, running, { code: 'XMPP_STREAM_ENDED' })
 })
 
 t.test('automatic: false leaves what nobody handles unanswered, and answers the rest', async () => {

@@ -127,12 +127,8 @@ export class XmlStream {
     if (event === undefined) throw this.#gone('waiting for a stream header')
     if (event.type !== 'open') throw this.fail(new StreamError('bad-format', 'expected a stream header'))
     if (event.ns !== this.ns) {
-      const error = new StreamError(
-        'invalid-namespace',
-        `the stream's content is in '${event.ns}', not in '${this.ns}'`,
-      )
-      if (this.#options.onViolation === undefined) throw this.fail(error)
-      this.#options.onViolation(error)
+      const text = `the stream's content is in '${event.ns}', not in '${this.ns}'`
+      this.violated(new StreamError('invalid-namespace', text))
     }
     return event
   }
@@ -305,6 +301,12 @@ export class XmlStream {
     }
     this.#finish()
     return error
+  }
+
+  /** The peer has done what it must not: that ends the stream, or is reported and no more where `onViolation` asks for that. */
+  violated(error: StreamError): void {
+    if (this.#options.onViolation === undefined) throw this.fail(error)
+    this.#options.onViolation(error)
   }
 
   // ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────────────
