@@ -2,7 +2,7 @@ import t from 'tap'
 import { Buddies, best } from '../../src/account/buddies.ts'
 import { type Child, type Element, el } from '../../src/stream/element.ts'
 import type { RosterItem } from '../../src/xep/roster.ts'
-import { heap } from './heap.ts'
+import { heap } from '../helper/heap.ts'
 
 const NS = 'jabber:client'
 const NS_CAPS = 'http://jabber.org/protocol/caps'

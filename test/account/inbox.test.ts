@@ -4,9 +4,9 @@ import { Inbox, type InboxLimits, type IncomingMessage } from '../../src/account
 import type { Clock } from '../../src/clock.ts'
 import { HandClock } from '../helper/clock.ts'
 import { cpuTime } from '../helper/cpu.ts'
+import { heap } from '../helper/heap.ts'
 import { settled } from '../helper/pair.ts'
 import { rejects } from '../helper/rejects.ts'
-import { heap } from './heap.ts'
 
 interface Setup {
   readonly hold?: number
