@@ -130,16 +130,17 @@ const meanings: Record<string, string> = {
 }
 
 function explain(error: unknown, domain: string): string {
-  const { code = '', cert } = error as { code?: string; cert?: PeerCertificate }
+  const { code = '', reason, cert } = error as { code?: string; reason?: string; cert?: PeerCertificate }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return `the server's certificate is not for ${domain}, it names ${namesIn(cert)}`
   }
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
-    return `the server does not speak TLS from the first byte on this port; direct TLS usually has one of its own (${code})`
+    return `the server answered with something that is not TLS; direct TLS usually has a port of its own (${code})`
   }
   const meaning = meanings[code]
+  // OpenSSL's message names its own source files; the reason in it is enough.
   return meaning === undefined
-    ? `TLS with ${domain} failed: ${describe(error)}`
+    ? `TLS with ${domain} failed: ${reason === undefined ? describe(error) : `${reason} (${code})`}`
     : `the server's certificate for ${domain} is refused: ${meaning} (${code})`
 }
 
