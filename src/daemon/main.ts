@@ -20,7 +20,10 @@ const usage = `Usage: res-xmpp COMMAND …
   --version, --help; 'res-xmpp COMMAND --help' tells more
 `
 
-process.exit(await main(process.argv.slice(2)))
+const code = await main(process.argv.slice(2))
+// What a slow reader of a pipe has not taken yet would be lost.
+await new Promise<void>(resolve => process.stdout.write('', () => resolve()))
+process.exit(code)
 
 async function main([name = '--help', ...argv]: string[]): Promise<number> {
   const io = processIo()

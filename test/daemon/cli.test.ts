@@ -1,9 +1,11 @@
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { VERSION } from '../../src/version.ts'
 import { account, daemon, place, SECRET, written } from './place.ts'
-import { type Finished, run } from './program.ts'
+import { type Finished, run, start } from './program.ts'
 
 t.test('help, version and mistakes in calling it', async t => {
   const cases: [args: string[], code: number, stream: 'out' | 'err', text: RegExp][] = [
@@ -156,4 +158,23 @@ t.test('what keeps it from starting', async t => {
     t.match(err, `${settings}:2: error: `)
     t.match(err, `${settings}:4: error: `)
   })
+})
+
+t.test('rx: a reader that takes its time gets all there is', async t => {
+  const { dir } = await place(t)
+  const out = 'x'.repeat(8_000_000)
+  const control = join(dir, 'long.sock')
+  const server = createServer(
+    socket => void socket.on('error', () => {}).end(JSON.stringify({ exit: 5, out, err: '' })),
+  )
+  server.listen(control)
+  t.teardown(() => server.close())
+  const { child, finished } = start(t, ['rx', '--control', control, 'x'])
+  child.stdout.pause()
+  const [connection] = (await once(server, 'connection')) as [Socket]
+  await once(connection.resume(), 'close')
+  child.stdout.resume()
+  const { code, out: got } = await finished
+  t.equal(got.length, out.length)
+  t.equal(code, 5)
 })
