@@ -175,7 +175,11 @@ async function clearPath(path: string): Promise<void> {
   if (found.uid !== process.getuid?.()) throw new XmppError('CONTROL_SOCKET', `${path} belongs to another user`)
   if (await answers(path))
     throw new XmppError('CONTROL_SOCKET', `another daemon is running with the control socket ${path}`)
-  unlinkSync(path)
+  // Another daemon that is starting too may have come first while we asked; what it made must not go.
+  const still = lstatSync(path, { throwIfNoEntry: false })
+  if (still !== undefined && (still.ino !== found.ino || still.ctimeMs !== found.ctimeMs))
+    throw new XmppError('CONTROL_SOCKET', `another daemon is just starting with the control socket ${path}`)
+  if (still !== undefined) unlinkSync(path)
 }
 
 function makeDirectory(directory: string): void {

@@ -87,6 +87,19 @@ t.test('a leftover is removed', async t => {
   t.match(await askControl(path, { argv: ['x'], json: false }), { exit: 0 })
 })
 
+t.test('of several daemons that find the same leftover one has it, and none takes it away again', async t => {
+  for (let round = 0; round < 5; round++) {
+    const path = join(directory(t), 's')
+    await leaveBehind(path)
+    const started = await Promise.allSettled(Array.from({ length: 4 }, () => serveControl(path, echo)))
+    const stops = started.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+    t.teardown(() => Promise.all(stops.map(stop => stop())))
+    t.equal(stops.length, 1)
+    for (const result of started) if (result.status === 'rejected') t.match(result.reason, { code: 'CONTROL_SOCKET' })
+    t.match(await askControl(path, { argv: ['x'], json: false }), { exit: 0 })
+  }
+})
+
 /** A socket file that nobody listens on any more. */
 async function leaveBehind(path: string): Promise<void> {
   const { execFileSync } = await import('node:child_process')
