@@ -46,7 +46,7 @@ export async function connect<T>(
   )
   const stream = new XmlStream(transport, { ...options.stream, ns })
   try {
-    return await within(clock, timeout, `the login at ${where} was not done`, signal, async step => {
+    return await within(clock, timeout, `${where} did not complete the login`, signal, async step => {
       const login = async (): Promise<T> => {
         if (direct !== undefined) await stream.startTls(direct)
         return await negotiate(stream)

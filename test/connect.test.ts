@@ -198,7 +198,7 @@ t.test('steps that take too long name themselves', async t => {
   await clock.advance(1)
   await rejects(t, silent, {
     code: 'XMPP_TIMEOUT',
-    message: /the login at 127\.0\.0\.1 port \d+ was not done within 7 s/,
+    message: /127\.0\.0\.1 port \d+ did not complete the login within 7 s/,
   })
   t.equal(clock.pending, 0)
   await listening.gone()

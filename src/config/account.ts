@@ -88,6 +88,13 @@ function checkSecret(sheet: AccountSheet): void {
   const instead = others.length === 0 ? '' : `; ${others.join(' and ')} cannot stand in for it, that is not built yet`
   const present = checkGiven(sheet, 'secret', `without it the account has no usable credential${instead}`)
   if (present && sheet.get('secret') === '') sheet.error('bad-value', 'secret', 'it is empty')
+  if (sheet.given('secret').at(-1)?.cut) {
+    sheet.warn(
+      'cut-by-comment',
+      'secret',
+      'a ";" right behind it begins a comment; if it belongs to the secret, write "\\;"',
+    )
+  }
 }
 
 function checkStatusMessage(sheet: AccountSheet): void {

@@ -9,7 +9,8 @@ export const mask = '********'
  * one pair for each item of a list, none for what has no value.
  */
 export function describeAccount(account: AccountConfig): (readonly [option: string, value: string])[] {
-  return describe(account, 'account')
+  // A component on this machine has no TLS although usetls says yes by default: what counts is what is done.
+  return describe({ ...account, usetls: account.tls !== 'none' }, 'account')
 }
 
 /** The effective options of [general], likewise. */

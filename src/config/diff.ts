@@ -13,6 +13,8 @@ export type AccountChange =
       readonly after: AccountConfig
       /** Never empty. With `reconnect` the others are brought about by the new connection as well. */
       readonly effects: ReadonlySet<Effect>
+      /** Names of the options that differ. */
+      readonly options: readonly string[]
     }
 
 /**
@@ -32,22 +34,22 @@ export function diffAccounts(before: readonly AccountConfig[], after: readonly A
       changes.push({ kind: 'added', name, after: account })
       continue
     }
-    const effects = effectsOf(earlier, account)
-    if (effects.size > 0) changes.push({ kind: 'changed', name, before: earlier, after: account, effects })
+    const options = differing(earlier, account)
+    if (options.length === 0) continue
+    const effects = new Set(options.map(option => findOption(option)?.change ?? 'reconnect'))
+    changes.push({ kind: 'changed', name, before: earlier, after: account, effects, options })
   }
   return changes
 }
 
-function effectsOf(before: AccountConfig, after: AccountConfig): Set<Effect> {
-  const effects = new Set<Effect>()
+function differing(before: AccountConfig, after: AccountConfig): string[] {
   const values = new Map<string, unknown>(Object.entries(before))
-  for (const [name, value] of Object.entries(after)) {
-    const change = findOption(name)?.change
-    if (change !== undefined && !same(values.get(name), value)) effects.add(change)
-  }
+  const names = Object.entries(after).flatMap(([name, value]) => {
+    return findOption(name) === undefined || same(values.get(name), value) ? [] : [name]
+  })
   // The same path, but other certificates in it.
-  if (before.tls_ca !== after.tls_ca) effects.add('reconnect')
-  return effects
+  const certificates = before.tls_ca !== after.tls_ca && !names.includes('tls_cafile')
+  return certificates ? [...names, 'tls_cafile'] : names
 }
 
 /** Lists are sets: only the order of buddies being different is no difference. */

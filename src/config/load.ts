@@ -47,7 +47,7 @@ export function loadConfig(path: string, source: FileSource, options: LoadOption
   const accounts = groups.accounts.flatMap(group => readAccount(group, context) ?? [])
   warnOfTwins(accounts, log)
   if (groups.accounts.length === 0 && !rejected) {
-    log.warn(
+    log.error(
       'no-account',
       { file: path, line: 0 },
       'there is no account in it: every section but [general] and templates is one',

@@ -3,7 +3,7 @@ export interface FileSource {
   /** The bytes of a file, or undefined when there is none (or it cannot be read). */
   read(path: string): Uint8Array | undefined
   /** Why `read()` has nothing to give, in words; asked only then. */
-  whyNot?(path: string): string
+  whyNot?(path: string): string | undefined
   /** The paths that match a glob pattern, in the order in which they shall be read. See `expandGlob`. */
   glob(pattern: string): string[]
 }

@@ -61,7 +61,7 @@ export class AccountSet {
         return `[${change.name}] added`
       }
       await account.update(change.after, change.effects)
-      return `[${change.name}] changed: ${[...change.effects].join(', ')}`
+      return `[${change.name}] changed: ${change.options.join(', ')}${change.effects.has('reconnect') ? ' (connects again)' : ''}`
     })
     const results = await Promise.allSettled(work)
     return results.map((result, at) => {

@@ -1,30 +1,28 @@
 import { parseArgs } from 'node:util'
 import { describeAccount, describeGeneral, formatProblem, loadConfig } from '../config/index.ts'
 import { printable } from '../printable.ts'
-import { files, usualConfig } from './files.ts'
-import type { Io } from './io.ts'
+import { files, usual, usualConfig } from './files.ts'
+import { type Io, UsageError } from './io.ts'
 
-export const checkUsage = `Usage: res-xmpp check [-c FILE] [--print] [--strict]
+export const checkUsage = `Usage: res-xmpp check [-c] [FILE] [--print]
 
 Reports everything wrong with an xmpp.conf as FILE:LINE: …
-  -c, --config FILE   the file (default: Asterisk's)
+  -c, --config FILE   the file (default: ${usual.join(', else ')})
       --print         also prints the settings in effect, secrets masked
-      --strict        any error counts as fatal, as for 'res-xmpp run --strict'
 Exit: 0 when there is no error, 1 when there is one.
 `
 
 /** `res-xmpp check`. */
 export async function check(argv: readonly string[], io: Io): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...argv],
-    options: {
-      config: { type: 'string', short: 'c' },
-      print: { type: 'boolean', default: false },
-      strict: { type: 'boolean', default: false },
-    },
+    allowPositionals: true,
+    options: { config: { type: 'string', short: 'c' }, print: { type: 'boolean', default: false } },
   })
-  const path = values.config ?? usualConfig()
-  const { accounts, general, problems, fatal } = loadConfig(path, files, { strict: values.strict })
+  const named = [...(values.config === undefined ? [] : [values.config]), ...positionals]
+  if (named.length > 1) throw new UsageError('one file at a time')
+  const path = named[0] ?? usualConfig()
+  const { accounts, general, problems, fatal } = loadConfig(path, files)
   for (const problem of problems) io.stdout(`${printable(formatProblem(problem))}\n`)
   if (values.print) {
     io.stdout(`[general]\n${lines(describeGeneral(general))}`)

@@ -13,12 +13,19 @@ export const files: FileSource = {
   whyNot(path) {
     try {
       readFileSync(path)
-      return 'it is there now'
+      return undefined
     } catch (error) {
-      return (error as Error).message
+      const { code = '', message } = error as NodeJS.ErrnoException
+      return reasons[code] ?? message
     }
   },
   glob: pattern => expandGlob(pattern, list),
+}
+
+const reasons: Record<string, string | undefined> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a directory',
 }
 
 function list(directory: string): string[] {
@@ -30,7 +37,7 @@ function list(directory: string): string[] {
 }
 
 /** Asterisk's places for the file: xmpp.conf, or its old name. */
-const usual = ['/etc/asterisk/xmpp.conf', '/etc/asterisk/jabber.conf']
+export const usual = ['/etc/asterisk/xmpp.conf', '/etc/asterisk/jabber.conf']
 
 /** The configuration file to use when none is named. */
 export function usualConfig(): string {

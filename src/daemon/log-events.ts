@@ -1,5 +1,6 @@
 import { type Account, type AccountEvent, maskSecrets } from '../account/index.ts'
-import { describe, SaslError, StreamError } from '../errors.ts'
+import { SaslError, StreamError } from '../errors.ts'
+import { reasonOf } from './hints.ts'
 import type { Level, Log } from './log.ts'
 
 /** Lines a minute about what strangers, and what a server that misbehaves, can bring about at will. */
@@ -52,15 +53,13 @@ function offlineText(
   const what = refused
     ? `${server} refused the login as ${config.username}`
     : `${connected ? 'lost the' : 'no'} connection to ${server}`
-  const hint = refused && error.condition === 'not-authorized'
-  const where = hint ? `; check username and secret at ${config.file}:${config.line}` : ''
-  return `${what}: ${describe(error)}${where}; trying again in ${seconds} s`
+  return `${what}: ${reasonOf(error, config, connected)}; trying again in ${seconds} s`
 }
 
 function subscriptionText({ from, action }: Extract<AccountEvent, { type: 'subscription' }>): string {
   const texts = {
     requested: `${from} asks to see our presence; autoregister=no leaves that unanswered`,
-    granted: `${from} asked to see our presence and may`,
+    granted: `${from} asked to see our presence, which autoregister=yes allows`,
     subscribed: `${from} lets us see its presence`,
     unsubscribe: `${from} no longer wants to see our presence`,
     unsubscribed: `${from} no longer lets us see its presence`,

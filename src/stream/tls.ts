@@ -117,11 +117,11 @@ function accept(duplex: Duplex, { cert, key, alpn }: TlsServerOptions): TLSSocke
 
 /** What the codes of OpenSSL and Node mean for someone who has to put it right. */
 const meanings: Record<string, string> = {
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'it is self-signed; name it in tls_cafile to trust it',
-  SELF_SIGNED_CERT_IN_CHAIN: 'it was issued by a CA that is not trusted here; name that CA in tls_cafile to trust it',
-  UNABLE_TO_GET_ISSUER_CERT: 'it was issued by an unknown CA; name that CA in tls_cafile to trust it',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'it was issued by an unknown CA; name that CA in tls_cafile to trust it',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'it was issued by an unknown CA; name that CA in tls_cafile to trust it',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'it is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'it was issued by a CA that is not trusted here',
+  UNABLE_TO_GET_ISSUER_CERT: 'it was issued by an unknown CA',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'it was issued by an unknown CA',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'it was issued by an unknown CA',
   CERT_SIGNATURE_FAILURE: 'its signature is wrong',
   CERT_HAS_EXPIRED: 'it has expired',
   CERT_NOT_YET_VALID: 'it is not valid yet; is the clock right?',

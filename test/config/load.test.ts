@@ -477,7 +477,7 @@ t.test('accounts', async t => {
   })
   fits(t, load('[general]\n'), {
     accounts: [],
-    problems: [{ severity: 'warning', code: 'no-account', line: 0 }],
+    problems: [{ severity: 'error', code: 'no-account', line: 0 }],
     fatal: false,
   })
 })

@@ -154,7 +154,7 @@ async function trouble(t: Test, server: LiveServer): Promise<void> {
     secret: `${server1} refused the login as ${user.jid}/secret: not-authorized.*; check username and secret at .*xmpp\\.conf:1; ${slowly}`,
     nobody: `${server1} refused the login as nobody@${server.domain}/nobody: not-authorized.*${slowly}`,
     component: `refused the login as ${server.otherComponent}: not-authorized.*${slowly}`,
-    ca: `no connection to ${server1}: the server's certificate for ${server.domain} is refused: it was issued by .+; name that CA in tls_cafile to trust it.*${soon}`,
+    ca: `no connection to ${server1}: the server's certificate for ${server.domain} is refused: it was issued by .+; to trust it, name .* in tls_cafile.*${soon}`,
     name: `no connection to .*: the server's certificate is not for ${server.unnamed}, it names .*${server.domain}.*${soon}`,
     directname: `the server's certificate is not for ${server.unnamed}, it names .*${soon}`,
     port: `no connection to .*: cannot connect to 127\\.0\\.0\\.1 port 1: .*ECONNREFUSED.*${soon}`,

@@ -8,6 +8,8 @@ export interface Entry {
   /** Where it was written: in a template for what is inherited, in another file for what is included. */
   readonly file: string
   readonly line: number
+  /** A comment begins right behind the value, without a blank between: perhaps its `;` was meant to be part of it. */
+  readonly cut?: true
 }
 
 /** A section while it is read. */

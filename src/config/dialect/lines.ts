@@ -4,6 +4,8 @@ import { Comments } from './comments.ts'
 export interface LiveLine {
   readonly number: number
   readonly text: string
+  /** A comment began right behind the text, without a blank between. */
+  readonly cut: true | undefined
 }
 
 /** Told what is wrong with a line; after an `error` the line is not yielded. */
@@ -32,10 +34,13 @@ export function* liveLines(bytes: Uint8Array, report: LineReport): Generator<Liv
       )
       continue
     }
-    const live = trimBlanks(comments.strip(file.toString('latin1', start, end), number))
+    const stripped = comments.strip(file.toString('latin1', start, end), number)
+    const live = trimBlanks(stripped)
     if (live === '') continue
     const text = decode(live)
-    if (typeof text === 'string') yield { number, text }
+    // The line's own end is a blank, so only a comment leaves text without one at the end.
+    const cut = newline >= 0 && stripped.charCodeAt(stripped.length - 1) > 0x20 ? true : undefined
+    if (typeof text === 'string') yield { number, text, cut }
     else report('error', text.code, number, text.message)
   }
   comments.end()

@@ -2,7 +2,7 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { type Place, ProblemLog } from '../problem.ts'
 import { type FileSource, unreadable } from '../source.ts'
 import { parseDirective } from './directives.ts'
-import { Draft } from './draft.ts'
+import { Draft, type Entry } from './draft.ts'
 import { escapeGlob, isGlob } from './glob.ts'
 import { parseHeader } from './header.ts'
 import { type LineReport, liveLines, trimBlanks } from './lines.ts'
@@ -66,8 +66,8 @@ export class Reader {
       if (section !== undefined) section.damaged = true
       this.log.error(code, where, message)
     }
-    for (const { text, number } of liveLines(bytes, report)) {
-      const place = { file, line: number }
+    for (const { text, number, cut } of liveLines(bytes, report)) {
+      const place: Place & Pick<Entry, 'cut'> = { file, line: number, ...(cut ? { cut } : {}) }
       try {
         section = this.#line(text, place, level, section)
       } catch (error) {

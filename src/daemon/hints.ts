@@ -1,0 +1,71 @@
+import type { AccountConfig } from '../config/index.ts'
+import { describe, StreamError, XmppError } from '../errors.ts'
+
+/** Why an account has no connection, in a sentence for its owner: what happened and, where we can tell, what to change. */
+export function reasonOf(error: unknown, config: AccountConfig, connected: boolean): string {
+  const hint = hintFor(error, config, connected)
+  return `${happened(error)}${hint === '' ? '' : `; ${hint}`}`
+}
+
+const causes: Record<string, string> = {
+  ECONNREFUSED: 'nothing listens there (ECONNREFUSED)',
+  ENOTFOUND: 'that name is not known (ENOTFOUND)',
+  EAI_AGAIN: 'the name could not be looked up just now (EAI_AGAIN)',
+  ETIMEDOUT: 'no answer (ETIMEDOUT)',
+  EHOSTUNREACH: 'there is no way to that host (EHOSTUNREACH)',
+  ENETUNREACH: 'there is no way to that network (ENETUNREACH)',
+}
+
+/** Host and port are said already by whoever asks. */
+function happened(error: unknown): string {
+  if (!(error instanceof XmppError) || error.code !== 'XMPP_CONNECT_FAILED') return describe(error)
+  return causes[codeOf(error.cause)] ?? describe(error.cause)
+}
+
+function hintFor(error: unknown, config: AccountConfig, connected: boolean): string {
+  if (!(error instanceof XmppError)) return ''
+  const place = `${config.file}:${config.line}`
+  switch (error.code) {
+    case 'XMPP_CONNECT_FAILED':
+      return `check ${config.serverhost === undefined ? 'the domain of username, or set serverhost' : 'serverhost and port'} at ${place}`
+    case 'XMPP_TLS_REFUSED':
+      return tlsHint(codeOf(error.cause), config)
+    case 'XMPP_CONNECTION_LOST':
+      return !connected && config.tls === 'starttls' ? 'if this is the port for direct TLS, set forceoldssl=yes' : ''
+    case 'XMPP_TLS_UNAVAILABLE':
+      return 'a server without it needs forceoldssl=yes on its port for direct TLS'
+  }
+  switch (error.condition) {
+    case 'not-authorized':
+      return connected ? '' : `check username and secret at ${place}`
+    case 'encryption-required':
+      return config.tls === 'none' ? 'set usetls=yes' : ''
+    case 'invalid-namespace':
+      return error instanceof StreamError && error.by === 'us' ? wrongKindOfPort(config) : ''
+    default:
+      return ''
+  }
+}
+
+function tlsHint(code: string, { tls_cafile: file }: AccountConfig): string {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return 'it must name the domain of username, whatever serverhost is; is this the right server?'
+  }
+  if (code.startsWith('ERR_SSL_WRONG_VERSION') || code.startsWith('ERR_SSL_PACKET_LENGTH')) return 'is port right?'
+  if (!/SELF_SIGNED|UNABLE_TO/.test(code)) return ''
+  return file === undefined
+    ? 'to trust it, name a file with the certificate of its CA in tls_cafile'
+    : `the CAs in ${file} are not its issuer`
+}
+
+function wrongKindOfPort({ type }: AccountConfig): string {
+  return type === 'component'
+    ? 'this is a port for clients; that for components is often 5347'
+    : 'this is a port for components; that for clients is often 5222'
+}
+
+function codeOf(error: unknown): string {
+  const { code, errors } = (error ?? {}) as { code?: unknown; errors?: unknown[] }
+  if (typeof code === 'string') return code
+  return Array.isArray(errors) ? codeOf(errors[0]) : ''
+}
