@@ -172,6 +172,8 @@ const server = await startLoopback({
   users: { 'asterisk@demo.test': 'a password' },
   components: { 'pbx.demo.test': 'a secret' },
 })
+// Whoever reads this may stop reading.
+process.stdout.on('error', () => process.exit(1))
 process.on('exit', () => {
   for (const daemon of daemons) daemon.kill()
   rmSync(directory, { recursive: true, force: true })

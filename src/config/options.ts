@@ -131,7 +131,8 @@ export const options = {
     kind: 'boolean',
     default: 'yes',
     change: 'live',
-    summary: 'Subscribe to the presence of every buddy that is not subscribed to yet.',
+    summary:
+      'Subscribe to the presence of every buddy that is not subscribed to yet, and allow everyone who asks to see ours; with `no` nobody is answered.',
   },
   timeout: {
     scope: 'account',
@@ -140,7 +141,7 @@ export const options = {
     // The greatest number of seconds whose milliseconds a timer of Node can count.
     range: [0, 2147483],
     change: 'live',
-    summary: 'Seconds for which a received message is held for JABBER_RECEIVE.',
+    summary: 'Seconds for which a received message is held for `xmpp receive` (JABBER_RECEIVE); then it is given up.',
   },
   keepalive: {
     scope: 'account',

@@ -1,13 +1,14 @@
 import { parseArgs } from 'node:util'
 import { describeAccount, describeGeneral, formatProblem, loadConfig } from '../config/index.ts'
 import { printable } from '../printable.ts'
-import { files, usual, usualConfig } from './files.ts'
+import { files, usualConfig } from './files.ts'
 import { type Io, UsageError } from './io.ts'
+import { usualConfigs } from './places.ts'
 
 export const checkUsage = `Usage: res-xmpp check [-c] [FILE] [--print]
 
 Reports everything wrong with an xmpp.conf as FILE:LINE: …
-  -c, --config FILE   the file (default: ${usual.join(', else ')})
+  -c, --config FILE   the file (default: ${usualConfigs.join(', else ')})
       --print         also prints the settings in effect, secrets masked
 Exit: 0 when there is no error, 1 when there is one.
 `

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expandGlob, type FileSource } from '../config/index.ts'
+import { usualConfigs } from './places.ts'
 
 /** Configuration files from the disk. */
 export const files: FileSource = {
@@ -36,13 +37,7 @@ function list(directory: string): string[] {
   }
 }
 
-/** Asterisk's places for the file: xmpp.conf, or its old name. */
-export const usual = ['/etc/asterisk/xmpp.conf', '/etc/asterisk/jabber.conf']
-
 /** The configuration file to use when none is named. */
 export function usualConfig(): string {
-  return usual.find(path => existsSync(path)) ?? (usual[0] as string)
+  return usualConfigs.find(path => existsSync(path)) ?? usualConfigs[0]
 }
-
-/** Where the daemon's own settings are looked for when none are named. */
-export const usualSettings = '/etc/res-xmpp.conf'

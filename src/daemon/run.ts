@@ -15,15 +15,16 @@ import { VERSION } from '../version.ts'
 import { AccountSet } from './accounts.ts'
 import { runCommand } from './console.ts'
 import { defaultControlPath, serveControl } from './control.ts'
-import { files, usual, usualConfig, usualSettings } from './files.ts'
+import { files, usualConfig } from './files.ts'
 import type { Io } from './io.ts'
 import { Log } from './log.ts'
 import { logEvents } from './log-events.ts'
+import { usualConfigs, usualSettings } from './places.ts'
 
 export const runUsage = `Usage: res-xmpp run [-c xmpp.conf] [--settings res-xmpp.conf] [--control SOCKET] [--strict]
 
 Runs the accounts of an xmpp.conf in the foreground; the log goes to stderr.
-  -c, --config FILE      the accounts (default: ${usual.join(', else ')})
+  -c, --config FILE      the accounts (default: ${usualConfigs.join(', else ')})
       --settings FILE    the daemon's own settings (default: ${usualSettings}, if there is one)
       --control SOCKET   where 'res-xmpp rx' reaches it (default: $XDG_RUNTIME_DIR/res-xmpp.sock, else /run/res-xmpp/control)
       --strict           do not start with any error in the configuration

@@ -1,15 +1,21 @@
+import { existsSync, readFileSync } from 'node:fs'
+import type { Settings } from '../config/index.ts'
 import { askControl, defaultControlPath } from './control.ts'
 import { type Io, UsageError } from './io.ts'
+import { usualSettings } from './places.ts'
 
 export const rxUsage = `Usage: res-xmpp rx [--control SOCKET] [--json] COMMAND…
 
 Runs a console command in the running daemon. 'res-xmpp rx help' shows the commands.
-Exit: the command's own (0 when it worked); 3 when no daemon answers.
+      --control SOCKET   the daemon's socket (default: what ${usualSettings} names, else
+                         $XDG_RUNTIME_DIR/res-xmpp.sock, else /run/res-xmpp/control)
+      --json             the answer as JSON, an error as {"error": …}
+Exit: the command's own: 0 when it worked, 1 when not, 2 when it was called wrongly; 3 when no daemon answers.
 `
 
 /** `res-xmpp rx`. Everything from the first word of the command on is the command's, whatever it looks like. */
 export async function rx(argv: readonly string[], io: Io): Promise<number> {
-  let control = defaultControlPath(io.env)
+  let control: string | undefined
   let json = false
   let at = 0
   for (; argv[at]?.startsWith('-'); at++) {
@@ -24,15 +30,33 @@ export async function rx(argv: readonly string[], io: Io): Promise<number> {
   }
   const command = argv.slice(at)
   if (command.length === 0) throw new UsageError('rx needs a command')
+  const failures: string[] = []
+  for (const path of control === undefined ? await usualPlaces(io.env) : [control]) {
+    try {
+      const { exit, out, err } = await askControl(path, { argv: command, json })
+      io.stdout(out)
+      io.stderr(err)
+      return exit
+    } catch (error) {
+      failures.push(`no daemon answers at ${path} (${(error as Error).message})`)
+    }
+  }
+  io.stderr(`res-xmpp: ${failures.join('; ')}; is it running, and what is its --control?\n`)
+  return 3
+}
+
+/** Where a daemon that was not told otherwise may be: one of a service manager has another environment than a shell. */
+async function usualPlaces(env: NodeJS.ProcessEnv): Promise<string[]> {
+  const named = existsSync(usualSettings) ? (await settingsOf(usualSettings)).daemon.control : undefined
+  return [...new Set([named ?? defaultControlPath(env), defaultControlPath(env), defaultControlPath({})])]
+}
+
+async function settingsOf(file: string): Promise<Settings> {
+  const { defaultSettings, parseSettings } = await import('../config/index.ts')
   try {
-    const { exit, out, err } = await askControl(control, { argv: command, json })
-    io.stdout(out)
-    io.stderr(err)
-    return exit
-  } catch (error) {
-    io.stderr(
-      `res-xmpp: no daemon answers at ${control} (${(error as Error).message}); is it running, and is this its --control?\n`,
-    )
-    return 3
+    return (await parseSettings(readFileSync(file, 'utf8'), file)).settings
+  } catch {
+    // The settings may be none of this user's business; then they are no help either.
+    return defaultSettings()
   }
 }

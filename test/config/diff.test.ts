@@ -108,3 +108,8 @@ t.test('accounts called like properties of every object', async t => {
     ['added __proto__', 'added constructor'],
   )
 })
+
+t.test('a change names the options that differ', async t => {
+  const [change] = diffAccounts(accounts(`[a]\n${good}status=away\n`), accounts(`[a]\n${good}status=dnd\ndebug=yes\n`))
+  t.match(change, { kind: 'changed', options: ['status', 'debug'] })
+})

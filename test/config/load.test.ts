@@ -1,5 +1,11 @@
 import t, { type Test } from 'tap'
-import { type AccountConfig, formatProblem, type LoadOptions, loadConfig } from '../../src/config/index.ts'
+import {
+  type AccountConfig,
+  describeAccount,
+  formatProblem,
+  type LoadOptions,
+  loadConfig,
+} from '../../src/config/index.ts'
 import { cpuTime } from '../helper/cpu.ts'
 import { certificate, memory } from './memory.ts'
 
@@ -591,4 +597,21 @@ t.test('a thousand accounts', async t => {
   })
   t.equal(config.accounts.length, 1000)
   t.ok(cpuTime() - started < 1000, 'in less than a second')
+})
+
+t.test('a secret that a comment cuts short is worth a word', async t => {
+  const cut = ['warning cut-by-comment@5 secret']
+  t.strictSame(client('secret=abc;def\n').problems, cut)
+  t.strictSame(client('secret=abc;def').problems, [], 'at the very end of a file nobody can tell')
+  t.strictSame(client('secret=abc ;def\n').problems, [], 'an ordinary comment')
+  t.strictSame(client('secret=abc\\;def\n').problems, [])
+  t.strictSame(client('secret=abc;def\nsecret=abc\n').problems, [], 'only the value that counts')
+  t.strictSame(client('status=away;def\n').problems, [], 'nobody means it elsewhere')
+})
+
+t.test('what is printed for a component is what is done', async t => {
+  const print = (config: AccountConfig | undefined) => config && new Map(describeAccount(config)).get('usetls')
+  t.equal(print(component('').account), 'no')
+  t.equal(print(component('forceoldssl=yes\n').account), 'yes')
+  t.equal(print(client('').account), 'yes')
 })

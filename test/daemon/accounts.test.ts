@@ -65,7 +65,7 @@ t.test('adds, changes and removes; what has not changed does not blink', async t
   await of(set.find('c')).next('connected')
 
   t.strictSame(await set.apply([config('c', 'nurse'), config('a', 'juliet', 'status=away\ntimeout=9')]), [
-    '[a] changed: presence, live',
+    '[a] changed: status, timeout',
   ])
   t.equal(set.find('a'), a)
   t.equal(a?.config.status, 'away')
@@ -84,7 +84,7 @@ t.test('a change that needs it reconnects that account only', async t => {
   const b = set.find('b')
   const session = b?.session
   t.strictSame(await set.apply([config('a', 'juliet', 'username=nurse@example.com/r'), config('b', 'romeo')]), [
-    '[a] changed: reconnect',
+    '[a] changed: username (connects again)',
   ])
   const { jid } = await of(set.find('a')).next('connected')
   t.equal(jid, 'nurse@example.com/r')

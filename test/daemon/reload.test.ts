@@ -32,7 +32,7 @@ t.test('reload', async t => {
   await t.test('SIGHUP: added, changed, removed', async t => {
     write(account(server, 'status=away') + account(server, 'username=romeo@example.com\nsecret=love', 'new'))
     program.child.kill('SIGHUP')
-    await program.line(/NOTICE reload: \[asterisk\] changed: presence/)
+    await program.line(/NOTICE reload: \[asterisk\] changed: status$/)
     await program.line(/\[new\] Connected as romeo@example.com/)
     t.match(await shown(), 'Number of clients: 2')
     write(account(server, 'status=away'))
