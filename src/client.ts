@@ -1,11 +1,13 @@
 import { type ConnectOptions, connect } from './connect.ts'
-import { parseJid } from './jid.ts'
+import { XmppError } from './errors.ts'
+import { type Jid, parseJid } from './jid.ts'
 import { NS_CLIENT, negotiateClient, type Progress } from './negotiate.ts'
 import { Connection } from './reconnect.ts'
 import type { Xep } from './routes.ts'
 import { mechanisms as builtIn } from './sasl/index.ts'
 import type { CredentialSource, Mechanism } from './sasl/mechanism.ts'
 import { Session, type SessionOptions } from './session.ts'
+import type { Identity } from './xep/0030-disco.ts'
 import { clientIdentity, standardXeps } from './xep/index.ts'
 
 export interface ClientOptions extends ConnectOptions {
@@ -21,6 +23,8 @@ export interface ClientOptions extends ConnectOptions {
   readonly mechanisms?: readonly Mechanism[]
   /** Extensions beside the standard ones (disco, version, ping). */
   readonly xeps?: readonly Xep[]
+  /** What disco says we are. */
+  readonly identity?: Identity
   readonly onProgress?: (progress: Progress) => void
   readonly session?: Omit<SessionOptions, 'xeps' | 'clock'>
 }
@@ -31,7 +35,7 @@ export interface ClientOptions extends ConnectOptions {
  */
 export async function connectClient(options: ClientOptions): Promise<Session> {
   const { tls = 'starttls', password } = options
-  const { local, domain, resource } = parseJid(options.jid)
+  const { local, domain, resource } = parseClientJid(options.jid)
   const trust = { domain, ca: options.ca, verify: options.verify }
   const credentials = typeof password === 'string' ? async () => ({ username: local, password }) : password
   const target = {
@@ -50,17 +54,29 @@ export async function connectClient(options: ClientOptions): Promise<Session> {
       mechanisms: options.mechanisms ?? builtIn,
       ...(options.onProgress && { onProgress: options.onProgress }),
     })
-    const standard = options.session?.automatic === false ? [] : standardXeps(clientIdentity)
+    const standard = options.session?.automatic === false ? [] : standardXeps(options.identity ?? clientIdentity)
     const xeps = [...standard, ...(options.xeps ?? [])]
     return new Session(stream, negotiated, { ...options.session, xeps, ...clockOf(options) })
   })
 }
 
-/** A client that stays connected from `start()` to `stop()`. */
+/**
+ * A client that stays connected from `start()` to `stop()`.
+ * @throws XmppError `XMPP_JID_MALFORMED` at once, since trying again would not help
+ */
 export function createClient(options: ClientOptions): Connection {
+  parseClientJid(options.jid)
   return new Connection((signal, xep) => connectClient({ ...options, signal, xeps: [...(options.xeps ?? []), xep] }))
 }
 
+function parseClientJid(text: string): Jid {
+  const jid = parseJid(text)
+  if (jid.local !== '') return jid
+  const why = `"${text.slice(0, 100)}" names no user: a client logs in as user@domain`
+  throw new XmppError('XMPP_JID_MALFORMED', why, { condition: 'jid-malformed' })
+}
+
+/** The clock of the stream for its session. */
 export function clockOf({ stream }: ConnectOptions): Pick<SessionOptions, 'clock'> {
   return stream?.clock === undefined ? {} : { clock: stream.clock }
 }

@@ -1,9 +1,11 @@
 import { clockOf } from './client.ts'
 import { type ConnectOptions, connect } from './connect.ts'
+import { parseJid } from './jid.ts'
 import { NS_COMPONENT, negotiateComponent, type Progress } from './negotiate.ts'
 import { Connection } from './reconnect.ts'
 import type { Xep } from './routes.ts'
 import { Session, type SessionOptions } from './session.ts'
+import type { Identity } from './xep/0030-disco.ts'
 import { componentIdentity, standardXeps } from './xep/index.ts'
 
 export interface ComponentOptions extends ConnectOptions {
@@ -13,6 +15,8 @@ export interface ComponentOptions extends ConnectOptions {
   /** `direct` for TLS from the first byte; XEP-0114 knows no STARTTLS. Default `never`: in clear. */
   readonly tls?: 'direct' | 'never'
   readonly xeps?: readonly Xep[]
+  /** What disco says we are. Default a gateway to the telephone network. */
+  readonly identity?: Identity
   readonly onProgress?: (progress: Progress) => void
   readonly session?: Omit<SessionOptions, 'xeps' | 'clock'>
 }
@@ -27,13 +31,17 @@ export async function connectComponent(options: ComponentOptions): Promise<Sessi
   return connect({ ns: NS_COMPONENT, host, port, direct }, options, async stream => {
     const { onProgress } = options
     const negotiated = await negotiateComponent(stream, { domain, secret, ...(onProgress && { onProgress }) })
-    const standard = options.session?.automatic === false ? [] : standardXeps(componentIdentity)
+    const standard = options.session?.automatic === false ? [] : standardXeps(options.identity ?? componentIdentity)
     const xeps = [...standard, ...(options.xeps ?? [])]
     return new Session(stream, negotiated, { ...options.session, xeps, ...clockOf(options) })
   })
 }
 
-/** A component that stays attached from `start()` to `stop()`. */
+/**
+ * A component that stays attached from `start()` to `stop()`.
+ * @throws XmppError `XMPP_JID_MALFORMED` at once, since trying again would not help
+ */
 export function createComponent(options: ComponentOptions): Connection {
+  parseJid(options.domain)
   return new Connection((signal, xep) => connectComponent({ ...options, signal, xeps: [...(options.xeps ?? []), xep] }))
 }

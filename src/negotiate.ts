@@ -113,7 +113,11 @@ async function startTls(stream: XmlStream, features: Element, options: ClientNeg
 
 async function authenticate(stream: XmlStream, features: Element, options: ClientNegotiation): Promise<string> {
   const offered = features.child('mechanisms', NS_SASL)?.elements.map(child => child.text) ?? []
-  const plaintext = stream.transport.tls !== undefined || options.tls === 'never'
+  const encrypted = stream.transport.tls !== undefined
+  if (offered.length === 0 && !encrypted) {
+    throw new SaslError('encryption-required', 'the server offers no login without TLS')
+  }
+  const plaintext = encrypted || options.tls === 'never'
   const mechanism = selectMechanism(options.mechanisms, offered, { plaintext })
 
   options.onProgress?.('Authenticating')

@@ -179,10 +179,18 @@ export class Session {
   }
 
   #take(element: Element): void {
-    if (element.ns !== this.stream.ns) return
+    if (element.ns !== this.stream.ns || !this.#addressed(element)) return
     if (element.name === 'iq') this.#iq(element)
     else if (element.name === 'message' || element.name === 'presence') this.#notify(element.name, element)
     else this.stream.violated(new StreamError('unsupported-stanza-type', `<${element.name}> is no stanza`))
+  }
+
+  /** A component is every address of its domain and no other: an answer from elsewhere would be a forgery. */
+  #addressed({ attrs: { to } }: Element): boolean {
+    if (!this.#component || to === undefined) return true
+    const bare = bareJid(to)
+    const domain = bare.slice(bare.indexOf('@') + 1)
+    return domain === this.#domain || prepareJid(domain) === this.#domain
   }
 
   #iq(stanza: Element): void {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
 import t from 'tap'
 import { type ClientOptions, connectClient, createClient } from '../src/client.ts'
-import { connectComponent } from '../src/component.ts'
+import { connectComponent, createComponent } from '../src/component.ts'
 import { makeCertificate } from '../src/testing/certificate.ts'
 import { HandClock } from './helper/clock.ts'
 import { listen } from './helper/listen.ts'
@@ -339,4 +339,12 @@ t.test('a client that stays connected', async t => {
   t.equal(client.session, undefined)
   t.equal(connections, 1)
   await gone()
+})
+
+t.test('an address that can never work is an error at once', async t => {
+  for (const jid of ['', 'bot', 'a b@x', 'example.org/bot']) {
+    t.throws(() => createClient({ jid, password: 'x' }), /JID|names no user/, jid)
+    await rejects(t, connectClient({ jid, password: 'x' }), { code: 'XMPP_JID_MALFORMED' })
+  }
+  t.throws(() => createComponent({ domain: 'a b', secret: 'x' }), /malformed JID/)
 })

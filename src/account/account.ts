@@ -27,6 +27,9 @@ export interface AccountEnvironment {
   readonly inboxLimits?: Partial<InboxLimits>
 }
 
+/** Messages whose bounces are still believed. */
+const MAX_SENT = 1000
+
 /** One account of xmpp.conf: it keeps itself connected between `start()` and `stop()`, knows its buddies and holds messages. */
 export class Account extends Emitter<AccountEvent> {
   readonly buddies = new Buddies()
@@ -43,6 +46,8 @@ export class Account extends Emitter<AccountEvent> {
   #abort: AbortController | undefined
   #ended: Promise<void> = Promise.resolve()
   #stopKeepalive: (() => void) | undefined
+  /** Ids of the latest messages we sent, oldest first. */
+  readonly #sent = new Set<string>()
   #dropped = 0
   #dropsReported = Number.NEGATIVE_INFINITY
 
@@ -64,6 +69,7 @@ export class Account extends Emitter<AccountEvent> {
       inbox: this.inbox,
       clock: this.#clock,
       emit: event => this.emit(event),
+      sent: id => this.#sent.delete(id),
     })
   }
 
@@ -148,6 +154,7 @@ export class Account extends Emitter<AccountEvent> {
       throw new XmppError('XMPP_NOT_CONNECTED', text)
     }
     const id = session.nextId()
+    this.#remember(id)
     const attrs = { type: 'chat', to, from: session.jid, id }
     await session.send(session.stanza('message', attrs, session.stanza('body', {}, body)))
     return id
@@ -161,6 +168,13 @@ export class Account extends Emitter<AccountEvent> {
   /** JABBER_STATUS; see {@link Buddies.status}. */
   status(jid: string): JabberStatus {
     return this.buddies.status(jid)
+  }
+
+  #remember(id: string): void {
+    this.#sent.add(id)
+    if (this.#sent.size <= MAX_SENT) return
+    const [oldest] = this.#sent
+    if (oldest !== undefined) this.#sent.delete(oldest)
   }
 
   // ── the life of a connection ─────────────────────────────────────────────────────────────────────────────────────────

@@ -19,6 +19,8 @@ export interface ArrivalsHost {
   readonly inbox: Inbox
   readonly clock: Clock
   readonly emit: (event: AccountEvent) => void
+  /** Whether a message with that id was sent by us; asked once for each. */
+  readonly sent: (id: string) => boolean
 }
 
 /** Handlers for the roster pushes, messages and presence of an account. */
@@ -30,17 +32,19 @@ export function arrivals(host: ArrivalsHost): Xep {
     told = true
   }
   const roster = rosterPushes(item => host.buddies.push(item), onForged)
+  const watchers = { granted: 0 }
   const message = onEvery('message', (stanza, session) => onMessage(host, stanza, session))
-  const presence = onEvery('presence', (stanza, session) => onPresence(host, stanza, session))
+  const presence = onEvery('presence', (stanza, session) => onPresence(host, stanza, session, watchers))
   return { name: 'account', routes: [...(roster.routes ?? []), message, presence] }
 }
 
-function onMessage({ emit, inbox, clock }: ArrivalsHost, stanza: Element, session: Session): void {
+function onMessage({ emit, inbox, clock, sent }: ArrivalsHost, stanza: Element, session: Session): void {
   const from = session.sender(stanza)
   if (from === undefined) return
   const { type, id } = stanza.attrs
   if (type === 'error') {
-    emit({ type: 'bounce', to: from, id, error: StanzaError.from(stanza) })
+    // Our ids cannot be guessed, so who knows one got the message, or a server on its way did.
+    if (id !== undefined && sent(id)) emit({ type: 'bounce', to: from, id, error: StanzaError.from(stanza) })
     return
   }
   const body = stanza.childText('body')
@@ -52,12 +56,23 @@ function onMessage({ emit, inbox, clock }: ArrivalsHost, stanza: Element, sessio
   inbox.put(message)
 }
 
-function onPresence(host: ArrivalsHost, stanza: Element, session: Session): void {
+/**
+ * Strangers who may see our presence because they asked. Each is an item of our roster on the server, so without a bound they
+ * could make it as large as they like.
+ */
+const MAX_WATCHERS = 2000
+
+interface Watchers {
+  /** Requests granted since we started; the roster does not tell of them at once. */
+  granted: number
+}
+
+function onPresence(host: ArrivalsHost, stanza: Element, session: Session, watchers: Watchers): void {
   const from = session.sender(stanza)
   if (from === undefined) return
   const { type } = stanza.attrs
   if (type === undefined || type === 'unavailable') onAvailability(host, from, stanza)
-  else if (type === 'subscribe') onSubscribe(host, from, stanza, session)
+  else if (type === 'subscribe') onSubscribe(host, from, stanza, session, watchers)
   else if (type === 'subscribed' || type === 'unsubscribe' || type === 'unsubscribed') {
     onSubscriptionNews(host, from, type, stanza, session)
   } else if (type === 'probe' && session.component) {
@@ -72,8 +87,17 @@ function onAvailability({ buddies, emit }: ArrivalsHost, from: string, stanza: E
 }
 
 /** Whether someone may see our presence is what autoregister decides, as it does in res_xmpp. */
-function onSubscribe({ config, emit }: ArrivalsHost, from: string, stanza: Element, session: Session): void {
-  const granted = config().autoregister
+function onSubscribe(
+  { config, emit, buddies }: ArrivalsHost,
+  from: string,
+  stanza: Element,
+  session: Session,
+  watchers: Watchers,
+): void {
+  const known = buddies.get(from) !== undefined
+  const room = known || Math.max(buddies.size, watchers.granted) < MAX_WATCHERS
+  const granted = config().autoregister && room
+  if (granted && !known) watchers.granted++
   emit({ type: 'subscription', from, action: granted ? 'granted' : 'requested' })
   if (!granted) return
   const addresses = answerTo(stanza, bareJid(from), session)

@@ -33,6 +33,8 @@ export type JabberStatus = (typeof jabberStatus)[keyof typeof jabberStatus]
 
 /** What one buddy may make us hold. */
 const MAX_RESOURCES = 100
+/** Contacts of the roster that we keep; a roster of 8 MiB, the most we read, holds more than anyone has. */
+const MAX_BUDDIES = 20_000
 const MAX_STATUS = 1000
 
 const NS_CAPS = 'http://jabber.org/protocol/caps'
@@ -44,6 +46,11 @@ export class Buddies {
   /** Configured ones first, in the order of the file, then those of the roster. */
   list(): readonly Buddy[] {
     return [...this.#buddies.values()]
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#buddies.size
   }
 
   get(jid: string): Buddy | undefined {
@@ -71,6 +78,7 @@ export class Buddies {
   /** Takes one changed item of the roster. */
   push({ jid, subscription, asked }: RosterItem): void {
     const known = this.#buddies.get(jid)
+    if (known === undefined && this.#buddies.size >= MAX_BUDDIES) return
     if (subscription === 'remove') {
       if (known !== undefined) this.#leaveRoster(known)
       return

@@ -28,7 +28,8 @@ export function defaultControlPath(env: NodeJS.ProcessEnv): string {
 const systemPath = '/run/res-xmpp/control'
 
 const MAX_REQUEST = 1_048_576
-const MAX_CONNECTIONS = 64
+/** Many of them may be waiting for a message. */
+const MAX_CONNECTIONS = 256
 /** ms in which a request must be complete. */
 const REQUEST_TIME = 10_000
 /** ms in which one that came too many must have gone. */

@@ -42,6 +42,8 @@ function hintFor(error: unknown, config: AccountConfig, connected: boolean): str
       return config.tls === 'none' ? 'set usetls=yes' : ''
     case 'invalid-namespace':
       return error instanceof StreamError && error.by === 'us' ? wrongKindOfPort(config) : ''
+    case 'policy-violation':
+      return error instanceof StreamError && error.by === 'us' ? 'the limit is stanza_bytes in res-xmpp.conf' : ''
     default:
       return ''
   }

@@ -10,7 +10,12 @@ const PRESENCE = 200
 
 /** One line for each event worth knowing; what was said and by whom is nobody's business. */
 export function logEvents(account: Account, log: Log): void {
-  const line = (level: Level, text: string): void => log.line(level, text, account.name)
+  // A server could repeat the secret in an error's text, by mistake or to have it written down.
+  const hide = (text: string): string => {
+    const { secret } = account.config
+    return secret.length < 4 ? text : text.replaceAll(secret, '[masked]')
+  }
+  const line = (level: Level, text: string): void => log.line(level, hide(text), account.name)
   const throttle = (most: number, what: string): Throttle =>
     new Throttle(most, skipped => line('WARNING', `${skipped} more ${what} within a minute were not logged`))
   const strangers = throttle(STRANGERS, 'bounces and subscription requests')
@@ -32,14 +37,14 @@ export function logEvents(account: Account, log: Log): void {
     if (warnings.allow()) line('WARNING', text)
   })
   account.on('subscription', event => {
-    if (strangers.allow()) line('NOTICE', subscriptionText(event))
+    if (strangers.allow()) line('NOTICE', subscriptionText(event, account))
   })
   account.on('presence', ({ from, available, show, status }) => {
     if (!presences.allow()) return
     const text = status === '' ? '' : ` (${status})`
     line('NOTICE', `${from} is ${available ? (show ?? 'available') : 'unavailable'}${text}`)
   })
-  account.on('debug', ({ direction, element }) => log.stanza(direction, account.name, `${maskSecrets(element)}`))
+  account.on('debug', ({ direction, element }) => log.stanza(direction, account.name, hide(`${maskSecrets(element)}`)))
 }
 
 function offlineText(
@@ -56,9 +61,12 @@ function offlineText(
   return `${what}: ${reasonOf(error, config, connected)}; trying again in ${seconds} s`
 }
 
-function subscriptionText({ from, action }: Extract<AccountEvent, { type: 'subscription' }>): string {
+function subscriptionText(
+  { from, action }: Extract<AccountEvent, { type: 'subscription' }>,
+  { config }: Account,
+): string {
   const texts = {
-    requested: `${from} asks to see our presence; autoregister=no leaves that unanswered`,
+    requested: `${from} asks to see our presence and is not answered: ${config.autoregister ? 'too many strangers may already' : 'autoregister=no'}`,
     granted: `${from} asked to see our presence, which autoregister=yes allows`,
     subscribed: `${from} lets us see its presence`,
     unsubscribe: `${from} no longer wants to see our presence`,

@@ -37,7 +37,7 @@ export interface ParserOptions {
 export class Parser {
   readonly #builder: TreeBuilder
   readonly #tokenizer: Tokenizer
-  readonly #limits: Limits
+  #limits: Limits
   readonly #onViolation: ((error: StreamError) => void) | undefined
   #decoder: TextDecoder | undefined
   /** The first bytes of a character that the last chunk ended in the middle of; the decoder holds them too. */
@@ -56,6 +56,15 @@ export class Parser {
     this.#onViolation = onViolation
     this.#builder = new TreeBuilder(this.#limits, error => this.#violation(error))
     this.#tokenizer = tokenizer(this.#builder, this.#limits)
+  }
+
+  /** Bytes of one top-level element; see {@link Limits}. May be changed between two elements. */
+  get stanzaBytes(): number {
+    return this.#limits.stanzaBytes
+  }
+
+  set stanzaBytes(bytes: number) {
+    this.#limits = { ...this.#limits, stanzaBytes: bytes }
   }
 
   /** Takes a chunk and returns everything that became complete with it. */

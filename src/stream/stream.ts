@@ -93,6 +93,15 @@ export class XmlStream {
     return !this.#over && !this.#closeSent && !this.#upgrading
   }
 
+  /** Bytes that one stanza may have from now on, until the stream restarts; for an answer that is rightly larger than others. */
+  get stanzaBytes(): number {
+    return this.#parser.stanzaBytes
+  }
+
+  set stanzaBytes(bytes: number) {
+    this.#parser.stanzaBytes = bytes
+  }
+
   /** Calls back once when the stream is over, at once when it is already. */
   whenOver(fn: () => void): void {
     if (this.#over) fn()
@@ -335,9 +344,10 @@ export class XmlStream {
     const chunk = await this.transport.read()
     if (chunk === undefined) {
       // A peer that just hangs up after our close has ended the stream well enough.
-      if (!this.#closeSent)
+      if (!this.#closeSent && this.#automatic)
         throw new XmppError('XMPP_CONNECTION_LOST', 'the peer closed the connection without closing its stream')
       this.#closeSeen = true
+      if (!this.#automatic) return
       this.transport.destroy()
       this.#finish()
       return

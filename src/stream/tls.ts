@@ -6,6 +6,7 @@ import {
   connect,
   createSecureContext,
   type PeerCertificate,
+  type SecureVersion,
   TLSSocket,
 } from 'node:tls'
 import { describe, XmppError } from '../errors.ts'
@@ -29,6 +30,9 @@ export interface TlsServerOptions {
   /** PEM. */
   readonly key: string
   readonly alpn?: string | undefined
+  /** The oldest and the newest version to take. Default TLS 1.2 and whatever Node knows. */
+  readonly minVersion?: SecureVersion | undefined
+  readonly maxVersion?: SecureVersion | undefined
 }
 
 export type TlsOptions = TlsClientOptions | TlsServerOptions
@@ -107,10 +111,11 @@ function clientOptions(socket: Duplex, { domain, ca, verify = true, alpn }: TlsC
   }
 }
 
-function accept(duplex: Duplex, { cert, key, alpn }: TlsServerOptions): TLSSocket {
+function accept(duplex: Duplex, options: TlsServerOptions): TLSSocket {
+  const { cert, key, alpn, minVersion = 'TLSv1.2', maxVersion } = options
   return new TLSSocket(duplex as never, {
     isServer: true,
-    secureContext: createSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
+    secureContext: createSecureContext({ cert, key, minVersion, ...(maxVersion && { maxVersion }) }),
     ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
   })
 }

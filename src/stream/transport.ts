@@ -1,6 +1,6 @@
 import { connect as netConnect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import type { Clock } from '../clock.ts'
 import { describe, XmppError } from '../errors.ts'
 import { secure, type TlsFacts, type TlsOptions, tlsFacts } from './tls.ts'
@@ -31,9 +31,9 @@ export interface Transport {
   destroy(reason?: Error): void
 }
 
-/** A transport over any duplex of bytes. It is the only listener of `duplex` from then on. */
+/** A transport over any duplex of bytes, a TLS socket of the caller's own included. It is its only listener from then on. */
 export function transport(duplex: Duplex): Transport {
-  return new DuplexTransport(duplex)
+  return new DuplexTransport(duplex, duplex instanceof TLSSocket ? tlsFacts(duplex) : undefined)
 }
 
 export interface DialOptions {

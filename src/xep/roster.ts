@@ -19,13 +19,24 @@ export interface RosterItem {
   readonly asked: boolean
 }
 
+/** Bytes that a roster may have: thousands of contacts, and much more than one stanza from anybody else. */
+const ROSTER_BYTES = 8_388_608
+
 /**
- * The whole roster. Items that make no sense are left out.
+ * The whole roster. Items that make no sense are left out. While it is awaited a stanza may be larger than at other times: else
+ * whoever gets onto our roster could make it too large for us to log in.
  * @throws what {@link Session.iq} throws
  */
 export async function fetchRoster(session: Session, options?: IqOptions): Promise<RosterItem[]> {
-  const result = await session.iq('get', undefined, el('query', NS_ROSTER), options)
-  return items(result.child('query', NS_ROSTER))
+  const { stream } = session
+  const usual = stream.stanzaBytes
+  stream.stanzaBytes = Math.max(usual, ROSTER_BYTES)
+  try {
+    const result = await session.iq('get', undefined, el('query', NS_ROSTER), options)
+    return items(result.child('query', NS_ROSTER))
+  } finally {
+    stream.stanzaBytes = usual
+  }
 }
 
 /**

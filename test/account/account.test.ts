@@ -683,3 +683,29 @@ C: </stream:stream>
 S: </stream:stream>
 `)
 })
+
+t.test("a bounce of what we never sent is nobody's", async t => {
+  const { port, accept } = await script(t)
+  const { account, events, next } = watched(t, componentConfig(port), { clock: new HandClock() })
+  account.start()
+  const { play } = await accept()
+  await play(attachment)
+  await next('connected')
+  const sent = account.send('bob@example.com', 'hello')
+  await play(`C: <message type='chat' from='pbx.example.com' to='bob@example.com' id='{id}'><body>hello</body></message>
+S: <message type='error' from='eve@example.com' to='pbx.example.com' id='guess'/>
+S: <message type='error' from='eve@example.com' to='pbx.example.com'/>
+S: <message type='error' from='bob@example.com' to='pbx.example.com' id='{id}'/>
+S: <message type='error' from='bob@example.com' to='pbx.example.com' id='{id}'/>
+S: <message from='bob@example.com' to='other.example.com'><body>not for us</body></message>
+S: <message from='bob@example.com' to='PBX.example.com'><body>for us</body></message>
+`)
+  t.match(await next('message'), { message: { body: 'for us' } })
+  t.strictSame(
+    events.flatMap(event => (event.type === 'bounce' ? [event.id] : [])),
+    [await sent],
+  )
+  const stopped = account.stop()
+  await play('C: </stream:stream>\nS: </stream:stream>')
+  await stopped
+})

@@ -272,7 +272,7 @@ t.test('two clients at once do not wait for one another', async t => {
   t.equal((await slow).out, 'slow')
 })
 
-t.test('more than 64 at once are told so, and the next may come when one has gone', async t => {
+t.test('more than 256 at once are told so, and the next may come when one has gone', async t => {
   let begun = 0
   let full: (() => void) | undefined
   const all = new Promise<void>(resolve => {
@@ -280,11 +280,11 @@ t.test('more than 64 at once are told so, and the next may come when one has gon
   })
   const path = await serve(t, async ({ argv }, signal) => {
     if (argv[0] === 'quick') return { exit: 0, out: '', err: '' }
-    if (++begun === 64) full?.()
+    if (++begun === 256) full?.()
     await once(signal, 'abort')
     throw signal.reason
   })
-  const sockets = Array.from({ length: 64 }, () => connect(path))
+  const sockets = Array.from({ length: 256 }, () => connect(path))
   for (const socket of sockets) socket.write('{"argv":["wait"]}\n')
   await all
   const slow = connect(path)
@@ -295,7 +295,7 @@ t.test('more than 64 at once are told so, and the next may come when one has gon
   t.strictSame(await askControl(path, { argv: ['quick'], json: false }), {
     exit: 2,
     out: '',
-    err: '64 commands are being worked for already\n',
+    err: '256 commands are being worked for already\n',
   })
   for (const socket of sockets) socket.destroy()
   let exit = 2

@@ -52,3 +52,18 @@ t.test('bytes that are not UTF-8 do not take the stanzas before them along', asy
     }
   }
 })
+
+t.test('with automatic: false one may go on writing to a peer that has ended its side', async t => {
+  const { near, far } = pair()
+  const stream = new XmlStream(transport(near), { ns: 'jabber:client', automatic: false })
+  const wire = transport(far)
+  wire.write(`${HEADER}<iq/>`)
+  wire.end()
+  await stream.readHeader()
+  t.equal((await stream.next())?.name, 'iq')
+  t.equal(await stream.next(), undefined)
+  t.ok(stream.writable)
+  stream.write(Buffer.from('<more/>'))
+  t.equal(Buffer.from((await wire.read()) ?? []).toString(), '<more/>')
+  stream.destroy()
+})

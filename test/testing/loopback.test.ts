@@ -44,7 +44,7 @@ t.test('what is refused', async t => {
   await rejects(t, on.client('alice@one.example', { ca: makeCertificate({ names: ['one.example'] }).ca }), {
     code: 'XMPP_TLS_REFUSED',
   })
-  await rejects(t, on.client('alice@one.example', { tls: 'never' }), { condition: 'invalid-mechanism' })
+  await rejects(t, on.client('alice@one.example', { tls: 'never' }), { condition: 'encryption-required' })
   t.strictSame(on.server.connected, [])
 })
 
