@@ -169,13 +169,17 @@ async function listen(server: Server, path: string): Promise<void> {
 async function clearPath(path: string): Promise<void> {
   if (Buffer.byteLength(path) > 107)
     throw new XmppError('CONTROL_SOCKET', `the path ${path} is too long for a Unix socket`)
-  if (path === systemPath) makeDirectory(dirname(path))
-  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (path === systemPath)
+    allowed(`make ${dirname(path)}`, () => mkdirSync(dirname(path), { recursive: true, mode: 0o700 }))
+  const found = allowed(`use ${path}`, () => lstatSync(path, { throwIfNoEntry: false }))
   if (found === undefined) return
   if (!found.isSocket()) throw new XmppError('CONTROL_SOCKET', `${path} is there already and is no socket`)
   if (found.uid !== process.getuid?.()) throw new XmppError('CONTROL_SOCKET', `${path} belongs to another user`)
   if (await answers(path))
-    throw new XmppError('CONTROL_SOCKET', `another daemon is running with the control socket ${path}`)
+    throw new XmppError(
+      'CONTROL_SOCKET',
+      `another daemon is running with the control socket ${path}; give this one its own with --control`,
+    )
   // Another daemon that is starting too may have come first while we asked; what it made must not go.
   const still = lstatSync(path, { throwIfNoEntry: false })
   if (still !== undefined && (still.ino !== found.ino || still.ctimeMs !== found.ctimeMs))
@@ -183,12 +187,13 @@ async function clearPath(path: string): Promise<void> {
   if (still !== undefined) unlinkSync(path)
 }
 
-function makeDirectory(directory: string): void {
+/** Does something that the system may not let us do. */
+function allowed<T>(what: string, act: () => T): T {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    return act()
   } catch (error) {
     const why = (error as Error).message
-    throw new XmppError('CONTROL_SOCKET', `cannot make ${directory} (${why}); name another place with --control`, {
+    throw new XmppError('CONTROL_SOCKET', `cannot ${what} (${why}); name another place with --control`, {
       cause: error,
     })
   }
