@@ -57,7 +57,7 @@ function tlsHint(code: string, { tls_cafile: file }: AccountConfig): string {
   if (!/SELF_SIGNED|UNABLE_TO/.test(code)) return ''
   return file === undefined
     ? 'to trust it, name a file with the certificate of its CA in tls_cafile'
-    : `the CAs in ${file} are not its issuer`
+    : `no CA in ${file} has issued it`
 }
 
 function wrongKindOfPort({ type }: AccountConfig): string {

@@ -57,7 +57,7 @@ async function conversation(t: Test, server: LiveServer): Promise<void> {
 
   await t.test('subscriptions and presence', async t => {
     await daemon.logged(new RegExp(`\\[desk\\] ${other.jid} lets us see its presence`))
-    await daemon.logged(new RegExp(`\\[desk\\] ${other.jid} asked to see our presence and may`))
+    await daemon.logged(new RegExp(`\\[desk\\] ${other.jid} asked to see our presence, which autoregister=yes allows`))
     const ours = { event: 'presence', type: 'available', status: 'At the desk' }
     t.match(await peer.next({ ...ours, from: desk }), { show: '', priority: 7 }, 'the peer sees the account')
     t.ok(await peer.next({ ...ours, from: domain }), 'the peer sees the component')
@@ -154,10 +154,10 @@ async function trouble(t: Test, server: LiveServer): Promise<void> {
     secret: `${server1} refused the login as ${user.jid}/secret: not-authorized.*; check username and secret at .*xmpp\\.conf:1; ${slowly}`,
     nobody: `${server1} refused the login as nobody@${server.domain}/nobody: not-authorized.*${slowly}`,
     component: `refused the login as ${server.otherComponent}: not-authorized.*${slowly}`,
-    ca: `no connection to ${server1}: the server's certificate for ${server.domain} is refused: it was issued by .+; to trust it, name .* in tls_cafile.*${soon}`,
+    ca: `no connection to ${server1}: the server's certificate for ${server.domain} is refused: it was issued by .+; no CA in .+ has issued it.*${soon}`,
     name: `no connection to .*: the server's certificate is not for ${server.unnamed}, it names .*${server.domain}.*${soon}`,
     directname: `the server's certificate is not for ${server.unnamed}, it names .*${soon}`,
-    port: `no connection to .*: cannot connect to 127\\.0\\.0\\.1 port 1: .*ECONNREFUSED.*${soon}`,
+    port: `no connection to .* port 1: nothing listens there \\(ECONNREFUSED\\); check serverhost and port at .*${soon}`,
   }
   for (const [account, text] of Object.entries(words)) {
     await daemon.logged(new RegExp(`WARNING \\[${account}\\] .*${text}`))
