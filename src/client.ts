@@ -10,6 +10,7 @@ import { Session, type SessionOptions } from './session.ts'
 import type { Identity } from './xep/0030-disco.ts'
 import { clientIdentity, standardXeps } from './xep/index.ts'
 
+/** Who logs in, where, and how. */
 export interface ClientOptions extends ConnectOptions {
   /** With a resource to ask for it, without to let the server choose one. */
   readonly jid: string

@@ -8,6 +8,7 @@ import { Session, type SessionOptions } from './session.ts'
 import type { Identity } from './xep/0030-disco.ts'
 import { componentIdentity, standardXeps } from './xep/index.ts'
 
+/** Which component is attached, where, and how. */
 export interface ComponentOptions extends ConnectOptions {
   /** The component's own domain, as the server's configuration names it. */
   readonly domain: string

@@ -3,6 +3,7 @@ import type { Element } from './stream/element.ts'
 const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams'
 const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 
+/** The cause of an error, and the RFC's word for it. */
 export interface XmppErrorOptions extends ErrorOptions {
   readonly condition?: string
 }

@@ -16,6 +16,7 @@ export const NS_SESSION = 'urn:ietf:params:xml:ns:xmpp-session'
 /** How far a negotiation has come, in the words of Asterisk's console. */
 export type Progress = 'Waiting to request TLS' | 'Requested TLS' | 'Waiting to authenticate' | 'Authenticating'
 
+/** What a client needs to log in on a stream that is connected. */
 export interface ClientNegotiation {
   /** The domain of the JID: the stream's `to`, and what the certificate must name. */
   readonly domain: string
@@ -30,6 +31,7 @@ export interface ClientNegotiation {
   readonly onProgress?: (progress: Progress) => void
 }
 
+/** What a negotiation has come to. */
 export interface Negotiated {
   /** The full JID the server has given us, or the component's domain. */
   readonly jid: string
@@ -58,6 +60,7 @@ export async function negotiateClient(stream: XmlStream, options: ClientNegotiat
   return { jid, streamId, mechanism }
 }
 
+/** What a component needs to be accepted on a stream that is connected. */
 export interface ComponentNegotiation {
   /** The component's own domain, which is the stream's `to` (XEP-0114 §3). */
   readonly domain: string

@@ -5,11 +5,13 @@ import { onEvery, type Xep } from './routes.ts'
 import type { Session } from './session.ts'
 import type { Element } from './stream/element.ts'
 
+/** What becomes of a connection that is kept up. */
 export type Link =
   | { readonly type: 'online'; readonly session: Session }
   /** `retryIn` in ms. */
   | { readonly type: 'offline'; readonly error: unknown; readonly retryIn: number }
 
+/** How a connection is kept up, and until when. */
 export interface ReconnectOptions {
   /** Ends it all: an open session is closed politely. */
   readonly signal: AbortSignal
@@ -91,6 +93,7 @@ function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   })
 }
 
+/** Everything a {@link Connection} tells, by its `type`. */
 export type ConnectionEvent =
   | Link
   | { readonly type: 'message'; readonly stanza: Element; readonly session: Session }

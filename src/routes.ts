@@ -7,6 +7,7 @@ import type { Element } from './stream/element.ts'
  */
 export type Handler = (stanza: Element, session: Session) => Promise<Element | void> | Element | void
 
+/** The kinds of stanzas that handlers take; answers to an iq go to whoever asked. */
 export type RouteKind = 'iq-get' | 'iq-set' | 'message' | 'presence'
 
 /** Which stanzas go to a handler: those with a child of that name and namespace, all of the kind when there is no `name`. */

@@ -9,6 +9,7 @@ import type { XmlStream } from './stream/stream.ts'
 
 export const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 
+/** What a session offers and how it behaves. */
 export interface SessionOptions {
   readonly xeps: readonly Xep[]
   readonly clock?: Clock
@@ -20,6 +21,7 @@ export interface SessionOptions {
   readonly onHandlerError?: (error: unknown, stanza: Element) => void
 }
 
+/** How long to wait for an answer, and who asks. */
 export interface IqOptions {
   /** ms until the request rejects with `XMPP_TIMEOUT`. Default 30,000. */
   readonly timeout?: number

@@ -4,6 +4,7 @@ import { readPresence, type Show } from '../xep/presence.ts'
 import type { RosterItem, Subscription } from '../xep/roster.ts'
 import { detached } from './detached.ts'
 
+/** One place a buddy is logged in from, as its latest presence says. Texts are the peer's own. */
 export interface Resource {
   /** The resourcepart, '' for a contact that sends presence from its bare JID. */
   readonly name: string
@@ -14,6 +15,7 @@ export interface Resource {
   readonly caps: { readonly node: string; readonly ver: string } | undefined
 }
 
+/** Someone whose presence is wanted or whom the roster holds. */
 export interface Buddy {
   /** Prepared bare JID. */
   readonly jid: string
@@ -29,6 +31,7 @@ export interface Buddy {
 
 /** What JABBER_STATUS gives. */
 export const jabberStatus = { available: 1, chat: 2, away: 3, xa: 4, dnd: 5, offline: 6, notInRoster: 7 } as const
+/** One of the numbers of {@link jabberStatus}. */
 export type JabberStatus = (typeof jabberStatus)[keyof typeof jabberStatus]
 
 /** What one buddy may make us hold. */

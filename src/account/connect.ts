@@ -7,6 +7,7 @@ import type { Xep } from '../routes.ts'
 import type { Session, SessionOptions } from '../session.ts'
 import type { StreamOptions } from '../stream/stream.ts'
 
+/** What an account hands to each of its connections. */
 export interface AccountConnection {
   readonly signal: AbortSignal
   readonly xeps: readonly Xep[]

@@ -14,6 +14,7 @@ export type AccountState =
   | 'Retrieving roster'
   | 'Connected'
 
+/** Everything an account tells, by its `type`. */
 export type AccountEvent =
   | { readonly type: 'state'; readonly state: AccountState }
   /** Logged in, roster read, presence sent. `tls` is the protocol version, undefined in clear. */

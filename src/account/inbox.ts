@@ -3,6 +3,7 @@ import { XmppError } from '../errors.ts'
 import { bareJid, formatJid, parseJid } from '../jid.ts'
 import { detached } from './detached.ts'
 
+/** A received message with a body. */
 export interface IncomingMessage {
   /** Prepared JID of the sender. */
   readonly from: string
@@ -15,6 +16,7 @@ export interface IncomingMessage {
   readonly received: number
 }
 
+/** What others may make an inbox hold. */
 export interface InboxLimits {
   /** Messages held at once. */
   readonly messages: number
@@ -26,6 +28,7 @@ export interface InboxLimits {
   readonly waiters: number
 }
 
+/** The limits of an inbox that is told no others. */
 export const defaultInboxLimits: InboxLimits = {
   messages: 100_000,
   bytes: 16_777_216,
@@ -33,6 +36,7 @@ export const defaultInboxLimits: InboxLimits = {
   waiters: 10_000,
 }
 
+/** How an inbox holds messages, and whom it tells. */
 export interface InboxOptions {
   /** ms for which a message that nobody waits for is held; asked each time, so that it may change. */
   readonly hold: () => number

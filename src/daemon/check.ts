@@ -5,6 +5,7 @@ import { files, usualConfig } from './files.ts'
 import { type Io, UsageError } from './io.ts'
 import { usualConfigs } from './places.ts'
 
+/** What `res-xmpp check --help` prints. */
 export const checkUsage = `Usage: res-xmpp check [-c] [FILE] [--print]
 
 Reports everything wrong with an xmpp.conf as FILE:LINE: …

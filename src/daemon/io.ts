@@ -11,3 +11,11 @@ export interface Io {
 
 /** A mistake in how a command was called. */
 export class UsageError extends Error {}
+
+/** Resolves when a signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,7 +1,9 @@
 import { printable } from '../printable.ts'
 
+/** How much a line matters. */
 export type Level = 'DEBUG' | 'NOTICE' | 'WARNING' | 'ERROR'
 
+/** Where a log goes and what its lines begin with. */
 export interface LogOptions {
   /** Takes one line, or one dump of several, with its line end. */
   readonly write: (text: string) => void

@@ -3,8 +3,9 @@ import { parseArgs } from 'node:util'
 import { describe } from '../errors.ts'
 import { printable } from '../printable.ts'
 import { type Loopback, type LoopbackOptions, startLoopback } from '../testing/index.ts'
-import type { Io } from './io.ts'
+import { aborted, type Io } from './io.ts'
 
+/** What `res-xmpp loopback --help` prints. */
 export const loopbackUsage = `Usage: res-xmpp loopback [options]
 
 Runs the XMPP server of our own tests on 127.0.0.1, to try things out with; says READY with its ports when it listens.
@@ -106,11 +107,4 @@ function pairs(option: string, form: string, given: readonly string[]): Record<s
     found.set(key, text.slice(colon + 1))
   }
   return Object.fromEntries(found)
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -16,11 +16,12 @@ import { AccountSet } from './accounts.ts'
 import { runCommand } from './console.ts'
 import { defaultControlPath, serveControl } from './control.ts'
 import { files, usualConfig } from './files.ts'
-import type { Io } from './io.ts'
+import { aborted, type Io } from './io.ts'
 import { Log } from './log.ts'
 import { logEvents } from './log-events.ts'
 import { usualConfigs, usualSettings } from './places.ts'
 
+/** What `res-xmpp run --help` prints. */
 export const runUsage = `Usage: res-xmpp run [-c xmpp.conf] [--settings res-xmpp.conf] [--control SOCKET] [--strict]
 
 Runs the accounts of an xmpp.conf in the foreground; the log goes to stderr.
@@ -134,11 +135,4 @@ async function readSettings(path: string | undefined, io: Io): Promise<{ setting
   const { settings, problems } = await parseSettings(text, file)
   for (const problem of problems) io.stderr(`${printable(formatProblem(problem))}\n`)
   return { settings, ok: problems.every(({ severity }) => severity !== 'error') }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

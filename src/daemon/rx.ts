@@ -4,6 +4,7 @@ import { askControl, defaultControlPath } from './control.ts'
 import { type Io, UsageError } from './io.ts'
 import { usualSettings } from './places.ts'
 
+/** What `res-xmpp rx --help` prints. */
 export const rxUsage = `Usage: res-xmpp rx [--control SOCKET] [--json] COMMAND…
 
 Runs a console command in the running daemon. 'res-xmpp rx help' shows the commands.

@@ -1,5 +1,6 @@
 import { SaslError } from '../errors.ts'
 
+/** Who logs in, and what proves it. */
 export interface Credentials {
   /** The authentication identity: for XMPP the localpart. */
   readonly username: string
@@ -9,6 +10,7 @@ export interface Credentials {
 /** Fetched when a mechanism needs it, and once per attempt: a token may have to be asked for first. */
 export type CredentialSource = () => Promise<Credentials>
 
+/** What a mechanism may ask of those who run it. */
 export interface SaslContext {
   readonly credentials: CredentialSource
   /** The client's nonce for SCRAM, printable and without a comma. Random unless given; test vectors give it. */

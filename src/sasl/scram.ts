@@ -28,10 +28,14 @@ function scram(name: string, hash: ScramHash): Mechanism {
   }
 }
 
+/** RFC 5802. */
 export const scramSha1: Mechanism = scram('SCRAM-SHA-1', 'sha1')
+/** RFC 7677. */
 export const scramSha256: Mechanism = scram('SCRAM-SHA-256', 'sha256')
+/** As SCRAM-SHA-256, with the longer hash. */
 export const scramSha512: Mechanism = scram('SCRAM-SHA-512', 'sha512')
 
+/** In the words of node:crypto. */
 export type ScramHash = 'sha1' | 'sha256' | 'sha512'
 
 /** A server that asks for more rounds of key derivation than this wants to keep us busy. */

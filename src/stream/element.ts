@@ -8,6 +8,7 @@ export const NS_XML = 'http://www.w3.org/XML/1998/namespace'
  * Namespace declarations are not attributes.
  */
 export type Attrs = Record<string, string | undefined>
+/** What stands in an element; two texts never stand side by side in a parsed one. */
 export type Child = Element | string
 
 /** An XML element with its namespace resolved. Immutable by convention: build, send, forget. */

@@ -1,5 +1,6 @@
 import type { Transport } from './transport.ts'
 
+/** How what is sent is gathered and bounded. */
 export interface OutboxOptions {
   /** False sends each piece in a write of its own instead of joining those of one turn of the event loop. */
   readonly coalesce?: boolean | undefined

@@ -5,6 +5,7 @@ import { TreeBuilder } from './builder.ts'
 import type { Element } from './element.ts'
 import { saxTokenizer, type Tokenizer, type TokenizerFactory, type TokenLimits } from './tokenizer.ts'
 
+/** What a stream consists of. */
 export type ParserEvent =
   /** The peer's stream header; `ns` is the default namespace it declares for the content. */
   { type: 'open'; header: Element; ns: string } | { type: 'element'; element: Element } | { type: 'close' }
@@ -17,8 +18,10 @@ export interface Limits extends TokenLimits {
   readonly depth: number
 }
 
+/** The limits of a parser that is told no others. */
 export const defaultLimits: Limits = { stanzaBytes: 262_144, depth: 100, attributes: 100, nameLength: 1000 }
 
+/** How strict a parser is, and with whom. */
 export interface ParserOptions {
   readonly limits?: Partial<Limits>
   readonly tokenizer?: TokenizerFactory

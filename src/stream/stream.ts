@@ -8,8 +8,10 @@ import type { Transport } from './transport.ts'
 
 const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams'
 
+/** Seen from our side. */
 export type Direction = 'in' | 'out'
 
+/** How a stream behaves; what testers need is off by default. */
 export interface StreamOptions extends ParserOptions {
   /** Default namespace of the content: `jabber:client`, `jabber:component:accept`. */
   readonly ns: string
@@ -29,8 +31,10 @@ export interface StreamOptions extends ParserOptions {
   readonly sendLimit?: number
 }
 
+/** Sees elements as they pass. */
 export type Trace = (direction: Direction, element: Element) => void
 
+/** How the peer has opened its stream. */
 export interface PeerHeader {
   readonly header: Element
   /** The default namespace the peer declared. */

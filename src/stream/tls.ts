@@ -11,6 +11,7 @@ import {
 } from 'node:tls'
 import { describe, XmppError } from '../errors.ts'
 
+/** How an initiator starts TLS. */
 export interface TlsClientOptions {
   readonly role?: 'initiator'
   /** What the certificate must name, and what SNI asks for: the domain of the JID, whatever host was dialled (RFC 6120 §13.7.2). */
@@ -23,6 +24,7 @@ export interface TlsClientOptions {
   readonly alpn?: string | undefined
 }
 
+/** How an acceptor starts TLS. */
 export interface TlsServerOptions {
   readonly role: 'acceptor'
   /** PEM. */
@@ -35,6 +37,7 @@ export interface TlsServerOptions {
   readonly maxVersion?: SecureVersion | undefined
 }
 
+/** Either side's. */
 export type TlsOptions = TlsClientOptions | TlsServerOptions
 
 /** What a handshake agreed on. */
@@ -87,6 +90,7 @@ function handshake(socket: TLSSocket, done: 'secure' | 'secureConnect'): Promise
   })
 }
 
+/** Reads off a socket what its handshake agreed on. */
 export function tlsFacts(socket: TLSSocket): TlsFacts {
   return {
     version: socket.getProtocol() ?? 'unknown',

@@ -26,6 +26,7 @@ export interface Tokenizer {
   readonly idle: boolean
 }
 
+/** What one tag may hold. */
 export interface TokenLimits {
   /** Attributes of one element, namespace declarations included. */
   readonly attributes: number
@@ -33,6 +34,7 @@ export interface TokenLimits {
   readonly nameLength: number
 }
 
+/** Makes the tokenizer of one stream. */
 export type TokenizerFactory = (handler: TokenHandler, limits: TokenLimits) => Tokenizer
 
 type SaxModule = typeof import('sax') & { STATE: Record<string, number>; XML_ENTITIES: Record<string, string> }

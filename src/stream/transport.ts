@@ -36,6 +36,7 @@ export function transport(duplex: Duplex): Transport {
   return new DuplexTransport(duplex, duplex instanceof TLSSocket ? tlsFacts(duplex) : undefined)
 }
 
+/** Where to connect to, and until when to try. */
 export interface DialOptions {
   readonly host: string
   readonly port: number

@@ -6,6 +6,7 @@ import { el } from '../stream/element.ts'
 
 export const NS_PING = 'urn:xmpp:ping'
 
+/** Answers pings. */
 export const ping: Xep = {
   name: 'XEP-0199',
   features: [NS_PING],
@@ -26,6 +27,7 @@ export async function sendPing(session: Session, to: string | undefined, options
   return session.clock.now() - start
 }
 
+/** When to ask whether the other side is there, and when to give it up. */
 export interface KeepaliveOptions {
   /** ms without a byte from the other side before we ask. Default 50,000. */
   readonly silence?: number

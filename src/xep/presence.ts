@@ -5,6 +5,7 @@ import type { Attrs, Element } from '../stream/element.ts'
 /** RFC 6121 §4.7.2.1; no show at all is plain availability. */
 export type Show = 'away' | 'chat' | 'dnd' | 'xa'
 
+/** What an available presence says. */
 export interface PresenceState {
   readonly show?: Show | undefined
   readonly status?: string | undefined
@@ -29,6 +30,7 @@ export function unavailablePresence(session: Session, status?: string): Element 
   return session.stanza('presence', { type: 'unavailable' }, ...(status ? [session.stanza('status', {}, status)] : []))
 }
 
+/** The types of presence that deal with subscriptions (RFC 6121 §3). */
 export type SubscriptionType = 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed'
 
 /** RFC 6121 §3: asks for, grants, gives up or takes away a presence subscription. */

@@ -10,6 +10,7 @@ export const NS_ROSTER = 'jabber:iq:roster'
 /** Whose presence is seen by whom: `to` is us seeing theirs (RFC 6121 §2.1.2.5). `remove` stands in pushes only. */
 export type Subscription = 'none' | 'to' | 'from' | 'both' | 'remove'
 
+/** One contact as the server keeps it. */
 export interface RosterItem {
   /** Prepared bare JID. */
   readonly jid: string
