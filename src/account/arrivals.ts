@@ -32,7 +32,7 @@ export function arrivals(host: ArrivalsHost): Xep {
     told = true
   }
   const roster = rosterPushes(item => host.buddies.push(item), onForged)
-  const watchers = { granted: 0 }
+  const watchers: Watchers = { session: undefined, atLogin: 0, granted: 0 }
   const message = onEvery('message', (stanza, session) => onMessage(host, stanza, session))
   const presence = onEvery('presence', (stanza, session) => onPresence(host, stanza, session, watchers))
   return { name: 'account', routes: [...(roster.routes ?? []), message, presence] }
@@ -57,14 +57,23 @@ function onMessage({ emit, inbox, clock, sent }: ArrivalsHost, stanza: Element, 
 }
 
 /**
- * Strangers who may see our presence because they asked. Each is an item of our roster on the server, so without a bound they
+ * Contacts up to which strangers who ask may see our presence. Each is an item of our roster on the server, so without a bound they
  * could make it as large as they like.
  */
 const MAX_WATCHERS = 2000
 
 interface Watchers {
-  /** Requests granted since we started; the roster does not tell of them at once. */
+  session: Session | undefined
+  /** Contacts when the first request of the session came. */
+  atLogin: number
+  /** Strangers granted in this session, of whom the roster may not have told yet. */
   granted: number
+}
+
+/** Whether one more stranger may see us. A component has no roster that could grow. */
+function roomFor(watchers: Watchers, buddies: Buddies, session: Session): boolean {
+  if (watchers.session !== session) Object.assign(watchers, { session, atLogin: buddies.size, granted: 0 })
+  return session.component || Math.max(buddies.size, watchers.atLogin + watchers.granted) < MAX_WATCHERS
 }
 
 function onPresence(host: ArrivalsHost, stanza: Element, session: Session, watchers: Watchers): void {
@@ -95,8 +104,7 @@ function onSubscribe(
   watchers: Watchers,
 ): void {
   const known = buddies.get(from) !== undefined
-  const room = known || Math.max(buddies.size, watchers.granted) < MAX_WATCHERS
-  const granted = config().autoregister && room
+  const granted = config().autoregister && (known || roomFor(watchers, buddies, session))
   if (granted && !known) watchers.granted++
   emit({ type: 'subscription', from, action: granted ? 'granted' : 'requested' })
   if (!granted) return

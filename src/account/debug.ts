@@ -12,6 +12,11 @@ const secretNames = new Set(['handshake', 'password', 'digest', 'secret', 'token
 /** Fields of forms (XEP-0004) whose values are secrets; what is submitted need not repeat the type. */
 const secretField = /password|secret|token/i
 
+/** A text of a peer's without our secret, which a server may repeat by mistake or to have it written down. */
+export function hideSecret(text: string, secret: string): string {
+  return secret.length < 4 ? text : text.replaceAll(secret, '[masked]')
+}
+
 /** The element with everything masked that could be, or could be turned into, a password. */
 export function maskSecrets(element: Element): Element {
   return mask(element, false)

@@ -1,10 +1,11 @@
+import { hideSecret } from '../account/index.ts'
 import type { AccountConfig } from '../config/index.ts'
 import { describe, StreamError, XmppError } from '../errors.ts'
 
 /** Why an account has no connection, in a sentence for its owner: what happened and, where we can tell, what to change. */
 export function reasonOf(error: unknown, config: AccountConfig, connected: boolean): string {
   const hint = hintFor(error, config, connected)
-  return `${happened(error)}${hint === '' ? '' : `; ${hint}`}`
+  return `${hideSecret(happened(error), config.secret)}${hint === '' ? '' : `; ${hint}`}`
 }
 
 const causes: Record<string, string> = {

@@ -1,4 +1,4 @@
-import { type Account, type AccountEvent, maskSecrets } from '../account/index.ts'
+import { type Account, type AccountEvent, hideSecret, maskSecrets } from '../account/index.ts'
 import { SaslError, StreamError } from '../errors.ts'
 import { reasonOf } from './hints.ts'
 import type { Level, Log } from './log.ts'
@@ -10,12 +10,7 @@ const PRESENCE = 200
 
 /** One line for each event worth knowing; what was said and by whom is nobody's business. */
 export function logEvents(account: Account, log: Log): void {
-  // A server could repeat the secret in an error's text, by mistake or to have it written down.
-  const hide = (text: string): string => {
-    const { secret } = account.config
-    return secret.length < 4 ? text : text.replaceAll(secret, '[masked]')
-  }
-  const line = (level: Level, text: string): void => log.line(level, hide(text), account.name)
+  const line = (level: Level, text: string): void => log.line(level, text, account.name)
   const throttle = (most: number, what: string): Throttle =>
     new Throttle(most, skipped => line('WARNING', `${skipped} more ${what} within a minute were not logged`))
   const strangers = throttle(STRANGERS, 'bounces and subscription requests')
@@ -44,7 +39,11 @@ export function logEvents(account: Account, log: Log): void {
     const text = status === '' ? '' : ` (${status})`
     line('NOTICE', `${from} is ${available ? (show ?? 'available') : 'unavailable'}${text}`)
   })
-  account.on('debug', ({ direction, element }) => log.stanza(direction, account.name, hide(`${maskSecrets(element)}`)))
+  account.on('debug', ({ direction, element }) => {
+    const xml = `${maskSecrets(element)}`
+    const refusal = element.name === 'failure' || element.name === 'error'
+    log.stanza(direction, account.name, refusal ? hideSecret(xml, account.config.secret) : xml)
+  })
 }
 
 function offlineText(

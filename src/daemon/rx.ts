@@ -40,6 +40,9 @@ export async function rx(argv: readonly string[], io: Io): Promise<number> {
       return exit
     } catch (error) {
       failures.push(`no daemon answers at ${path} (${(error as Error).message})`)
+      // One that was there may have run the command; another must not run it too.
+      const { syscall } = error as NodeJS.ErrnoException
+      if (syscall !== 'connect') break
     }
   }
   io.stderr(`res-xmpp: ${failures.join('; ')}; is it running, and what is its --control?\n`)

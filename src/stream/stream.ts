@@ -351,7 +351,7 @@ export class XmlStream {
       if (!this.#closeSent && this.#automatic)
         throw new XmppError('XMPP_CONNECTION_LOST', 'the peer closed the connection without closing its stream')
       this.#closeSeen = true
-      if (!this.#automatic) return
+      if (!this.#automatic && !this.#closeSent) return
       this.transport.destroy()
       this.#finish()
       return
@@ -370,7 +370,7 @@ export class XmlStream {
   /** The peer's `</stream:stream>`: answered with ours, then the connection ends (RFC 6120 §4.4). */
   #closed(): void {
     this.#closeSeen = true
-    if (!this.#automatic) return
+    if (!this.#automatic && !this.#closeSent) return
     this.#sendClose()
     this.transport.hangUp(this.#clock, LINGER)
     this.#finish()

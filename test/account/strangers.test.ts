@@ -1,7 +1,7 @@
 import t from 'tap'
 import { connectComponent } from '../../src/component.ts'
 import { startLoopback } from '../../src/testing/index.ts'
-import { clientConfig, watched } from './setting.ts'
+import { clientConfig, componentConfig, watched } from './setting.ts'
 
 t.test('nobody can make the roster too large for us to log in', async t => {
   const users = { 'juliet@example.com': 'secret' }
@@ -42,6 +42,18 @@ t.test('only so many strangers are granted what they ask for', async t => {
   server.send('juliet@example.com', `${strangers}${ask('friend@example.com')}`)
   await next('subscription', ({ from }) => from === 'friend@example.com')
   const actions = events.flatMap(event => (event.type === 'subscription' ? [event.action] : []))
-  t.equal(actions.filter(action => action === 'granted').length, 2001)
+  t.equal(actions.filter(action => action === 'granted').length, 2000)
   t.equal(actions.at(-1), 'granted', 'a buddy always may')
+})
+
+t.test('a component has no roster that they could fill', async t => {
+  const server = await startLoopback({ components: { 'pbx.example.com': 'secret' } })
+  t.teardown(() => server.stop())
+  const { account, events, next } = watched(t, componentConfig(server.componentPort))
+  account.start()
+  await next('connected')
+  const ask = (at: number): string => `<presence type='subscribe' from='s${at}@example.net' to='pbx.example.com'/>`
+  server.send('pbx.example.com', Array.from({ length: 2500 }, (_, at) => ask(at)).join(''))
+  await next('subscription', ({ from }) => from === 's2499@example.net')
+  t.equal(events.filter(event => event.type === 'subscription' && event.action === 'granted').length, 2500)
 })

@@ -44,3 +44,14 @@ t.test('a server that repeats the secret does not get it written down', async t 
     /not-authorized: no user has \[masked\]; check username and secret at .*xmpp\.conf:1; trying again/,
   )
 })
+
+t.test('our own words are never masked: that would show what the secret is', async t => {
+  const server = await startLoopback({ users: { 'juliet@example.com': 'juliet' }, starttls: 'none' })
+  t.teardown(() => server.stop())
+  const { account, next } = watched(t, clientConfig(server.port, 'secret=juliet'))
+  const lines: string[] = []
+  logEvents(account, new Log({ write: text => void lines.push(text), timestamps: false }))
+  account.start()
+  await next('connected')
+  t.match(lines.join(''), /Connected as juliet@example\.com\/balcony/)
+})

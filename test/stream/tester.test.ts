@@ -3,6 +3,7 @@ import { NS_STREAM } from '../../src/stream/element.ts'
 import { Parser } from '../../src/stream/parser.ts'
 import { XmlStream } from '../../src/stream/stream.ts'
 import { transport } from '../../src/stream/transport.ts'
+import { HandClock } from '../helper/clock.ts'
 import { pair } from '../helper/pair.ts'
 
 const HEADER = `<stream:stream xmlns='jabber:client' xmlns:stream='${NS_STREAM}' version='1.0'>`
@@ -66,4 +67,17 @@ t.test('with automatic: false one may go on writing to a peer that has ended its
   stream.write(Buffer.from('<more/>'))
   t.equal(Buffer.from((await wire.read()) ?? []).toString(), '<more/>')
   stream.destroy()
+})
+
+t.test('with automatic: false a close that both have sent is over at once', async t => {
+  const { near, far } = pair()
+  const stream = new XmlStream(transport(near), { ns: 'jabber:client', automatic: false, clock: new HandClock() })
+  stream.sendHeader({ version: '1.0' })
+  const wire = transport(far)
+  wire.write(HEADER)
+  await stream.readHeader()
+  const closed = stream.close()
+  wire.write('</stream:stream>')
+  await closed
+  t.ok(stream.over, 'without the time having passed')
 })
