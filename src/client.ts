@@ -7,6 +7,7 @@ import type { Xep } from './routes.ts'
 import { mechanisms as builtIn } from './sasl/index.ts'
 import type { CredentialSource, Mechanism } from './sasl/mechanism.ts'
 import { Session, type SessionOptions } from './session.ts'
+import { trustOf } from './stream/tls.ts'
 import type { Identity } from './xep/0030-disco.ts'
 import { clientIdentity, standardXeps } from './xep/index.ts'
 
@@ -37,13 +38,13 @@ export interface ClientOptions extends ConnectOptions {
 export async function connectClient(options: ClientOptions): Promise<Session> {
   const { tls = 'starttls', password } = options
   const { local, domain, resource } = parseClientJid(options.jid)
-  const trust = { domain, ca: options.ca, verify: options.verify }
+  const trust = trustOf(options)
   const credentials = typeof password === 'string' ? async () => ({ username: local, password }) : password
   const target = {
     ns: NS_CLIENT,
     host: options.host ?? domain,
     port: options.port ?? (tls === 'direct' ? 5223 : 5222),
-    direct: tls === 'direct' ? { ...trust, alpn: 'xmpp-client' } : undefined,
+    direct: tls === 'direct' ? { ...trust, domain, alpn: 'xmpp-client' } : undefined,
   }
   return connect(target, options, async stream => {
     const negotiated = await negotiateClient(stream, {

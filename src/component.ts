@@ -5,6 +5,7 @@ import { NS_COMPONENT, negotiateComponent, type Progress } from './negotiate.ts'
 import { Connection } from './reconnect.ts'
 import type { Xep } from './routes.ts'
 import { Session, type SessionOptions } from './session.ts'
+import { trustOf } from './stream/tls.ts'
 import type { Identity } from './xep/0030-disco.ts'
 import { componentIdentity, standardXeps } from './xep/index.ts'
 
@@ -28,7 +29,7 @@ export interface ComponentOptions extends ConnectOptions {
  */
 export async function connectComponent(options: ComponentOptions): Promise<Session> {
   const { domain, secret, host = domain, port = 5347 } = options
-  const direct = options.tls === 'direct' ? { domain, ca: options.ca, verify: options.verify } : undefined
+  const direct = options.tls === 'direct' ? { ...trustOf(options), domain } : undefined
   return connect({ ns: NS_COMPONENT, host, port, direct }, options, async stream => {
     const { onProgress } = options
     const negotiated = await negotiateComponent(stream, { domain, secret, ...(onProgress && { onProgress }) })

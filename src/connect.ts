@@ -1,18 +1,14 @@
 import { type Clock, systemClock } from './clock.ts'
 import { XmppError } from './errors.ts'
 import { type StreamOptions, XmlStream } from './stream/stream.ts'
-import type { TlsClientOptions } from './stream/tls.ts'
+import type { TlsClientOptions, TlsTrust } from './stream/tls.ts'
 import { dial } from './stream/transport.ts'
 
 /** Where and how to connect; the same for clients and components. */
-export interface ConnectOptions {
+export interface ConnectOptions extends TlsTrust {
   /** Host to dial. Default: the domain. */
   readonly host?: string | undefined
   readonly port?: number | undefined
-  /** PEM certificates to trust instead of the system's. */
-  readonly ca?: string | undefined
-  /** False accepts any certificate. Default true. */
-  readonly verify?: boolean | undefined
   /** ms for each step: the connection, and all of the negotiation. Default 30,000. */
   readonly timeout?: number | undefined
   readonly signal?: AbortSignal | undefined

@@ -11,17 +11,26 @@ import {
 } from 'node:tls'
 import { describe, XmppError } from '../errors.ts'
 
-/** How an initiator starts TLS. */
-export interface TlsClientOptions {
-  readonly role?: 'initiator'
-  /** What the certificate must name, and what SNI asks for: the domain of the JID, whatever host was dialled (RFC 6120 §13.7.2). */
-  readonly domain: string
+/** Whom an initiator trusts, and who it is: the same for all the TLS of one account. */
+export interface TlsTrust {
   /** PEM certificates to trust instead of the system's. */
   readonly ca?: string | undefined
   /** False accepts any certificate: encryption without knowing to whom. Default true. */
   readonly verify?: boolean | undefined
+}
+
+/** How an initiator starts TLS. */
+export interface TlsClientOptions extends TlsTrust {
+  readonly role?: 'initiator'
+  /** What the certificate must name, and what SNI asks for: the domain of the JID, whatever host was dialled (RFC 6120 §13.7.2). */
+  readonly domain: string
   /** Offers ALPN `xmpp-client` or what is named here; for direct TLS (XEP-0368 §5). */
   readonly alpn?: string | undefined
+}
+
+/** Only what {@link TlsTrust} names of an object that holds more. */
+export function trustOf({ ca, verify }: TlsTrust): TlsTrust {
+  return { ca, verify }
 }
 
 /** How an acceptor starts TLS. */
