@@ -1,7 +1,8 @@
 import { StreamError } from '../errors.ts'
-import { type Attrs, attributeKey, Element, emptyAttrs, NS_STREAM, NS_XML } from './element.ts'
+import { attributeKey, Element, emptyAttrs, NS_STREAM, NS_XML } from './element.ts'
 import type { Limits, ParserEvent } from './parser.ts'
-import type { TokenHandler } from './tokenizer.ts'
+import type { QName } from './qname.ts'
+import { notWellFormed, type TokenHandler, tooMuch } from './tokenizer.ts'
 
 /**
  * Prefix bindings in force at some depth: the default namespace, what is declared here by prefix, and what is further out. Never
@@ -25,6 +26,14 @@ export class TreeBuilder implements TokenHandler {
   /** The elements that are open below the root. */
   readonly #open: Element[] = []
   readonly #scopes: Scope[] = [outermost]
+  // Of the tag that is being read:
+  #attrs = emptyAttrs()
+  /** The default namespace it declares. */
+  #ns: string | undefined
+  /** The prefixes it declares. */
+  #prefixes: Map<string, string> | undefined
+  /** Attributes whose prefix may be declared behind them. */
+  readonly #prefixed: { name: QName; value: string }[] = []
 
   constructor(limits: Limits, violation: (error: StreamError) => void) {
     this.#limits = limits
@@ -36,19 +45,29 @@ export class TreeBuilder implements TokenHandler {
     return this.#scopes.length - 1
   }
 
-  open(name: string, attrs: Attrs): void {
-    if (this.depth >= this.#limits.depth) {
-      this.violation(new StreamError('policy-violation', `more than ${this.#limits.depth} elements inside one another`))
-    }
-    const scope = declare(this.#scopes[this.depth] as Scope, attrs)
-    const [prefix, local] = split(name)
-    const ns = prefix === '' ? scope.ns : bound(prefix, scope)
-    if (ns === undefined) throw unbound(prefix)
-    const element = new Element(local, ns, resolve(attrs, scope))
+  attribute(name: QName, value: string): void {
+    const { prefix, local } = name
+    if (prefix === '') {
+      if (local === 'xmlns') this.#declareDefault(value)
+      else if (this.#attrs[local] === undefined) this.#attrs[local] = value
+      else throw twice(name)
+    } else if (prefix === 'xmlns') this.#declare(name, value)
+    else this.#prefixed.push({ name, value })
+  }
 
+  open({ prefix, local }: QName): void {
+    if (this.depth >= this.#limits.depth) {
+      this.violation(tooMuch(`more than ${this.#limits.depth} elements inside one another`))
+    }
+    const scope = this.#scope()
+    const ns = prefix === '' ? scope.ns : bound(prefix, scope)
+    if (this.#prefixed.length > 0) this.#resolve(scope)
+    const element = new Element(local, ns, this.#attrs)
+    this.#attrs = emptyAttrs()
     if (this.depth === 0) this.#openRoot(element, scope)
     else {
-      this.#open.at(-1)?.children.push(element)
+      const parent = this.#open.at(-1)
+      parent?.children.push(element)
       this.#open.push(element)
     }
     this.#scopes.push(scope)
@@ -87,73 +106,69 @@ export class TreeBuilder implements TokenHandler {
     }
     this.events.push({ type: 'open', header, ns: scope.ns })
   }
-}
 
-function declare(outer: Scope, attrs: Attrs): Scope {
-  let ns = outer.ns
-  let prefixes: Map<string, string> | undefined
-  for (const key in attrs) {
-    if (!key.startsWith('xmlns')) continue
-    const uri = attrs[key] ?? ''
-    if (key.length === 5) {
-      if (uri === NS_XML || uri === NS_XMLNS) throw new StreamError('not-well-formed', `xmlns='${uri}' is reserved`)
-      ns = uri
-    } else if (key.charCodeAt(5) === COLON) {
-      const prefix = key.slice(6)
-      const reserved = prefix === 'xmlns' || uri === NS_XMLNS || (prefix === 'xml') !== (uri === NS_XML)
-      if (reserved || uri === '' || prefix === '' || prefix.includes(':')) {
-        throw new StreamError(
-          'not-well-formed',
-          `${key.slice(0, 50)}='${uri.slice(0, 100)}' is not a namespace declaration`,
-        )
-      }
-      prefixes ??= new Map()
-      prefixes.set(prefix, uri)
-    }
+  #declareDefault(uri: string): void {
+    if (this.#ns !== undefined) throw notWellFormed('xmlns given twice')
+    if (uri === NS_XML || uri === NS_XMLNS) throw notWellFormed(`xmlns='${uri}' is reserved`)
+    this.#ns = namespace(uri)
   }
-  if (prefixes !== undefined) return { ns, prefixes, outer }
-  return ns === outer.ns ? outer : { ns, prefixes: outer.prefixes, outer: outer.outer }
+
+  #declare(name: QName, uri: string): void {
+    const prefix = name.local
+    const reserved = prefix === 'xmlns' || uri === NS_XMLNS || (prefix === 'xml') !== (uri === NS_XML)
+    if (reserved || uri === '') {
+      throw notWellFormed(`${name.text.slice(0, 50)}='${uri.slice(0, 100)}' is not a namespace declaration`)
+    }
+    this.#prefixes ??= new Map()
+    if (this.#prefixes.has(prefix)) throw twice(name)
+    this.#prefixes.set(prefix, namespace(uri))
+  }
+
+  /** What is in force inside the tag that ends here. */
+  #scope(): Scope {
+    const outer = this.#scopes.at(-1) as Scope
+    const ns = this.#ns ?? outer.ns
+    const prefixes = this.#prefixes
+    this.#ns = undefined
+    this.#prefixes = undefined
+    if (prefixes !== undefined) return { ns, prefixes, outer }
+    return ns === outer.ns ? outer : { ns, prefixes: outer.prefixes, outer: outer.outer }
+  }
+
+  #resolve(scope: Scope): void {
+    for (const { name, value } of this.#prefixed) {
+      const key = attributeKey(bound(name.prefix, scope), name.local)
+      if (this.#attrs[key] !== undefined) throw twice(name)
+      this.#attrs[key] = value
+    }
+    this.#prefixed.length = 0
+  }
 }
 
-/** The namespace a prefix stands for. */
-function bound(prefix: string, scope: Scope): string | undefined {
+/** @throws StreamError `not-well-formed` for a prefix that is not declared (Namespaces in XML 1.0 §5) */
+function bound(prefix: string, scope: Scope): string {
   for (let at: Scope | undefined = scope; at !== undefined; at = at.outer) {
     const ns = at.prefixes.get(prefix)
     if (ns !== undefined) return ns
   }
-  return undefined
+  throw notWellFormed(`the prefix ${prefix.slice(0, 50)} is not declared`)
 }
 
-function resolve(attrs: Attrs, scope: Scope): Attrs {
-  const resolved = emptyAttrs()
-  for (const key in attrs) {
-    if (key === 'xmlns' || key.startsWith('xmlns:')) continue
-    const [prefix, local] = split(key)
-    if (prefix === '') {
-      resolved[key] = attrs[key]
-      continue
-    }
-    const ns = bound(prefix, scope)
-    if (ns === undefined) throw unbound(prefix)
-    const expanded = attributeKey(ns, local)
-    if (expanded in resolved) throw new StreamError('not-well-formed', `attribute ${key.slice(0, 50)} given twice`)
-    resolved[expanded] = attrs[key]
-  }
-  return resolved
+function twice({ text }: QName): StreamError {
+  return notWellFormed(`attribute ${text.slice(0, 50)} given twice`)
 }
 
-const COLON = 0x3a
+const NAMESPACES = 500
+const namespaces = new Map<string, string>()
 
-/** Prefix and local part; Namespaces in XML 1.0 §3 allows one colon, with something on both sides. */
-function split(name: string): [prefix: string, local: string] {
-  const colon = name.indexOf(':')
-  if (colon < 0) return ['', name]
-  if (colon === 0 || colon === name.length - 1 || name.includes(':', colon + 1)) {
-    throw new StreamError('not-well-formed', `${name.slice(0, 50)} is not a qualified name`)
-  }
-  return [name.slice(0, colon), name.slice(colon + 1)]
-}
-
-function unbound(prefix: string): StreamError {
-  return new StreamError('not-well-formed', `the prefix ${prefix.slice(0, 50)} is not declared`)
+/**
+ * One copy of each namespace for all streams, as long as they are not too many: it is compared with every look at an element, and is no
+ * part of a received chunk that it would keep alive.
+ */
+function namespace(uri: string): string {
+  const known = namespaces.get(uri)
+  if (known !== undefined) return known
+  const own = Object.keys({ [uri]: 0 })[0] as string
+  if (uri.length <= 200 && namespaces.size < NAMESPACES) namespaces.set(own, own)
+  return own
 }

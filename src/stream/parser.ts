@@ -3,7 +3,9 @@ import { TextDecoder } from 'node:util'
 import { StreamError } from '../errors.ts'
 import { TreeBuilder } from './builder.ts'
 import type { Element } from './element.ts'
-import { saxTokenizer, type Tokenizer, type TokenizerFactory, type TokenLimits } from './tokenizer.ts'
+import { saxTokenizer } from './sax-tokenizer.ts'
+import { strictTokenizer } from './strict-tokenizer.ts'
+import type { Tokenizer, TokenizerFactory, TokenLimits } from './tokenizer.ts'
 
 /** What a stream consists of. */
 export type ParserEvent =
@@ -24,7 +26,11 @@ export const defaultLimits: Limits = { stanzaBytes: 262_144, depth: 100, attribu
 /** How strict a parser is, and with whom. */
 export interface ParserOptions {
   readonly limits?: Partial<Limits>
-  readonly tokenizer?: TokenizerFactory
+  /**
+   * What cuts the text into tags: `strict`, the default, is ours; `sax` is the library of that name, which is loaded only then and lets
+   * some ill-formed XML pass; or one of your own.
+   */
+  readonly tokenizer?: 'strict' | 'sax' | TokenizerFactory
   /**
    * For testers: violations are handed to this function instead of being thrown. After one that is only forbidden or too big
    * reading goes on; after text that is not well-formed, which no reader can follow, the rest of the stream is ignored.
@@ -54,11 +60,11 @@ export class Parser {
   /** Bytes that are not UTF-8 have arrived behind the text; nothing that follows them can be read. */
   #badBytes: StreamError | undefined
 
-  constructor({ limits, tokenizer = saxTokenizer, onViolation }: ParserOptions = {}) {
+  constructor({ limits, tokenizer = 'strict', onViolation }: ParserOptions = {}) {
     this.#limits = { ...defaultLimits, ...limits }
     this.#onViolation = onViolation
     this.#builder = new TreeBuilder(this.#limits, error => this.#violation(error))
-    this.#tokenizer = tokenizer(this.#builder, this.#limits)
+    this.#tokenizer = factory(tokenizer)(this.#builder, this.#limits)
   }
 
   /** Bytes of one top-level element; see {@link Limits}. May be changed between two elements. */
@@ -189,6 +195,11 @@ export class Parser {
 }
 
 const none = new Uint8Array()
+
+function factory(tokenizer: 'strict' | 'sax' | TokenizerFactory): TokenizerFactory {
+  if (typeof tokenizer !== 'string') return tokenizer
+  return tokenizer === 'sax' ? saxTokenizer : strictTokenizer
+}
 
 /** The bytes of the character that valid UTF-8, which goes on from `before` with `chunk`, ends in the middle of. */
 function incompleteTail(before: Uint8Array, chunk: Uint8Array): Uint8Array {
