@@ -1,7 +1,7 @@
 import { StreamError } from '../errors.ts'
 import { attributeKey, Element, emptyAttrs, NS_STREAM, NS_XML } from './element.ts'
 import type { Limits, ParserEvent } from './parser.ts'
-import type { QName } from './qname.ts'
+import { type QName, single } from './qname.ts'
 import { notWellFormed, type TokenHandler, tooMuch } from './tokenizer.ts'
 
 /**
@@ -158,17 +158,21 @@ function twice({ text }: QName): StreamError {
   return notWellFormed(`attribute ${text.slice(0, 50)} given twice`)
 }
 
-const NAMESPACES = 500
-const namespaces = new Map<string, string>()
+/** Namespaces seen lately, the same for all streams. A power of two. */
+const namespaces: string[] = new Array(256).fill('')
+const LONGEST = 200
 
 /**
- * One copy of each namespace for all streams, as long as they are not too many: it is compared with every look at an element, and is no
- * part of a received chunk that it would keep alive.
+ * One copy of each namespace: it is compared at every look for a child, and a part of a received chunk would keep that alive for as
+ * long as the stream's header lives.
  */
 function namespace(uri: string): string {
-  const known = namespaces.get(uri)
-  if (known !== undefined) return known
-  const own = Object.keys({ [uri]: 0 })[0] as string
-  if (uri.length <= 200 && namespaces.size < NAMESPACES) namespaces.set(own, own)
+  const { length } = uri
+  if (length === 0 || length > LONGEST) return single(uri)
+  const slot = (length * 31 + uri.charCodeAt(length - 1) * 7 + uri.charCodeAt(length >> 1)) & (namespaces.length - 1)
+  const known = namespaces[slot] as string
+  if (known === uri) return known
+  const own = single(uri)
+  namespaces[slot] = own
   return own
 }

@@ -1,11 +1,17 @@
-import { isAscii } from 'node:buffer'
-import { TextDecoder } from 'node:util'
+import { isAscii, isUtf8 } from 'node:buffer'
 import { StreamError } from '../errors.ts'
 import { TreeBuilder } from './builder.ts'
 import type { Element } from './element.ts'
 import { saxTokenizer } from './sax-tokenizer.ts'
 import { strictTokenizer } from './strict-tokenizer.ts'
-import type { Tokenizer, TokenizerFactory, TokenLimits } from './tokenizer.ts'
+import {
+  badEncoding,
+  notWellFormed,
+  type Tokenizer,
+  type TokenizerFactory,
+  type TokenLimits,
+  tooMuch,
+} from './tokenizer.ts'
 
 /** What a stream consists of. */
 export type ParserEvent =
@@ -48,14 +54,16 @@ export class Parser {
   readonly #tokenizer: Tokenizer
   #limits: Limits
   readonly #onViolation: ((error: StreamError) => void) | undefined
-  #decoder: TextDecoder | undefined
-  /** The first bytes of a character that the last chunk ended in the middle of; the decoder holds them too. */
+  /** The first bytes of a character that the last chunk ended in the middle of. */
   #tail: Uint8Array = none
   #text = ''
   #at = 0
   #ascii = true
-  /** Bytes of the top-level element under construction. */
+  /** Bytes of the top-level element under construction, as far as they have been counted, and how far in the text that is. */
   #bytes = 0
+  #counted = 0
+  /** It has been said of this element that it is too large. */
+  #tooLarge = false
   #dead = false
   /** Bytes that are not UTF-8 have arrived behind the text; nothing that follows them can be read. */
   #badBytes: StreamError | undefined
@@ -87,40 +95,38 @@ export class Parser {
   /** Takes a chunk; `next()` reads it. */
   push(chunk: Uint8Array): void {
     if (this.#dead || this.#badBytes !== undefined) return
+    this.#count()
     const rest = this.#at < this.#text.length ? this.#text.slice(this.#at) : ''
-    const restIsAscii = this.#ascii
+    const restIsAscii = rest === '' || this.#ascii
     this.#text = rest + this.#decode(chunk)
+    this.#ascii &&= restIsAscii
     this.#at = 0
-    if (rest !== '' && !restIsAscii) this.#ascii = false
+    this.#counted = 0
   }
 
   /** The next event in what was pushed so far, or undefined when more is needed. */
   next(): ParserEvent | undefined {
     const builder = this.#builder
     while (builder.events.length === 0) {
-      if (this.#dead || builder.closed) return undefined
+      if (this.#dead) return undefined
+      if (builder.closed) return this.#behindTheEnd()
       if (builder.depth === 1 && this.#tokenizer.idle) this.#skipWhiteSpace()
       if (this.#at >= this.#text.length) {
-        this.#text = ''
-        this.#at = 0
+        this.#count()
+        this.#clear()
         if (this.#badBytes === undefined) return undefined
         this.#die(this.#badBytes)
         continue
       }
-      const from = this.#at
-      const what = builder.depth === 0 ? 'stream header' : 'stanza'
+      const inHeader = builder.depth === 0
       try {
-        this.#at = this.#tokenizer.write(this.#text, from)
+        this.#at = this.#tokenizer.write(this.#text, this.#at)
       } catch (error) {
         this.#die(error as StreamError)
         continue
       }
-      this.#bytes += this.#ascii ? this.#at - from : Buffer.byteLength(this.#text.slice(from, this.#at))
-      if (this.#bytes > this.#limits.stanzaBytes) {
-        this.#bytes = 0
-        this.#violation(new StreamError('policy-violation', `${what} of more than ${this.#limits.stanzaBytes} bytes`))
-      }
-      if (builder.events.length > 0) this.#bytes = 0
+      this.#checkSize(inHeader ? 'stream header' : 'stanza')
+      if (builder.events.length > 0) this.#startCount()
     }
     return builder.events.shift()
   }
@@ -132,36 +138,64 @@ export class Parser {
 
   /** True when nothing has arrived behind the last event: no further element, no half a tag, no half a character. */
   get idle(): boolean {
-    const { events } = this.#builder
-    return events.length === 0 && this.#at >= this.#text.length && this.#tail === none && this.#tokenizer.idle
+    const { events, depth } = this.#builder
+    const nothing = events.length === 0 && this.#at >= this.#text.length && this.#tail === none
+    return nothing && depth <= 1 && this.#tokenizer.idle
   }
 
   /** What was pushed but not read, taken away: the beginning of a stream that restarts here. */
   takeRest(): Uint8Array {
     const rest = Buffer.concat([Buffer.from(this.#text.slice(this.#at)), this.#tail])
-    this.#text = ''
-    this.#at = 0
+    this.#clear()
     this.#tail = none
-    this.#decoder = undefined
     return rest
   }
 
+  #clear(): void {
+    this.#text = ''
+    this.#at = 0
+    this.#counted = 0
+  }
+
+  // ── bytes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The text of a chunk and of what was left of the last one, U+FEFF included: it is an ordinary character (RFC 6120 §11.6). */
   #decode(chunk: Uint8Array): string {
-    if (this.#tail === none && isAscii(chunk)) {
-      this.#ascii = true
-      return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1')
+    this.#ascii = this.#tail === none && isAscii(chunk)
+    if (this.#ascii) return toBuffer(chunk).toString('latin1')
+    const bytes = this.#tail === none ? chunk : Buffer.concat([this.#tail, chunk])
+    const end = bytes.length - incompleteTail(bytes)
+    let whole = bytes.subarray(0, end)
+    if (isUtf8(whole)) this.#tail = end < bytes.length ? Uint8Array.from(bytes.subarray(end)) : none
+    else {
+      this.#badBytes = badEncoding('bytes that are not UTF-8')
+      this.#tail = none
+      whole = whole.subarray(0, validLength(whole))
     }
-    this.#ascii = false
-    // ignoreBOM keeps U+FEFF in the text, where it is an ordinary character (RFC 6120 §11.6).
-    this.#decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-    try {
-      const text = this.#decoder.decode(chunk, { stream: true })
-      this.#tail = incompleteTail(this.#tail, chunk)
-      return text
-    } catch (error) {
-      this.#badBytes = new StreamError('unsupported-encoding', 'bytes that are not UTF-8', { cause: error })
-      return validPart(Buffer.concat([this.#tail, chunk]))
-    }
+    return toBuffer(whole).toString('utf8')
+  }
+
+  #startCount(): void {
+    this.#bytes = 0
+    this.#counted = this.#at
+    this.#tooLarge = false
+  }
+
+  /** Counts the bytes of what was read since the last time. */
+  #count(): void {
+    if (this.#at === this.#counted) return
+    this.#bytes += this.#ascii ? this.#at - this.#counted : Buffer.byteLength(this.#text.slice(this.#counted, this.#at))
+    this.#counted = this.#at
+  }
+
+  #checkSize(what: string): void {
+    const { stanzaBytes } = this.#limits
+    // No unit of text has more than three bytes, and it takes time to count them: it is not done while they cannot be too many.
+    if (this.#bytes + (this.#at - this.#counted) * 3 <= stanzaBytes) return
+    this.#count()
+    if (this.#bytes <= stanzaBytes || this.#tooLarge) return
+    this.#tooLarge = true
+    this.#violation(tooMuch(`${what} of more than ${stanzaBytes} bytes`))
   }
 
   /** White space between stanzas is a keepalive (RFC 6120 §4.6.1): it is dropped here and costs nothing further on. */
@@ -171,11 +205,22 @@ export class Parser {
     let code = text.charCodeAt(at)
     while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = text.charCodeAt(++at)
     this.#at = at
+    this.#counted = at
     if (at < text.length && code !== 0x3c) {
       const end = text.indexOf('<', at)
       this.#at = end < 0 ? text.length : end
+      this.#counted = this.#at
       this.#violation(new StreamError('bad-format', 'text between stanzas'))
     }
+  }
+
+  /** No more can come but white space (XML 1.0 §2.1). */
+  #behindTheEnd(): undefined {
+    const rest = this.#text.slice(this.#at)
+    this.#clear()
+    if (/[^ \t\r\n]/.test(rest)) this.#die(notWellFormed('something behind the end of the stream'))
+    else if (this.#badBytes !== undefined) this.#die(this.#badBytes)
+    return undefined
   }
 
   #violation(error: StreamError): void {
@@ -201,39 +246,41 @@ function factory(tokenizer: 'strict' | 'sax' | TokenizerFactory): TokenizerFacto
   return tokenizer === 'sax' ? saxTokenizer : strictTokenizer
 }
 
-/** The bytes of the character that valid UTF-8, which goes on from `before` with `chunk`, ends in the middle of. */
-function incompleteTail(before: Uint8Array, chunk: Uint8Array): Uint8Array {
-  const end = chunk.length < 3 ? Buffer.concat([before, chunk]) : chunk.subarray(-3)
-  for (let at = end.length - 1; at >= 0; at--) {
-    const byte = end[at] as number
-    if (byte < 0x80) return none
+function toBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length)
+}
+
+/** How many bytes at the end are the beginning of a character that may go on (RFC 3629 §4). */
+function incompleteTail(bytes: Uint8Array): number {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const byte = bytes[bytes.length - back] as number
+    if (byte < 0x80) return 0
     if (byte < 0xc0) continue
     const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
-    return end.length - at < length ? Uint8Array.from(end.subarray(at)) : none
+    return back < length && mayFollow(byte, bytes[bytes.length - back + 1]) ? back : 0
   }
-  return none
+  return 0
 }
 
-/** The text before the first byte that is not UTF-8. */
-function validPart(bytes: Uint8Array): string {
+/** Overlong forms, surrogates and what lies beyond U+10FFFF show in the first two bytes; 0xC0, 0xC1 and 0xF5 and up begin nothing. */
+function mayFollow(lead: number, second: number | undefined): boolean {
+  if (lead < 0xc2 || lead > 0xf4) return false
+  if (second === undefined) return true
+  const least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
+  const most = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
+  return second >= least && second <= most
+}
+
+/** How many bytes at the beginning are whole characters of UTF-8. */
+function validLength(bytes: Uint8Array): number {
   let good = 0
   let bad = bytes.length
-  // Whatever begins valid text is valid itself, so the border can be found by halving.
+  // Whatever begins valid text is valid itself but for a character that is cut, so the border can be found by halving.
   while (bad - good > 1) {
     const middle = (good + bad) >> 1
-    if (decodes(bytes.subarray(0, middle))) good = middle
+    const part = bytes.subarray(0, middle)
+    if (isUtf8(part.subarray(0, middle - incompleteTail(part)))) good = middle
     else bad = middle
   }
-  const text = new TextDecoder('utf-8', { ignoreBOM: true })
-  return text.decode(bytes.subarray(0, good), { stream: true })
-}
-
-/** Whether bytes are UTF-8, but for a character that may go on behind them. */
-function decodes(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true })
-    return true
-  } catch {
-    return false
-  }
+  return good - incompleteTail(bytes.subarray(0, good))
 }

@@ -1,4 +1,5 @@
 import { StreamError } from '../errors.ts'
+import { giveBack, takeUnits } from './units.ts'
 
 /** A name as it is written in a tag, and its parts (Namespaces in XML 1.0 §4). */
 export interface QName {
@@ -19,28 +20,40 @@ const SLOTS = 2048
 const seen: (QName | undefined)[] = new Array(SLOTS).fill(undefined)
 
 /**
- * The name that stands in `text` from `start` to `end`, all of whose characters may stand in names.
+ * The parts of a name all of whose characters may stand in names.
  * @throws StreamError `not-well-formed` for a colon in the wrong place
  */
-export function qname(text: string, start = 0, end = text.length): QName {
+export function qname(name: string): QName {
+  const units = takeUnits(name)
+  try {
+    return qnameAt(name, units, 0, name.length)
+  } finally {
+    giveBack(units)
+  }
+}
+
+/** {@link qname} of what stands in `text`, which has these units, from `start` to `end`. */
+export function qnameAt(text: string, units: Uint16Array, start: number, end: number): QName {
   const length = end - start
   if (length > KEPT_LENGTH) return parse(text.slice(start, end))
-  let hash = length
-  for (let at = start; at < end; at++) hash = (hash * 31 + text.charCodeAt(at)) | 0
-  const slot = (hash ^ (hash >>> 11)) & (SLOTS - 1)
-  const first = seen[slot]
-  if (first !== undefined && stands(first.text, text, start, length)) return first
-  const second = seen[slot ^ 1]
-  if (second !== undefined && stands(second.text, text, start, length)) return second
+  // Numbers that keep the names of XMPP out of one another's way.
+  const first = units[start] as number
+  const middle = units[start + (length >> 1)] as number
+  const last = units[end - 1] as number
+  const slot = (first * 707 + middle * 865 + last * 389 + length * 533) & (SLOTS - 1)
+  const newer = seen[slot]
+  if (newer !== undefined && stands(newer.text, units, start, length)) return newer
+  const older = seen[slot ^ 1]
+  if (older !== undefined && stands(older.text, units, start, length)) return older
   const name = parse(text.slice(start, end))
-  seen[slot ^ 1] = first
+  seen[slot ^ 1] = newer
   seen[slot] = name
   return name
 }
 
-function stands(name: string, text: string, start: number, length: number): boolean {
+function stands(name: string, units: Uint16Array, start: number, length: number): boolean {
   if (name.length !== length) return false
-  for (let at = 0; at < length; at++) if (name.charCodeAt(at) !== text.charCodeAt(start + at)) return false
+  for (let at = 0; at < length; at++) if (name.charCodeAt(at) !== units[start + at]) return false
   return true
 }
 
@@ -55,6 +68,6 @@ function parse(name: string): QName {
 }
 
 /** The one copy that V8 keeps of every string that names a property: no part of a larger string, and quickly compared. */
-function single(text: string): string {
+export function single(text: string): string {
   return Object.keys({ [text]: 0 })[0] as string
 }

@@ -1,5 +1,5 @@
-import { kinds, NAME, NAME_START, SPACE, TEXT_STOP, VALUE_STOP } from './characters.ts'
-import { type QName, qname } from './qname.ts'
+import * as characters from './characters.ts'
+import { type QName, qname, qnameAt } from './qname.ts'
 import { resolveReference } from './reference.ts'
 import {
   badEncoding,
@@ -11,6 +11,7 @@ import {
   type TokenLimits,
   tooMuch,
 } from './tokenizer.ts'
+import { giveBack, takeUnits } from './units.ts'
 
 /**
  * XML 1.0 as XMPP uses it (RFC 6120 §11), checked to the letter. It reads runs of characters, each once: a token that spans many
@@ -19,6 +20,9 @@ import {
 export function strictTokenizer(handler: TokenHandler, limits: TokenLimits): Tokenizer {
   return new StrictTokenizer(handler, limits)
 }
+
+// Constants of this module cost nothing; those of another are looked up each time.
+const { kinds, NAME, NAME_START, SPACE, TEXT_STOP, VALUE_STOP } = characters
 
 // Where in the grammar reading goes on. Numbers, for V8 makes the quickest code of them.
 
@@ -109,57 +113,66 @@ class StrictTokenizer implements Tokenizer {
   }
 
   write(text: string, from: number): number {
+    const units = takeUnits(text)
+    try {
+      return this.#read(text, units, from)
+    } finally {
+      giveBack(units)
+    }
+  }
+
+  #read(text: string, units: Uint16Array, from: number): number {
     const { length } = text
     let at = from
     while (at < length) {
       const state = this.#state
-      if (state === CONTENT) at = this.#content(text, at)
-      else if (state === MARKUP) at = this.#markup(text, at)
+      if (state === CONTENT) at = this.#content(text, units, at)
+      else if (state === MARKUP) at = this.#markup(units, at)
       else if (state >= OPEN_NAME && state <= EMPTY) {
-        at = this.#startTag(text, at)
+        at = this.#startTag(text, units, at)
         if (this.#state === CONTENT) return at
       } else if (state === CLOSE_NAME || state === AFTER_CLOSE_NAME) {
-        at = this.#endTag(text, at)
+        at = this.#endTag(text, units, at)
         if (this.#state === CONTENT) return at
-      } else at = this.#rare(text, at, state)
+      } else at = this.#rare(text, units, at, state)
     }
     return at
   }
 
-  #rare(text: string, at: number, state: number): number {
+  #rare(text: string, units: Uint16Array, at: number, state: number): number {
     switch (state) {
       case START:
       case FIRST_MARKUP:
-        return this.#first(text, at)
+        return this.#first(units, at)
       case DECLARATION:
         return this.#declaration(text, at)
       case TEXT_REFERENCE:
       case VALUE_REFERENCE:
-        return this.#refer(text, at)
+        return this.#refer(text, units, at)
       case CDATA:
-        return this.#cdata(text, at)
+        return this.#cdata(text, units, at)
       case COMMENT:
       case INSTRUCTION:
       case DTD:
-        return this.#passOver(text, at)
+        return this.#passOver(text, units, at)
       default:
-        return this.#bang(text, at)
+        return this.#bang(units, at)
     }
   }
 
   // ── content ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Character data up to the next `<` or `&`. */
-  #content(text: string, from: number): number {
+  #content(text: string, units: Uint16Array, from: number): number {
     const { length } = text
     const brackets = this.#brackets
     this.#brackets = 0
-    let start = this.#afterCr(text, from)
+    let start = this.#afterCr(units, from)
     let at = start
     for (;;) {
-      while (at < length && !is(text, at, TEXT_STOP)) at++
+      while (at < length && !is(units, at, TEXT_STOP)) at++
       if (at === length) break
-      const code = text.charCodeAt(at)
+      const code = units[at] as number
       if (code === LESS || code === AMPERSAND) {
         this.#text(text.slice(start, at))
         this.#state = code === LESS ? MARKUP : TEXT_REFERENCE
@@ -167,13 +180,13 @@ class StrictTokenizer implements Tokenizer {
       }
       if (code === CR) {
         this.#text(`${text.slice(start, at)}\n`)
-        start = at = this.#lineEnd(text, at)
+        start = at = this.#lineEnd(units, at, length)
       } else if (code !== GREATER) throw badCharacter(code)
-      else if (bracketsBefore(text, at, from, brackets) === 2) throw notWellFormed(']]> in character data')
+      else if (bracketsBefore(units, at, from, brackets) === 2) throw notWellFormed(']]> in character data')
       else at++
     }
     this.#text(text.slice(start, at))
-    this.#brackets = bracketsBefore(text, at, from, brackets)
+    this.#brackets = bracketsBefore(units, at, from, brackets)
     return at
   }
 
@@ -183,30 +196,30 @@ class StrictTokenizer implements Tokenizer {
     else if (/[^ \t\n]/.test(text)) throw notWellFormed('text before the stream begins')
   }
 
-  #cdata(text: string, from: number): number {
+  #cdata(text: string, units: Uint16Array, from: number): number {
     const { length } = text
     const held = this.#held
     this.#held = ''
-    let start = this.#afterCr(text, from)
+    let start = this.#afterCr(units, from)
     let at = start
     let run = held
     for (; at < length; at++) {
-      if (!is(text, at, TEXT_STOP)) continue
-      const code = text.charCodeAt(at)
+      if (!is(units, at, TEXT_STOP)) continue
+      const code = units[at] as number
       if (code === CR) {
         this.#text(`${run}${text.slice(start, at)}\n`)
         run = ''
-        start = this.#lineEnd(text, at)
+        start = this.#lineEnd(units, at, length)
         at = start - 1
       } else if (code === GREATER) {
-        if (bracketsBefore(text, at, from, held.length) < 2) continue
+        if (bracketsBefore(units, at, from, held.length) < 2) continue
         this.#text(`${run}${text.slice(start, at)}`.slice(0, -2))
         this.#state = CONTENT
         return at + 1
       } else if (code !== LESS && code !== AMPERSAND) throw badCharacter(code)
     }
     // The brackets at the end may be those of `]]>`, which are no text.
-    const last = bracketsBefore(text, length, from, held.length)
+    const last = bracketsBefore(units, length, from, held.length)
     run += text.slice(start)
     this.#text(run.slice(0, run.length - last))
     this.#held = ']'.repeat(last)
@@ -214,21 +227,22 @@ class StrictTokenizer implements Tokenizer {
   }
 
   /** The offset behind a LF that belongs to the CR at the end of the last chunk. */
-  #afterCr(text: string, at: number): number {
+  #afterCr(units: Uint16Array, at: number): number {
     if (!this.#cr) return at
     this.#cr = false
-    return text.charCodeAt(at) === LF ? at + 1 : at
+    return units[at] === LF ? at + 1 : at
   }
 
   /** The offset behind a line's end that begins with the CR at `at`. */
-  #lineEnd(text: string, at: number): number {
-    if (at + 1 === text.length) this.#cr = true
-    return text.charCodeAt(at + 1) === LF ? at + 2 : at + 1
+  #lineEnd(units: Uint16Array, at: number, length: number): number {
+    if (at + 1 < length) return units[at + 1] === LF ? at + 2 : at + 1
+    this.#cr = true
+    return length
   }
 
-  #refer(text: string, from: number): number {
+  #refer(text: string, units: Uint16Array, from: number): number {
     let at = from
-    while (at < text.length && (is(text, at, NAME) || text.charCodeAt(at) === HASH)) at++
+    while (at < text.length && (is(units, at, NAME) || units[at] === HASH)) at++
     const before = this.#reference.length
     const name = this.#reference + text.slice(from, at)
     this.#checkLength(before, name.length)
@@ -236,7 +250,7 @@ class StrictTokenizer implements Tokenizer {
       this.#reference = name
       return at
     }
-    if (text.charCodeAt(at) !== SEMICOLON) throw notWellFormed('an & that begins no reference')
+    if (units[at] !== SEMICOLON) throw notWellFormed('an & that begins no reference')
     this.#reference = ''
     let value = resolveReference(name)
     if (value === undefined) {
@@ -256,13 +270,13 @@ class StrictTokenizer implements Tokenizer {
 
   // ── tags ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #markup(text: string, at: number): number {
-    if (is(text, at, NAME_START)) {
+  #markup(units: Uint16Array, at: number): number {
+    if (is(units, at, NAME_START)) {
       this.#state = OPEN_NAME
       this.#attributes = 0
       return at
     }
-    const code = text.charCodeAt(at)
+    const code = units[at] as number
     if (code === SLASH) {
       if (this.#open.length === 0) throw notWellFormed('a close tag where nothing is open')
       this.#state = CLOSE_NAME
@@ -277,31 +291,31 @@ class StrictTokenizer implements Tokenizer {
   }
 
   /** What stands between `<` and `>`, in the order in which it stands there. */
-  #startTag(text: string, from: number): number {
+  #startTag(text: string, units: Uint16Array, from: number): number {
     const { length } = text
     let state = this.#state
     let at = from
     for (;;) {
       if (state === OPEN_NAME) {
         const start = at
-        while (at < length && is(text, at, NAME)) at++
+        while (at < length && is(units, at, NAME)) at++
         if (at === length) return this.#holdName(text, start, state)
-        this.#tag = this.#takeName(text, start, at)
+        this.#tag = this.#takeName(text, units, start, at)
         state = AFTER_NAME
       }
       if (at === length) break
       if (state === AFTER_NAME) {
-        const code = text.charCodeAt(at)
+        const code = units[at] as number
         if (code === GREATER) return this.#opened(at + 1)
         if (code === SLASH) state = EMPTY
-        else if (is(text, at, SPACE)) state = BEFORE_ATTRIBUTE
+        else if (is(units, at, SPACE)) state = BEFORE_ATTRIBUTE
         else throw notWellFormed(`${shown(text, at)} in the tag <${this.#tagName}>`)
         at++
       }
       if (state === BEFORE_ATTRIBUTE) {
-        while (at < length && is(text, at, SPACE)) at++
+        while (at < length && is(units, at, SPACE)) at++
         if (at === length) break
-        if (!is(text, at, NAME_START)) {
+        if (!is(units, at, NAME_START)) {
           state = AFTER_NAME
           continue
         }
@@ -309,30 +323,30 @@ class StrictTokenizer implements Tokenizer {
       }
       if (state === ATTRIBUTE_NAME) {
         const start = at
-        while (at < length && is(text, at, NAME)) at++
+        while (at < length && is(units, at, NAME)) at++
         if (at === length) return this.#holdName(text, start, state)
-        this.#attribute = this.#takeName(text, start, at)
+        this.#attribute = this.#takeName(text, units, start, at)
         if (++this.#attributes === this.#limits.attributes + 1) this.#handler.violation(tooMuch('too many attributes'))
         state = BEFORE_EQUALS
       }
       if (state === BEFORE_EQUALS) {
-        while (at < length && is(text, at, SPACE)) at++
+        while (at < length && is(units, at, SPACE)) at++
         if (at === length) break
-        if (text.charCodeAt(at) !== EQUALS) throw notWellFormed(`an attribute without a value in <${this.#tagName}>`)
+        if (units[at] !== EQUALS) throw notWellFormed(`an attribute without a value in <${this.#tagName}>`)
         at++
         state = BEFORE_VALUE
       }
       if (state === BEFORE_VALUE) {
-        while (at < length && is(text, at, SPACE)) at++
+        while (at < length && is(units, at, SPACE)) at++
         if (at === length) break
-        const code = text.charCodeAt(at)
+        const code = units[at] as number
         if (code !== QUOTE && code !== APOSTROPHE) throw notWellFormed(`a value without quotes in <${this.#tagName}>`)
         this.#quote = code
         at++
         state = VALUE
       }
       if (state === VALUE) {
-        at = this.#value(text, at)
+        at = this.#value(text, units, at)
         if (this.#state === VALUE_REFERENCE) return at
         if (at < 0) {
           this.#state = VALUE
@@ -341,7 +355,7 @@ class StrictTokenizer implements Tokenizer {
         state = AFTER_NAME
       } else if (state === EMPTY) {
         if (at === length) break
-        if (text.charCodeAt(at) !== GREATER) throw notWellFormed(`a / in the tag <${this.#tagName}>`)
+        if (units[at] !== GREATER) throw notWellFormed(`a / in the tag <${this.#tagName}>`)
         return this.#opened(at + 1, true)
       }
     }
@@ -350,28 +364,28 @@ class StrictTokenizer implements Tokenizer {
   }
 
   /** The offset behind the value's closing quote, or behind an `&` in it; -1 when the text ends before either. */
-  #value(text: string, from: number): number {
+  #value(text: string, units: Uint16Array, from: number): number {
     const { length } = text
     const quote = this.#quote
-    let start = this.#afterCr(text, from)
+    let start = this.#afterCr(units, from)
     let at = start
     for (;;) {
-      while (at < length && !is(text, at, VALUE_STOP)) at++
+      while (at < length && !is(units, at, VALUE_STOP)) at++
       if (at === length) {
         this.#held += text.slice(start)
         return -1
       }
-      const code = text.charCodeAt(at)
+      const code = units[at] as number
       if (code === quote) break
       if (code === QUOTE || code === APOSTROPHE) at++
       else if (code === AMPERSAND) {
         this.#held += text.slice(start, at)
         this.#state = VALUE_REFERENCE
         return at + 1
-      } else if (is(text, at, SPACE)) {
+      } else if (is(units, at, SPACE)) {
         // All white space in a value is read as spaces (§3.3.3), a CRLF as one (§2.11).
         this.#held += `${text.slice(start, at)} `
-        start = at = code === CR ? this.#lineEnd(text, at) : at + 1
+        start = at = code === CR ? this.#lineEnd(units, at, length) : at + 1
       } else if (code === LESS) throw notWellFormed(`a < in a value of the tag <${this.#tagName}>`)
       else throw badCharacter(code)
     }
@@ -390,23 +404,23 @@ class StrictTokenizer implements Tokenizer {
     return at
   }
 
-  #endTag(text: string, from: number): number {
+  #endTag(text: string, units: Uint16Array, from: number): number {
     const { length } = text
     const name = (this.#open.at(-1) as QName).text
     let at = from
     if (this.#state === CLOSE_NAME) {
       let matched = this.#matched
       while (at < length && matched < name.length) {
-        if (text.charCodeAt(at++) !== name.charCodeAt(matched++)) throw mismatch(name)
+        if (units[at++] !== name.charCodeAt(matched++)) throw mismatch(name)
       }
       this.#matched = matched
       if (matched < name.length) return at
       this.#state = AFTER_CLOSE_NAME
     }
-    if (at < length && is(text, at, NAME)) throw mismatch(name)
-    while (at < length && is(text, at, SPACE)) at++
+    if (at < length && is(units, at, NAME)) throw mismatch(name)
+    while (at < length && is(units, at, SPACE)) at++
     if (at === length) return at
-    if (text.charCodeAt(at) !== GREATER) throw notWellFormed(`${shown(text, at)} in the tag </${name.slice(0, 50)}>`)
+    if (units[at] !== GREATER) throw notWellFormed(`${shown(text, at)} in the tag </${name.slice(0, 50)}>`)
     this.#open.pop()
     this.#state = CONTENT
     this.#handler.close()
@@ -421,10 +435,10 @@ class StrictTokenizer implements Tokenizer {
     return text.length
   }
 
-  #takeName(text: string, start: number, end: number): QName {
+  #takeName(text: string, units: Uint16Array, start: number, end: number): QName {
     const before = this.#held.length
     this.#checkLength(before, before + end - start)
-    if (before === 0) return qname(text, start, end)
+    if (before === 0) return qnameAt(text, units, start, end)
     const name = this.#held + text.slice(start, end)
     this.#held = ''
     return qname(name)
@@ -442,8 +456,8 @@ class StrictTokenizer implements Tokenizer {
 
   // ── what is seldom, or forbidden ─────────────────────────────────────────────────────────────────────────────────────
 
-  #first(text: string, at: number): number {
-    const code = text.charCodeAt(at)
+  #first(units: Uint16Array, at: number): number {
+    const code = units[at] as number
     // In UTF-16 every other byte of a stream's beginning is zero.
     if (code === 0) throw badEncoding('the stream is not in UTF-8 (it looks like UTF-16)')
     if (this.#state === START) {
@@ -478,8 +492,8 @@ class StrictTokenizer implements Tokenizer {
   }
 
   /** Behind `<!`. */
-  #bang(text: string, at: number): number {
-    const code = text.charCodeAt(at)
+  #bang(units: Uint16Array, at: number): number {
+    const code = units[at] as number
     if (this.#state === CDATA_START) {
       if (code !== cdataStart.charCodeAt(this.#matched++)) throw notWellFormed('a <! that begins nothing')
       if (this.#matched === cdataStart.length) this.#state = CDATA
@@ -492,7 +506,7 @@ class StrictTokenizer implements Tokenizer {
     else if (code === OPEN_BRACKET && this.#open.length > 0) {
       this.#state = CDATA_START
       this.#matched = 1
-    } else if (is(text, at, NAME_START)) {
+    } else if (is(units, at, NAME_START)) {
       this.#handler.violation(restricted('a DTD is'))
       this.#state = DTD
       this.#matched = 0
@@ -502,9 +516,9 @@ class StrictTokenizer implements Tokenizer {
   }
 
   /** To the end of what is forbidden. In a DTD quotes and brackets hide a `>`. */
-  #passOver(text: string, from: number): number {
+  #passOver(text: string, units: Uint16Array, from: number): number {
     for (let at = from; at < text.length; at++) {
-      const code = text.charCodeAt(at)
+      const code = units[at] as number
       if (this.#state === COMMENT) {
         if (code === GREATER && this.#matched >= 2) return this.#passedOver(at)
         this.#matched = code === DASH ? this.#matched + 1 : 0
@@ -529,16 +543,16 @@ class StrictTokenizer implements Tokenizer {
 
 const cdataStart = '[CDATA['
 
-function is(text: string, at: number, kind: number): boolean {
-  return ((kinds[text.charCodeAt(at)] as number) & kind) !== 0
+function is(units: Uint16Array, at: number, kind: number): boolean {
+  return ((kinds[units[at] as number] as number) & kind) !== 0
 }
 
 /** How many `]`, up to two, stand right before `at`; `before` of them stood before `from`. */
-function bracketsBefore(text: string, at: number, from: number, before: number): number {
+function bracketsBefore(units: Uint16Array, at: number, from: number, before: number): number {
   if (at === from) return before
-  if (text.charCodeAt(at - 1) !== CLOSE_BRACKET) return 0
+  if (units[at - 1] !== CLOSE_BRACKET) return 0
   if (at - 1 === from) return Math.min(2, before + 1)
-  return text.charCodeAt(at - 2) === CLOSE_BRACKET ? 2 : 1
+  return units[at - 2] === CLOSE_BRACKET ? 2 : 1
 }
 
 function badCharacter(code: number): Error {

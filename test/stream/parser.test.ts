@@ -160,6 +160,9 @@ t.test('XML that XMPP forbids', async t => {
     ['<!DOCTYPE a [<!ENTITY b "c">]>', 'DTD'],
     ['<a><!ELEMENT b></a>', 'DTD'],
     ['<a><!ENTITY b "c"></a>', 'DTD'],
+    ['<a>&nbsp;</a>', 'entity'],
+    ['<a>&constructor;</a>', 'entity'],
+    ["<a b='&nbsp;'/>", 'entity'],
   ] as const) {
     for (const size of [1, 1000]) {
       throws(
@@ -190,8 +193,6 @@ t.test('what is not well-formed', async t => {
     "<a hasOwnProperty='1' hasOwnProperty='2'/>",
     "<a __proto__='1' __proto__='2'/>",
     "<a xmlns:x='urn:1' xmlns:y='urn:1' x:b='1' y:b='2'/>",
-    '<a>&nbsp;</a>',
-    '<a>&constructor;</a>',
     '<a>&amp</a>',
     '<a>& b</a>',
     '<1/>',
@@ -349,7 +350,10 @@ t.test('after the close tag', async t => {
   const parser = new Parser()
   t.equal(parser.write(Buffer.from(`${HEADER}<a/></stream:stream>`)).length, 3)
   t.ok(parser.closed)
-  t.same(parser.write(Buffer.from('\n<b/> & more')), [], 'nothing is read')
+  t.same(parser.write(Buffer.from(' \r\n\t')), [], 'white space is nothing')
+  throws(t, () => parser.write(Buffer.from('<b/> & more')), { condition: 'not-well-formed' })
+  t.same(parser.write(Buffer.from('<c/>')), [], 'once')
+  throws(t, () => parse(`${HEADER}</stream:stream>${HEADER}`), { condition: 'not-well-formed' }, 'a second root')
 })
 
 t.test('reading stops behind each event, for a stream may restart there', async t => {
