@@ -166,7 +166,15 @@ S: <failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><credentials-expired/></fai
 /** A pipe that says it is inside TLS. */
 function underTls(inner: Transport): Transport {
   return {
-    tls: { version: 'TLSv1.3', cipher: 'none', alpn: undefined, verified: true, exporter: () => new Uint8Array() },
+    tls: {
+      version: 'TLSv1.3',
+      cipher: 'none',
+      alpn: undefined,
+      verified: true,
+      resumed: false,
+      peerCertificate: () => undefined,
+      exporter: () => new Uint8Array(),
+    },
     read: () => inner.read(),
     get unread() {
       return inner.unread

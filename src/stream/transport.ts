@@ -3,7 +3,9 @@ import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import type { Clock } from '../clock.ts'
 import { describe, XmppError } from '../errors.ts'
-import { secure, type TlsFacts, type TlsOptions, tlsFacts } from './tls.ts'
+import { secure, type TlsFacts, type TlsOptions } from './tls.ts'
+import { tlsFacts } from './tls-handshake.ts'
+import { alertIn } from './tls-words.ts'
 
 /** A pipe of bytes to the other side. A program's is a socket, a test's may be half of a `duplexPair()`. */
 export interface Transport {
@@ -143,11 +145,11 @@ class DuplexTransport implements Transport {
   async startTls(options: TlsOptions): Promise<Transport> {
     this.#duplex.off('data', this.#onData).off('end', this.#onEnd)
     try {
-      const socket = await secure(this.#duplex, options, upgrade => {
+      const { socket, facts } = await secure(this.#duplex, options, upgrade => {
         this.#upgrade = upgrade
       })
       this.#duplex.off('close', this.#onEnd)
-      return new DuplexTransport(socket, tlsFacts(socket))
+      return new DuplexTransport(socket, facts)
     } catch (error) {
       throw this.#error ?? error
     } finally {
@@ -198,7 +200,12 @@ class DuplexTransport implements Transport {
   }
 
   readonly #onError = (error: Error): void => {
-    this.#error ??= new XmppError('XMPP_CONNECTION_LOST', `connection lost: ${describe(error)}`, { cause: error })
+    const alert = alertIn(error)
+    const why = alert === undefined ? describe(error) : `the peer has ended TLS: ${alert.words}`
+    this.#error ??= new XmppError('XMPP_CONNECTION_LOST', `connection lost: ${why}`, {
+      cause: error,
+      ...(alert && { condition: alert.condition }),
+    })
     this.#onEnd()
   }
 }

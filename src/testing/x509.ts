@@ -27,16 +27,20 @@ export interface Issuer {
   readonly name: string
   readonly key: KeyObject
   readonly signer: KeyObject
+  /** Default `sha256`; nobody should take the other one. */
+  readonly digest?: 'sha256' | 'sha1' | undefined
 }
 
-/** One X.509 v3 certificate (RFC 5280 §4.1) signed with ECDSA and SHA-256, in PEM; both key identifiers are added. */
+/** One X.509 v3 certificate (RFC 5280 §4.1) signed with ECDSA, in PEM; both key identifiers are added. */
 export function issue(subject: Subject, issuer: Issuer): string {
+  const { digest = 'sha256' } = issuer
+  const algorithm = ALGORITHMS[digest]
   const serial = randomBytes(16)
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40 // RFC 5280 §4.1.2.2: positive; the set bit keeps the size at 16 octets
   const body = sequence(
     constructed(0, integer(Buffer.of(2))), // v3
     integer(serial),
-    ECDSA_WITH_SHA256,
+    algorithm,
     distinguishedName(issuer.name),
     sequence(time(subject.notBefore), time(subject.notAfter)),
     distinguishedName(subject.name),
@@ -50,7 +54,7 @@ export function issue(subject: Subject, issuer: Issuer): string {
       ),
     ),
   )
-  return pem(sequence(body, ECDSA_WITH_SHA256, bitString(sign('sha256', body, issuer.signer))))
+  return pem(sequence(body, algorithm, bitString(sign(digest, body, issuer.signer))))
 }
 
 /** One entry of the extensions (RFC 5280 §4.2); `value` is the DER inside the OCTET STRING. */
@@ -58,7 +62,11 @@ export function extension(id: string, value: Buffer, critical = false): Buffer {
   return critical ? sequence(oid(id), boolean(true), octetString(value)) : sequence(oid(id), octetString(value))
 }
 
-const ECDSA_WITH_SHA256 = sequence(oid('1.2.840.10045.4.3.2'))
+/** RFC 5758 §3.2. */
+const ALGORITHMS = {
+  sha256: sequence(oid('1.2.840.10045.4.3.2')),
+  sha1: sequence(oid('1.2.840.10045.4.1')),
+}
 
 function distinguishedName(commonName: string): Buffer {
   // RFC 5280 appendix A.1, ub-common-name: 64 characters at most. Clients compare the alternative names.

@@ -1,12 +1,11 @@
 import { once } from 'node:events'
 import { connect as netConnect, type Socket } from 'node:net'
 import { createSecureContext, TLSSocket, connect as tlsConnect } from 'node:tls'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { describe, type XmppError } from '../../src/errors.ts'
 import { el } from '../../src/stream/element.ts'
 import { XmlStream } from '../../src/stream/stream.ts'
-import type { TlsClientOptions } from '../../src/stream/tls.ts'
-import { dial, type Transport, transport } from '../../src/stream/transport.ts'
+import { dial, transport } from '../../src/stream/transport.ts'
 import { makeCertificate } from '../../src/testing/certificate.ts'
 import { listen } from '../helper/listen.ts'
 import { rejects } from '../helper/rejects.ts'
@@ -24,20 +23,6 @@ function accept(socket: Socket, options: object = {}): TLSSocket {
     secureContext: createSecureContext({ cert, key, ...options }),
   })
   return secure.on('error', () => {})
-}
-
-/** A handshake from our side, with a server that shows this certificate. */
-async function shake(
-  t: Test,
-  { key, cert }: { key: string; cert: string },
-  options: TlsClientOptions,
-): Promise<Transport> {
-  const { port } = await listen(t, socket => void accept(socket, { key, cert }))
-  const clear = await dial({ host: '127.0.0.1', port })
-  t.teardown(() => clear.destroy())
-  const secure = await clear.startTls(options)
-  t.teardown(() => secure.destroy())
-  return secure
 }
 
 /** Resolves when nothing of the connection is left on either side. */
@@ -116,8 +101,9 @@ t.test('TLS 1.2 is good enough, 1.1 is not', async t => {
   const clearToo = await dial({ host: '127.0.0.1', port: old.port })
   await rejects(t, clearToo.startTls({ domain: DOMAIN, ca: certificate.ca }), {
     code: 'XMPP_TLS_REFUSED',
+    condition: 'protocol_version',
     message:
-      /^TLS with im\.example\.com failed: tlsv1 alert protocol version \(ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION\)$/,
+      /^im\.example\.com ends the TLS handshake: it offers nothing newer than TLS 1\.1, .* \(ERR_SSL_TLSV1_ALERT_/,
   })
   await allGone(old.sockets)
   // and as acceptor
@@ -133,48 +119,6 @@ t.test('TLS 1.2 is good enough, 1.1 is not', async t => {
   const client = tlsConnect({ port: served.port, host: '127.0.0.1', rejectUnauthorized: false, ...(weak as object) })
   await rejects(t, once(client, 'secureConnect'), { code: /SSL|ECONNRESET/ })
   await allGone(served.sockets)
-})
-
-t.test('certificates: which are taken', async t => {
-  t.match((await shake(t, certificate, { domain: DOMAIN, ca: certificate.ca })).tls, { verified: true })
-  const wild = makeCertificate({ names: ['example.org', '*.example.com'] })
-  t.ok((await shake(t, wild, { domain: 'im.example.com', ca: wild.ca })).tls?.verified)
-  t.ok((await shake(t, wild, { domain: 'example.org', ca: wild.ca })).tls?.verified)
-  const address = makeCertificate({ names: ['x.example'], addresses: ['127.0.0.1'] })
-  t.ok((await shake(t, address, { domain: '127.0.0.1', ca: address.ca })).tls?.verified, 'an address for a domain')
-  const self = makeCertificate({ names: [DOMAIN], selfSigned: true })
-  t.ok((await shake(t, self, { domain: DOMAIN, ca: self.ca })).tls?.verified, 'self-signed and trusted')
-  const both = `${makeCertificate({ names: ['other'] }).ca}\n${certificate.ca}`
-  t.ok((await shake(t, certificate, { domain: DOMAIN, ca: both })).tls?.verified, 'one of several CAs')
-})
-
-t.test('certificates: which are refused, in words', async t => {
-  const other = makeCertificate({ names: ['other.example', 'www.other.example'] })
-  const wild = makeCertificate({ names: ['*.example.com'] })
-  const past = makeCertificate({ names: [DOMAIN], notBefore: new Date(2020, 1), notAfter: new Date(2021, 1) })
-  const future = makeCertificate({ names: [DOMAIN], notBefore: new Date(2090, 1), notAfter: new Date(2091, 1) })
-  const self = makeCertificate({ names: [DOMAIN], selfSigned: true })
-  const cases: [string, { key: string; cert: string; ca: string }, string | undefined, string, RegExp][] = [
-    [
-      'the wrong name',
-      other,
-      other.ca,
-      DOMAIN,
-      /is not for im\.example\.com, it names .*other\.example.*www\.other\.example/,
-    ],
-    ['a wildcard for more than a label', wild, wild.ca, 'a.b.example.com', /is not for a\.b\.example\.com/],
-    ['a wildcard for none', wild, wild.ca, 'example.com', /is not for example\.com/],
-    ['expired', past, past.ca, DOMAIN, /for im\.example\.com is refused: it has expired/],
-    ['not yet valid', future, future.ca, DOMAIN, /not valid yet.*clock/],
-    ['self-signed', self, undefined, DOMAIN, /it is self-signed \(DEPTH/],
-    ['an unknown CA', certificate, undefined, DOMAIN, /a CA that is not trusted here \(SELF/],
-    ['another CA', certificate, other.ca, DOMAIN, /CA|signature/],
-  ]
-  for (const [what, shown, ca, domain, words] of cases) {
-    await rejects(t, shake(t, shown, { domain, ca }), { code: 'XMPP_TLS_REFUSED', message: words }, what)
-    const lax = await shake(t, shown, { domain, ca, verify: false })
-    t.equal(lax.tls?.verified, false, `${what}: taken with verify: false, and it says so`)
-  }
 })
 
 t.test('a certificate is refused before anything is said, and the socket is closed', async t => {

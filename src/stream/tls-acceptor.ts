@@ -1,0 +1,50 @@
+import type { Duplex } from 'node:stream'
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
+import { describe, XmppError } from '../errors.ts'
+import type { Secured, TlsServerOptions } from './tls.ts'
+import { bothSides, forGood, handshake, tlsFacts } from './tls-handshake.ts'
+
+/** As acceptor; see `secure()`. */
+export async function accept(
+  duplex: Duplex,
+  options: TlsServerOptions,
+  began: (socket: TLSSocket) => void,
+): Promise<Secured> {
+  const { alpn, clientCertificate } = options
+  const socket = new TLSSocket(duplex as never, {
+    isServer: true,
+    secureContext: contextOf(options),
+    requestCert: clientCertificate !== undefined,
+    rejectUnauthorized: clientCertificate === 'require',
+    ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
+  })
+  began(forGood(socket))
+  try {
+    await handshake(socket, 'secure', () => {})
+  } catch (error) {
+    socket.destroy()
+    throw new XmppError('XMPP_TLS_REFUSED', `TLS failed: ${describe(error)}`, { cause: error })
+  }
+  return { socket, facts: tlsFacts(socket, false) }
+}
+
+/** One for each set of options, since it takes longer to make than a handshake; the tickets of its connections fit each other. */
+function contextOf(options: TlsServerOptions): SecureContext {
+  const known = contexts.get(options)
+  if (known !== undefined) return known
+  const { cert, key, ca, minVersion = 'TLSv1.2', maxVersion } = options
+  const context = createSecureContext({
+    ...bothSides,
+    cert,
+    key,
+    minVersion,
+    // Without it OpenSSL resumes no session where a client's certificate was asked for.
+    sessionIdContext: 'xmpp',
+    ...(ca === undefined ? {} : { ca }),
+    ...(maxVersion && { maxVersion }),
+  })
+  contexts.set(options, context)
+  return context
+}
+
+const contexts = new WeakMap<TlsServerOptions, SecureContext>()

@@ -1,0 +1,149 @@
+import type { X509Certificate } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { describe, XmppError } from '../errors.ts'
+import { readCertificate } from './certificate.ts'
+import { clientServices, listNames, matches, type Reference, referenceOf } from './identity.ts'
+import type { Secured, TlsClientOptions } from './tls.ts'
+import { bothSides, forGood, handshake, tlsFacts } from './tls-handshake.ts'
+import { type KeptSession, partnerOf, type TlsSessions } from './tls-sessions.ts'
+import { explain } from './tls-words.ts'
+
+/** As initiator; see `secure()`. */
+export async function initiate(
+  duplex: Duplex,
+  options: TlsClientOptions,
+  began: (socket: TLSSocket) => void,
+): Promise<Secured> {
+  const { domain, servername, ca, verify = true, cert, key, alpn, services = clientServices, sessions } = options
+  const name = servername ?? domain
+  const reference = referenceOf(name)
+  const partner = partnerOf(domain, name, ca, verify, cert, key, alpn, services)
+  const earlier = sessions?.take(partner)
+  let peer: X509Certificate | undefined
+  let socket: TLSSocket | undefined
+  try {
+    socket = begin(clientOptions(duplex, options, reference, earlier))
+    began(forGood(socket))
+    // Before Node's own check, which leaves nothing to read when it refuses.
+    socket.prependOnceListener('secure', () => {
+      peer = socket?.getPeerX509Certificate()
+    })
+    const keep = sessions && keeper(socket, sessions, partner)
+    const verified = await handshake(socket, 'secureConnect', secured => {
+      const problem = identityProblem(secured, peer, reference, services, sessions?.now() ?? Date.now())
+      if (verify && problem !== undefined) throw problem
+      assertAlpn(secured, alpn)
+      keep?.(earlier !== undefined && secured.isSessionReused() ? earlier.expires : expiryOf(peer, sessions))
+      return secured.authorized && problem === undefined
+    })
+    return { socket, facts: tlsFacts(socket, verified) }
+  } catch (error) {
+    socket?.destroy()
+    // Whatever it was, the next attempt does not depend on what is left of an earlier one.
+    sessions?.forget(partner)
+    if (error instanceof XmppError) throw error
+    throw explain({ error, name, peer, certified: cert !== undefined })
+  }
+}
+
+/** What Node throws at once is about what we have handed to it, not about the server. */
+function begin(options: ConnectionOptions): TLSSocket {
+  try {
+    return connect(options)
+  } catch (error) {
+    const { reason } = error as { reason?: string }
+    const text = `TLS cannot be started with this certificate, key or CA: ${reason ?? describe(error)}`
+    throw new XmppError('XMPP_TLS_REFUSED', text, { cause: error })
+  }
+}
+
+function clientOptions(
+  socket: Duplex,
+  { ca, verify = true, cert, key, alpn }: TlsClientOptions,
+  reference: Reference,
+  earlier: KeptSession | undefined,
+): ConnectionOptions {
+  return {
+    ...bothSides,
+    socket,
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: verify,
+    // SNI carries A-labels, and no addresses (RFC 6066 §3).
+    servername: reference.address ? '' : reference.name,
+    // Names are our own affair: Node looks at none when a session is resumed, and never at SRVName and XmppAddr.
+    checkServerIdentity: () => undefined,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
+    ...(earlier === undefined ? {} : { session: earlier.data }),
+  }
+}
+
+/**
+ * What is wrong with the certificate beyond what Node has looked at: its names, and on a resumed session, where neither Node nor
+ * OpenSSL looks again, its dates.
+ */
+function identityProblem(
+  socket: TLSSocket,
+  peer: X509Certificate | undefined,
+  reference: Reference,
+  services: readonly string[],
+  now: number,
+): XmppError | undefined {
+  if (peer === undefined) return refusal('the server has shown no certificate', 'bad_certificate')
+  try {
+    const { names, notBefore, notAfter } = readCertificate(peer.raw)
+    if (socket.isSessionReused() && (now < notBefore || now > notAfter)) {
+      const when = new Date(now > notAfter ? notAfter : notBefore).toISOString()
+      const what = now > notAfter ? `it has expired, on ${when}` : `it is not valid before ${when}`
+      return refusal(`the server's certificate for ${reference.name} is refused: ${what}`, 'certificate_expired')
+    }
+    if (matches(names, reference, services)) return undefined
+    const text = `the server's certificate is not for ${reference.name}, it names ${listNames(names)}`
+    // Node's own code for it, for those who look for that.
+    const cause = Object.assign(new Error('the names do not match'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
+    return refusal(text, 'bad_certificate', cause)
+  } catch (error) {
+    const text = `the server's certificate for ${reference.name} is refused: ${describe(error)}`
+    return refusal(text, 'bad_certificate', error)
+  }
+}
+
+function refusal(text: string, condition: string, cause?: unknown): XmppError {
+  return new XmppError('XMPP_TLS_REFUSED', text, { condition, ...(cause === undefined ? {} : { cause }) })
+}
+
+/** RFC 7301 §3.2: a server chooses from what we offer, or has never heard of ALPN. */
+function assertAlpn({ alpnProtocol }: TLSSocket, offered: string | undefined): void {
+  if (typeof alpnProtocol !== 'string' || alpnProtocol === offered) return
+  const text = `the server wants to speak ${JSON.stringify(alpnProtocol.slice(0, 50))}, which was not offered (ALPN)`
+  throw refusal(text, 'illegal_parameter')
+}
+
+/**
+ * Hands the sessions of a socket to the store, from the moment its peer has been found good. They come during the handshake with
+ * TLS 1.2 and at any time after it with TLS 1.3.
+ */
+function keeper(socket: TLSSocket, sessions: TlsSessions, partner: string): (expires: number) => void {
+  let until = 0
+  socket.on('session', data => {
+    const version = socket.getProtocol()
+    if (until > 0 && version !== null) sessions.keep(partner, { data, version, expires: until })
+  })
+  return expires => {
+    until = expires
+  }
+}
+
+/** 0 for what cannot be read: such a session is not kept. */
+function expiryOf(peer: X509Certificate | undefined, sessions: TlsSessions | undefined): number {
+  if (peer === undefined || sessions === undefined) return 0
+  try {
+    return sessions.expiry(readCertificate(peer.raw).notAfter)
+  } catch {
+    // Only without verification does one get here.
+    return 0
+  }
+}
