@@ -1,5 +1,7 @@
 import { StreamError } from '../errors.ts'
-import { attributeKey, Element, emptyAttrs, NS_STREAM, NS_XML } from './element.ts'
+import { attributeKey, Element, emptyAttrs } from './element.ts'
+import { majorVersion } from './header.ts'
+import { NS_STREAM, NS_XML, NS_XMLNS } from './namespaces.ts'
 import type { Limits, ParserEvent } from './parser.ts'
 import { type QName, single } from './qname.ts'
 import { notWellFormed, type TokenHandler, tooMuch } from './tokenizer.ts'
@@ -14,7 +16,6 @@ interface Scope {
   readonly outer: Scope | undefined
 }
 
-const NS_XMLNS = 'http://www.w3.org/2000/xmlns/'
 const outermost: Scope = { ns: '', prefixes: new Map([['xml', NS_XML]]), outer: undefined }
 
 /** Makes Elements of tags: resolves namespaces (Namespaces in XML 1.0), and lets go of each top-level element when it ends. */
@@ -99,10 +100,19 @@ export class TreeBuilder implements TokenHandler {
   #openRoot(header: Element, scope: Scope): void {
     if (header.ns !== NS_STREAM) {
       this.violation(
-        new StreamError('invalid-namespace', `the stream begins with <${header.name} xmlns='${header.ns}'>`),
+        new StreamError(
+          'invalid-namespace',
+          `the stream begins with <${header.name.slice(0, 50)} xmlns='${header.ns.slice(0, 100)}'>`,
+        ),
       )
     } else if (header.name !== 'stream') {
-      this.violation(new StreamError('bad-format', `the stream begins with <${header.name}>`))
+      this.violation(new StreamError('bad-format', `the stream begins with <${header.name.slice(0, 50)}>`))
+    }
+    const major = majorVersion(header)
+    if (major === undefined || major > 1) {
+      this.violation(
+        new StreamError('unsupported-version', `the stream is of version '${header.attrs.version?.slice(0, 50)}'`),
+      )
     }
     this.events.push({ type: 'open', header, ns: scope.ns })
   }

@@ -67,3 +67,11 @@ const forbidden: readonly Range[] = [
  * U+FFFF is judged by its first unit, since names may hold whole planes of them and text all.
  */
 export const kinds: Uint8Array = tabulate()
+
+/** Whether a text is a name without a colon (Namespaces in XML 1.0 §3, production 4). */
+export function isName(text: string): boolean {
+  if (((kinds[text.charCodeAt(0)] ?? 0) & NAME_START) === 0) return false
+  for (let at = 1; at < text.length; at++) if (((kinds[text.charCodeAt(at)] as number) & NAME) === 0) return false
+  // A string may hold half a pair of surrogates, which is no character.
+  return !text.includes(':') && !(/[\ud800-\udfff]/.test(text) && /\p{Surrogate}/u.test(text))
+}

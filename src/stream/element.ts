@@ -1,7 +1,7 @@
-import { XmppError } from '../errors.ts'
+import { NS_XML } from './namespaces.ts'
+import { serialize } from './serialize.ts'
 
-export const NS_STREAM = 'http://etherx.jabber.org/streams'
-export const NS_XML = 'http://www.w3.org/XML/1998/namespace'
+export { NS_STREAM } from './namespaces.ts'
 
 /**
  * Attributes by name. One in a namespace is `{namespace}local`, except `xml:lang` and its like, which keep their prefix.
@@ -75,89 +75,7 @@ export function emptyAttrs(): Attrs {
 const Bare = function Bare() {} as unknown as new () => object
 Bare.prototype = Object.create(null)
 
-/**
- * XML text of an element inside a stream whose default namespace is `defaultNs`. With none given, the text stands alone.
- * @throws XmppError `XMPP_XML_CHARACTER` for characters that XML cannot carry
- */
-export function serialize(element: Element, defaultNs = ''): string {
-  return write(element, defaultNs, defaultNs !== '')
-}
-
-/** Every stream declares the `stream` prefix at its root (RFC 6120 §4.8.5), so its elements use it rather than redeclare. */
-function write(element: Element, inherited: string, inStream: boolean): string {
-  const prefixed = element.ns === NS_STREAM
-  const name = prefixed ? `stream:${element.name}` : element.name
-  let tag = `<${name}`
-  let ns = inherited
-  if (prefixed) {
-    if (!inStream) tag += ` xmlns:stream='${NS_STREAM}'`
-  } else if (element.ns !== inherited) {
-    ns = element.ns
-    tag += ` xmlns='${escapeXml(ns)}'`
-  }
-  let prefixes = 0
-  for (const key of Object.keys(element.attrs)) {
-    const value = element.attrs[key]
-    if (value === undefined) continue
-    if (key.charCodeAt(0) === 0x7b) {
-      const end = key.indexOf('}')
-      const prefix = `ns${prefixes++}`
-      tag += ` xmlns:${prefix}='${escapeXml(key.slice(1, end))}' ${prefix}:${key.slice(end + 1)}='${escapeAttribute(value)}'`
-    } else {
-      tag += ` ${key}='${escapeAttribute(value)}'`
-    }
-  }
-  if (element.children.length === 0) return `${tag}/>`
-  tag += '>'
-  for (const child of element.children) {
-    tag += typeof child === 'string' ? escapeXml(child) : write(child, ns, inStream || prefixed)
-  }
-  return `${tag}</${name}>`
-}
-
-/**
- * Text ready to stand in XML content or in a quoted attribute value.
- * @throws XmppError `XMPP_XML_CHARACTER` for a character that XML 1.0 cannot carry even escaped (§2.2)
- */
-export function escapeXml(text: string): string {
-  if (!special.test(text)) return text
-  const bad = unsendable.exec(text)
-  if (bad !== null) {
-    const code = bad[0].codePointAt(0) ?? 0
-    const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
-    throw new XmppError('XMPP_XML_CHARACTER', `XML cannot carry the character ${name} (at offset ${bad.index})`)
-  }
-  return text.replace(escapable, char => entities[char] ?? char)
-}
-
-/** {@link escapeXml}, and LF and TAB, which would be read as spaces if they were sent as they are (XML 1.0 §3.3.3). */
-function escapeAttribute(text: string): string {
-  const escaped = escapeXml(text)
-  return /[\t\n]/.test(escaped) ? escaped.replaceAll('\t', '&#9;').replaceAll('\n', '&#10;') : escaped
-}
-
-/** The text with every character that XML cannot carry replaced by U+FFFD. */
-export function sendable(text: string): string {
-  return unsendable.test(text) ? text.replace(new RegExp(unsendable, 'g'), '\ufffd') : text
-}
-
 /** The key under which {@link Attrs} holds an attribute of a namespace. */
 export function attributeKey(ns: string, local: string): string {
   return ns === NS_XML ? `xml:${local}` : `{${ns}}${local}`
 }
-
-// A CR would be read as LF, or not at all, if it was sent as it is (XML 1.0 §2.11).
-const entities: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  "'": '&apos;',
-  '"': '&quot;',
-  '\r': '&#13;',
-}
-const escapable = /[&<>'"\r]/g
-// biome-ignore-start lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const special = /[&<>'"\u0000-\u0008\u000b-\u001f\ufffe\uffff\ud800-\udfff]/
-const unsendable =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
-// biome-ignore-end lint/suspicious/noControlCharactersInRegex: they are what is looked for

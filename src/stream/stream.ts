@@ -1,8 +1,11 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { describe, StreamError, XmppError } from '../errors.ts'
-import { type Attrs, type Element, el, escapeXml, NS_STREAM, sendable, serialize } from './element.ts'
+import { isName } from './characters.ts'
+import { type Attrs, type Element, el } from './element.ts'
+import { NS_STREAM } from './namespaces.ts'
 import { Outbox } from './outbox.ts'
 import { Parser, type ParserEvent, type ParserOptions } from './parser.ts'
+import { sendable, serialize, streamHeader } from './serialize.ts'
 import type { TlsOptions } from './tls.ts'
 import type { Transport } from './transport.ts'
 
@@ -121,14 +124,14 @@ export class XmlStream {
     return this.readHeader()
   }
 
-  /** Sends a stream header with exactly these attributes. */
+  /**
+   * Sends a stream header with exactly these attributes; `xmlns:…` declares a prefix.
+   * @throws XmppError `XMPP_XML_CHARACTER`, `XMPP_XML_NAME`
+   */
   sendHeader(attrs: Attrs): void {
-    let header = `<?xml version='1.0'?><stream:stream xmlns='${escapeXml(this.ns)}' xmlns:stream='${NS_STREAM}'`
-    for (const [name, value] of Object.entries(attrs)) {
-      if (value !== undefined) header += ` ${name}='${escapeXml(value)}'`
-    }
+    const header = streamHeader(this.ns, attrs)
     this.#headerSent = true
-    this.#outbox.queue(`${header}>`)
+    this.#outbox.queue(header)
   }
 
   /**
@@ -305,7 +308,8 @@ export class XmlStream {
         // RFC 6120 §4.9.1.2: an error in the peer's header is still answered inside a stream.
         if (!this.#headerSent) this.sendHeader({ version: '1.0' })
         const text = error.text === '' ? [] : [el('text', NS_STREAM_ERRORS, {}, sendable(error.text))]
-        const element = el('error', NS_STREAM, {}, el(error.condition, NS_STREAM_ERRORS), ...text)
+        const condition = isName(error.condition) ? error.condition : 'undefined-condition'
+        const element = el('error', NS_STREAM, {}, el(condition, NS_STREAM_ERRORS), ...text)
         this.trace?.('out', element)
         this.#outbox.queue(serialize(element, this.ns))
       }

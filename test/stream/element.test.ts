@@ -1,16 +1,8 @@
 import t from 'tap'
-import {
-  attributeKey,
-  Element,
-  el,
-  emptyAttrs,
-  escapeXml,
-  NS_STREAM,
-  NS_XML,
-  sendable,
-  serialize,
-} from '../../src/stream/element.ts'
+import { attributeKey, Element, el, emptyAttrs } from '../../src/stream/element.ts'
+import { NS_STREAM, NS_XML } from '../../src/stream/namespaces.ts'
 import { Parser } from '../../src/stream/parser.ts'
+import { escapeXml, sendable, serialize } from '../../src/stream/serialize.ts'
 import { readXml, show } from '../helper/peer.ts'
 import { throws } from '../helper/rejects.ts'
 

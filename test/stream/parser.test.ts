@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { StreamError } from '../../src/errors.ts'
-import { type Element, serialize } from '../../src/stream/element.ts'
+import type { Element } from '../../src/stream/element.ts'
 import { Parser, type ParserEvent, type ParserOptions } from '../../src/stream/parser.ts'
+import { serialize } from '../../src/stream/serialize.ts'
 import { heap } from '../helper/heap.ts'
 import { throws } from '../helper/rejects.ts'
 

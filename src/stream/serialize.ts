@@ -1,0 +1,144 @@
+import { XmppError } from '../errors.ts'
+import { isName } from './characters.ts'
+import type { Attrs, Element } from './element.ts'
+import { NS_STREAM, NS_XML, NS_XMLNS } from './namespaces.ts'
+
+/**
+ * XML text of an element inside a stream whose default namespace is `defaultNs`. With none given, the text stands alone. What it
+ * returns can be read: whatever XML has no way to say is refused here.
+ * @throws XmppError `XMPP_XML_CHARACTER` for characters that XML cannot carry, `XMPP_XML_NAME` for names and namespaces that are none
+ */
+export function serialize(element: Element, defaultNs = ''): string {
+  return write(element, defaultNs, defaultNs !== '')
+}
+
+/**
+ * The text of a stream header with these attributes (RFC 6120 §4.2), among which `xmlns:…` declares a prefix for the stream.
+ * @throws XmppError `XMPP_XML_CHARACTER`, `XMPP_XML_NAME`
+ */
+export function streamHeader(ns: string, attrs: Attrs): string {
+  const names = `xmlns='${escapeNamespace(ns)}' xmlns:stream='${NS_STREAM}'`
+  return `<?xml version='1.0'?><stream:stream ${names}${attributes(attrs, true)}>`
+}
+
+/** Every stream declares the `stream` prefix at its root (RFC 6120 §4.8.5), so its elements use it rather than redeclare. */
+function write(element: Element, inherited: string, inStream: boolean): string {
+  const { ns, children } = element
+  const prefixed = ns === NS_STREAM
+  checkName(element.name)
+  const name = prefixed ? `stream:${element.name}` : ns === NS_XML ? `xml:${element.name}` : element.name
+  let tag = `<${name}`
+  let inner = inherited
+  if (prefixed) {
+    if (!inStream) tag += ` xmlns:stream='${NS_STREAM}'`
+  } else if (ns !== inherited && ns !== NS_XML) {
+    inner = ns
+    tag += ` xmlns='${escapeNamespace(ns)}'`
+  }
+  tag += attributes(element.attrs)
+  if (children.length === 0) return `${tag}/>`
+  tag += '>'
+  for (const child of children) {
+    tag += typeof child === 'string' ? escapeXml(child) : write(child, inner, inStream || prefixed)
+  }
+  return `${tag}</${name}>`
+}
+
+function attributes(attrs: Attrs, declarations = false): string {
+  let text = ''
+  let prefixes = 0
+  for (const key of Object.keys(attrs)) {
+    const value = attrs[key]
+    if (value === undefined) continue
+    if (key.charCodeAt(0) === BRACE) {
+      // A namespace may hold a brace, a name may not.
+      const end = key.lastIndexOf('}')
+      const [ns, local] = [key.slice(1, end), key.slice(end + 1)]
+      checkName(local)
+      let name = `xml:${local}`
+      if (ns === '') throw badName(`${quoted(key)} is not the name of an attribute`)
+      if (ns !== NS_XML) {
+        do name = `ns${prefixes++}:${local}`
+        while (declarations && attrs[`xmlns:ns${prefixes - 1}`] !== undefined)
+        text += ` xmlns:ns${prefixes - 1}='${escapeNamespace(ns)}'`
+      } else if (attrs[name] !== undefined) throw badName(`the attribute ${name} is given twice`)
+      text += ` ${name}='${escapeAttribute(value)}'`
+    } else {
+      if (declarations && key.startsWith('xmlns:')) checkDeclaration(key.slice(6), value)
+      else if (key === 'xmlns') throw badName('a namespace is given with the element, not as an attribute')
+      else checkName(key.startsWith('xml:') ? key.slice(4) : key)
+      text += ` ${key}='${escapeAttribute(value)}'`
+    }
+  }
+  return text
+}
+
+const BRACE = 0x7b
+
+function checkDeclaration(prefix: string, ns: string): void {
+  checkName(prefix)
+  if (/^(?:xml|xmlns|stream)$/.test(prefix) || ns === '' || ns === NS_XML || ns === NS_XMLNS) {
+    throw badName(`the prefix ${prefix} cannot be declared as ${quoted(ns)}`)
+  }
+}
+
+/** @throws XmppError `XMPP_XML_NAME` for what is not the name of an element or attribute, prefix apart (Namespaces in XML 1.0 §3) */
+function checkName(name: string): void {
+  if (!isName(name)) throw badName(`${quoted(name)} is not a name in XML`)
+}
+
+/** Namespaces in XML 1.0 §3: nobody may use the namespace of declarations, and only the prefix `xml` that of `xml`. */
+function escapeNamespace(ns: string): string {
+  if (ns === NS_XMLNS) throw badName(`the namespace ${NS_XMLNS} is reserved`)
+  return escapeAttribute(ns)
+}
+
+function badName(why: string): XmppError {
+  return new XmppError('XMPP_XML_NAME', why)
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 100))
+}
+
+/**
+ * Text ready to stand in XML content or in a quoted attribute value.
+ * @throws XmppError `XMPP_XML_CHARACTER` for a character that XML 1.0 cannot carry even escaped (§2.2)
+ */
+export function escapeXml(text: string): string {
+  if (!special.test(text)) return text
+  const bad = unsendable.exec(text)
+  if (bad !== null) {
+    const code = bad[0].codePointAt(0) ?? 0
+    const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
+    throw new XmppError('XMPP_XML_CHARACTER', `XML cannot carry the character ${name} (at offset ${bad.index})`)
+  }
+  return text.replace(escapable, char => entities[char] ?? char)
+}
+
+/** {@link escapeXml}, and LF and TAB, which would be read as spaces if they were sent as they are (XML 1.0 §3.3.3). */
+export function escapeAttribute(text: string): string {
+  const escaped = escapeXml(text)
+  return /[\t\n]/.test(escaped) ? escaped.replaceAll('\t', '&#9;').replaceAll('\n', '&#10;') : escaped
+}
+
+/** The text with every character that XML cannot carry replaced by U+FFFD. */
+export function sendable(text: string): string {
+  return unsendable.test(text) ? text.replace(new RegExp(unsendable, 'g'), '\ufffd') : text
+}
+
+// A CR would be read as LF, or not at all, if it was sent as it is (XML 1.0 §2.11).
+const entities: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  "'": '&apos;',
+  '"': '&quot;',
+  '\r': '&#13;',
+}
+const escapable = /[&<>'"\r]/g
+// biome-ignore-start lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const special = /[&<>'"\u0000-\u0008\u000b-\u001f\ufffe\uffff\ud800-\udfff]/
+const unsendable =
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
+// biome-ignore-end lint/suspicious/noControlCharactersInRegex: they are what is looked for
