@@ -143,7 +143,14 @@ t.test('bytes that are not UTF-8', async t => {
 })
 
 t.test('UTF-16 is not XMPP', async t => {
-  throws(t, () => parse(Buffer.from(`\ufeff${HEADER}`, 'utf16le')), { condition: 'unsupported-encoding' })
+  const little = Buffer.from(HEADER, 'utf16le')
+  const big = Buffer.from(little).swap16()
+  const marks = [Buffer.of(), Buffer.of(0xff, 0xfe), Buffer.of(0xfe, 0xff)]
+  for (const mark of marks) {
+    for (const bytes of [little, big]) {
+      throws(t, () => parse(Buffer.concat([mark, bytes])), { condition: 'unsupported-encoding' })
+    }
+  }
   throws(t, () => parse(`<?xml version='1.0' encoding='UTF-16'?>${HEADER}`), { condition: 'unsupported-encoding' })
   throws(t, () => parse(`<?xml version='1.0' encoding='ISO-8859-1'?>${HEADER}`), { condition: 'unsupported-encoding' })
 })
@@ -212,12 +219,136 @@ t.test('what is not well-formed', async t => {
     '<a:/>',
     "<a :b='1'/>",
   ]) {
-    throws(
-      t,
-      () => parse(`${HEADER}${xml}<after/>`),
-      { name: 'StreamError', condition: 'not-well-formed', by: 'us' },
-      xml,
-    )
+    // Both tokenizers.
+    for (const tokenizer of ['strict', 'sax'] as const) {
+      throws(
+        t,
+        () => parse(`${HEADER}${xml}<after/>`, { tokenizer }),
+        { name: 'StreamError', condition: 'not-well-formed', by: 'us' },
+        `${tokenizer}: ${xml}`,
+      )
+    }
+  }
+})
+
+t.test('what is not well-formed in smaller ways', async t => {
+  const nul = '\0'
+  for (const xml of [
+    "<a b='<'/>",
+    "<a b='c<d'/>",
+    "<a b='1'c='2'/>",
+    "<a xmlns='urn:a' xmlns='urn:a'/>",
+    "<a xmlns:x='urn:a' xmlns:x='urn:a'/>",
+    '<a>]]></a>',
+    '<a>x]]>y</a>',
+    '<a>]]]></a>',
+    '<a>\u0001</a>',
+    "<a b='\u0001'/>",
+    `<a>${nul}</a>`,
+    `<a${nul}/>`,
+    '<a>\u001f</a>',
+    '<a>\ufffe</a>',
+    '<a>\uffff</a>',
+    "<a b='\uffff'/>",
+    '<a><![CDATA[\u0002]]></a>',
+    '<a>&#0;</a>',
+    '<a>&#x1F;</a>',
+    '<a>&#xD800;</a>',
+    '<a>&#xFFFE;</a>',
+    '<a>&#x110000;</a>',
+    '<a>&#99999999999;</a>',
+    '<a>&#X41;</a>',
+    '<a>&#x;</a>',
+    '<a>&#;</a>',
+    '<a>&#65</a>',
+    '<a>&#6a;</a>',
+    '<a>&;</a>',
+    '<a>&1;</a>',
+    '<a>& amp;</a>',
+    "<a b='&'/>",
+    "<a b='&lt'/>",
+    "<a></a b='1'>",
+    '<a></a/>',
+    '<a></ a>',
+    '<a></aa>',
+    '<aa></a>',
+    '< a/>',
+    '<a/ >',
+    '<a / >',
+    '<>',
+    '</>',
+    '<a b= />',
+    "<a 'b'/>",
+    "<a b=='c'/>",
+    '<-a/>',
+    '<.a/>',
+    '<\u0300a/>',
+    '<\u00b7/>',
+    '<a\u00d7/>',
+    '<a\u2028/>',
+    '<a><![CDAT[x]]></a>',
+    '<a><![cdata[x]]></a>',
+    '<a><!- x --></a>',
+    '<a><!></a>',
+    '<a><! DOCTYPE x></a>',
+    '<a><![INCLUDE[]]></a>',
+    "<a xml:='1'/>",
+    '<xml:/>',
+    "<a xmlns:a:b='urn:x'/>",
+    "<a xmlns:='urn:x'/>",
+    "<a xmlns:x='http://www.w3.org/2000/xmlns/'/>",
+    "<a xmlns:xml=''/>",
+    "<x:a xmlns:x='urn:x'></y:a>",
+    "<a xmlns:x='urn:x' xmlns:y='urn:x'><b x:c='1' y:c='1'/></a>",
+    "<a xml:lang='en' xml:lang='en'/>",
+  ]) {
+    for (const size of [1, 1000]) {
+      throws(
+        t,
+        () => {
+          const parser = new Parser()
+          const bytes = Buffer.from(`${HEADER}${xml}<after/>`)
+          for (let at = 0; at < bytes.length; at += size) parser.write(bytes.subarray(at, at + size))
+        },
+        { name: 'StreamError', condition: 'not-well-formed', by: 'us' },
+        `${JSON.stringify(xml)} in chunks of ${size}`,
+      )
+    }
+  }
+})
+
+t.test('unusual, and well-formed', async t => {
+  for (const [xml, read] of [
+    ['<a  b = \'1\'\n\tc\r=\r\n"2" />', "<a b='1' c='2'/>"],
+    ['<a ></a\n>', '<a/>'],
+    ['<a>></a>', '<a>&gt;</a>'],
+    ['<a>]]&gt;</a>', '<a>]]&gt;</a>'],
+    ['<a>]]&#62;]>]] ></a>', '<a>]]&gt;]&gt;]] &gt;</a>'],
+    ['<a>&#93;]></a>', '<a>]]&gt;</a>'],
+    ['<a>]<![CDATA[]>]]></a>', '<a>]]&gt;</a>'],
+    ['<a><![CDATA[]]]]></a>', '<a>]]</a>'],
+    ['<a><![CDATA[<b>&amp;</b>]]></a>', '<a>&lt;b&gt;&amp;amp;&lt;/b&gt;</a>'],
+    ["<a b='>'/>", "<a b='&gt;'/>"],
+    [`<a b='"' c="'"/>`, "<a b='&quot;' c='&apos;'/>"],
+    ['<a>1\r\n2\r3\n4\r\r\n5</a>', '<a>1\n2\n3\n4\n\n5</a>'],
+    ["<a b='1\r\n2\r3\n4\t5'/>", "<a b='1 2 3 4 5'/>"],
+    ["<a b='&#13;&#10;&#9;'/>", "<a b='&#13;&#10;&#9;'/>"],
+    ['<a>&#0000000065;&#x0000041;</a>', '<a>AA</a>'],
+    ['<a>&#x10FFFF;\u007f\u0085\u{1ffff}</a>', '<a>\u{10ffff}\u007f\u0085\u{1ffff}</a>'],
+    ['<été 名="1"/>', "<été 名='1'/>"],
+    ['<a·b/>', '<a·b/>'],
+    ['<\u{10400}/>', '<\u{10400}/>'],
+    ["<xml xmlnsx='1'/>", "<xml xmlnsx='1'/>"],
+    ['<xml:a/>', '<xml:a/>'],
+    ["<a xmlns:xml='http://www.w3.org/XML/1998/namespace' xml:id='1'/>", "<a xml:id='1'/>"],
+    ["<x:a xmlns:x='jabber:client'/>", '<a/>'],
+  ] as const) {
+    t.equal(serialize(one(xml), 'jabber:client'), read, JSON.stringify(xml))
+    const parser = new Parser()
+    parser.write(Buffer.from(HEADER))
+    const found = [...Buffer.from(xml)].flatMap(byte => parser.write(Buffer.of(byte)))
+    t.match(found, [{ type: 'element' }])
+    if (found[0]?.type === 'element') t.equal(serialize(found[0].element, 'jabber:client'), read, 'byte by byte')
   }
 })
 
@@ -343,8 +474,24 @@ t.test('a stream that begins wrongly', async t => {
     [' <?xml version="1.0"?>', 'restricted-xml'],
     ['<?xml?>', 'not-well-formed'],
     ["<?xml version='2.0'?>", 'not-well-formed'],
+    ["<?xml version='1.0' encoding='utf-8' x='y'?>", 'not-well-formed'],
+    ["<?xml encoding='utf-8' version='1.0'?>", 'not-well-formed'],
+    ["<?xml version='1.0'?><?xml version='1.0'?>", 'restricted-xml'],
+    ['<?xmlx?>', 'restricted-xml'],
+    ['<?XML version="1.0"?>', 'restricted-xml'],
+    [`\ufeff${HEADER}`, 'not-well-formed'],
+    [`&#32;${HEADER}`, 'not-well-formed'],
+    [`<![CDATA[ ]]>${HEADER}`, 'not-well-formed'],
+    [HEADER.replaceAll('stream:stream', 'stream'), 'invalid-namespace'],
+    ...['2.0', '10.0', '01.0.0', '1', '', 'x', '1.', '-1.0', '1.0 ', ' 1.0'].map((version): [string, string] => [
+      HEADER.replace('>', ` version='${version}'>`),
+      'unsupported-version',
+    ]),
   ]
   for (const [text, condition] of wrong) throws(t, () => parse(text), { name: 'StreamError', condition }, text)
+  for (const version of ['1.0', '1.9', '01.0', '0.9', '1.10']) {
+    t.match(parse(HEADER.replace('>', ` version='${version}'>`)), [{ type: 'open' }], version)
+  }
 })
 
 t.test('after the close tag', async t => {
