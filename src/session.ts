@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from './clock.ts'
+import { detached } from './detached.ts'
 import { StanzaError, StreamError, XmppError } from './errors.ts'
 import { bareJid, formatJid, parseJid, prepareJid } from './jid.ts'
-import { type Negotiated, NS_COMPONENT } from './negotiate.ts'
+import { inNamespace } from './namespace.ts'
+import { type Negotiated, NS_CLIENT, NS_COMPONENT } from './negotiate.ts'
 import type { Handler, Route, Xep } from './routes.ts'
 import { type Attrs, type Child, type Element, el } from './stream/element.ts'
 import { sendable } from './stream/serialize.ts'
@@ -61,7 +63,8 @@ export class Session {
 
   constructor(stream: XmlStream, { jid, mechanism }: Negotiated, options: SessionOptions) {
     this.stream = stream
-    const own = parseJid(jid)
+    // It was cut from what the server sent when it bound the resource.
+    const own = parseJid(detached(jid))
     this.jid = formatJid(own)
     this.#bare = bareJid(this.jid)
     this.#domain = own.domain
@@ -150,7 +153,8 @@ export class Session {
         for (const element of batch) {
           // Most handlers are done by the next turn of the event loop; a burst must not look as if none ever was.
           if (this.#busy >= this.#handlers) await new Promise(resolve => setImmediate(resolve))
-          this.#take(element)
+          // COMPAT jabberd2: all it routes to a component is in the namespace of clients, whatever the stream's (XEP-0114 §3).
+          this.#take(this.#component ? inNamespace(element, NS_CLIENT, NS_COMPONENT) : element)
         }
       }
     } catch (error) {

@@ -7,10 +7,23 @@ const src = fileURLToPath(new URL('../src', import.meta.url))
 
 /** Folders and root files of src/, lowest first. A file may import its own layer and those below, never one above. */
 const layers: readonly (readonly string[])[] = [
-  ['errors', 'jid', 'idna', 'ip-literal', 'precis', 'unicode', 'clock', 'stream', 'emitter', 'version', 'printable'],
+  [
+    'errors',
+    'jid',
+    'idna',
+    'ip-literal',
+    'precis',
+    'unicode',
+    'clock',
+    'stream',
+    'emitter',
+    'version',
+    'printable',
+    'detached',
+  ],
   ['sasl', 'config', 'saslprep.d'],
   ['negotiate'],
-  ['session', 'routes'],
+  ['session', 'routes', 'namespace'],
   ['xep', 'pubsub'],
   ['connect', 'client', 'component', 'reconnect'],
   ['account'],

@@ -1,8 +1,8 @@
+import { detached } from '../detached.ts'
 import { bareJid, formatJid, parseJid, resourceOf } from '../jid.ts'
 import type { Element } from '../stream/element.ts'
 import { readPresence, type Show } from '../xep/presence.ts'
 import type { RosterItem, Subscription } from '../xep/roster.ts'
-import { detached } from './detached.ts'
 
 /** One place a buddy is logged in from, as its latest presence says. Texts are the peer's own. */
 export interface Resource {

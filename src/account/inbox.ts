@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts'
+import { detached } from '../detached.ts'
 import { XmppError } from '../errors.ts'
 import { bareJid, formatJid, parseJid } from '../jid.ts'
-import { detached } from './detached.ts'
 
 /** A received message with a body. */
 export interface IncomingMessage {
@@ -167,8 +167,8 @@ export class Inbox {
       this.#options.onDrop?.(message)
       return
     }
-    const { id } = message
-    const slot: Slot = { message: { ...message, body: detached(message.body), id: id && detached(id) } }
+    const { from, body, id } = message
+    const slot: Slot = { message: { ...message, from: detached(from), body: detached(body), id: id && detached(id) } }
     mailbox.slots.push(slot)
     mailbox.bytes += size
     this.#bytes += size
@@ -243,7 +243,7 @@ export class Inbox {
     let mailbox = this.#mailboxes.get(bare)
     if (mailbox === undefined) {
       mailbox = { slots: [], waiters: [], bytes: 0 }
-      this.#mailboxes.set(bare, mailbox)
+      this.#mailboxes.set(detached(bare), mailbox)
     }
     return mailbox
   }

@@ -1,0 +1,84 @@
+import t, { type Test } from 'tap'
+import { Buddies } from '../../src/account/buddies.ts'
+import { Inbox } from '../../src/account/inbox.ts'
+import { prepareJid } from '../../src/jid.ts'
+import { Session } from '../../src/session.ts'
+import type { Element } from '../../src/stream/element.ts'
+import { Parser } from '../../src/stream/parser.ts'
+import { HandClock } from '../helper/clock.ts'
+import { heap } from '../helper/heap.ts'
+import { openStream } from '../helper/session.ts'
+
+const HEADER = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
+const CHUNK = 60_000
+const COUNT = 200
+
+/** A stanza that came in one chunk with much else, as a socket delivers it. */
+function received(xml: string): Element {
+  const parser = new Parser()
+  const filler = `<a>${'x'.repeat(CHUNK)}</a>`
+  for (const event of parser.write(Buffer.from(HEADER + filler + xml + filler))) {
+    if (event.type === 'element' && event.element.name !== 'a') return event.element
+  }
+  throw new Error(xml)
+}
+
+/** Whatever `keep` keeps of each stanza, it is not the chunk around it. */
+function keepsLittle(t: Test, what: string, keep: (n: number) => void): void {
+  keep(0)
+  const before = heap()
+  for (let n = 1; n <= COUNT; n++) keep(n)
+  const growth = Math.round((heap() - before) / COUNT)
+  t.ok(growth < CHUNK / 4, `${what}: ${growth} bytes for each, of chunks of ${2 * CHUNK}`)
+}
+
+const text = (n: number): string => `more than a few characters of it, ${n}`
+const jid = (stanza: Element): string => prepareJid(stanza.attrs.from ?? '') ?? ''
+
+t.test('a chunk is kept alive by what is cut from it', async t => {
+  const kept: (string | undefined)[] = []
+  const before = heap()
+  for (let n = 0; n < COUNT; n++) kept.push(received(`<message id='${text(n)}'/>`).attrs.id)
+  const each = (heap() - before) / COUNT
+  t.ok(each > CHUNK, `${Math.round(each)} bytes for each of ${kept.length}: else the other tests here could not fail`)
+})
+
+t.test('messages', async t => {
+  const inbox = new Inbox({ hold: () => 5000, clock: new HandClock() })
+  keepsLittle(t, 'message', n => {
+    const stanza = received(
+      `<message from='sender-of-it-${n}.example.com' id='id-${text(n)}'><body>${text(n)}</body></message>`,
+    )
+    inbox.put({
+      from: jid(stanza),
+      body: stanza.text || stanza.childText('body') || '',
+      id: stanza.attrs.id,
+      type: 'chat',
+      received: 0,
+    })
+  })
+  t.equal(inbox.size, COUNT + 1)
+})
+
+t.test('roster and presence', async t => {
+  const buddies = new Buddies()
+  keepsLittle(t, 'buddy', n => {
+    const item = received(`<item from='contact-number-${n}.example.com' name='${text(n)}' subscription='both'/>`)
+    buddies.push({ jid: jid(item), name: item.attrs.name ?? '', subscription: 'both', asked: false })
+    const caps = `<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='node ${text(n)}' ver='ver ${text(n)}'/>`
+    const from = `contact-number-${n}.example.com/resource ${text(n)}`
+    const presence = received(`<presence from='${from}'><show>away</show><status>${text(n)}</status>${caps}</presence>`)
+    buddies.presence(jid(presence), presence)
+  })
+  t.equal(buddies.list().length, COUNT + 1)
+})
+
+t.test('the JID of a session', async t => {
+  const { stream } = await openStream()
+  const sessions: Session[] = []
+  keepsLittle(t, 'JID', n => {
+    const bound = received(`<jid>juliet-capulet@example.com/balcony-number-${n}</jid>`)
+    sessions.push(new Session(stream, { jid: bound.text, streamId: 's1', mechanism: 'PLAIN' }, { xeps: [] }))
+  })
+  t.equal(sessions.length, COUNT + 1)
+})
