@@ -7,7 +7,9 @@ import type { Xep } from './routes.ts'
 import { mechanisms as builtIn } from './sasl/index.ts'
 import type { CredentialSource, Mechanism } from './sasl/mechanism.ts'
 import { Session, type SessionOptions } from './session.ts'
+import { CLIENT_DIRECT_PORT, CLIENT_PORT } from './stream/resolve.ts'
 import { trustOf } from './stream/tls.ts'
+import { TlsSessions } from './stream/tls-sessions.ts'
 import type { Identity } from './xep/0030-disco.ts'
 import { clientIdentity, standardXeps } from './xep/index.ts'
 
@@ -17,8 +19,9 @@ export interface ClientOptions extends ConnectOptions {
   readonly jid: string
   readonly password: string | CredentialSource
   /**
-   * `starttls` (default) and `direct` (XEP-0368, default port 5223) mean TLS or no session. `never` sends everything in clear,
-   * the password too where the server asks for it.
+   * `starttls` (default) and `direct` (XEP-0368) mean TLS or no session. Where the DNS is asked for servers, the first takes those
+   * for direct TLS as well; otherwise the port is 5222, and 5223 for `direct`. `never` sends everything in clear, the password too
+   * where the server asks for it.
    */
   readonly tls?: 'starttls' | 'direct' | 'never'
   /** In order of preference. Default: all that are built in, the strongest first. */
@@ -40,13 +43,17 @@ export async function connectClient(options: ClientOptions): Promise<Session> {
   const { local, domain, resource } = parseClientJid(options.jid)
   const trust = trustOf(options)
   const credentials = typeof password === 'string' ? async () => ({ username: local, password }) : password
-  const target = {
+  const service = {
     ns: NS_CLIENT,
-    host: options.host ?? domain,
-    port: options.port ?? (tls === 'direct' ? 5223 : 5222),
-    direct: tls === 'direct' ? { ...trust, domain, alpn: 'xmpp-client' } : undefined,
+    domain,
+    policy: tls,
+    host: options.host,
+    port: options.port,
+    ports: { direct: CLIENT_DIRECT_PORT, clear: CLIENT_PORT },
+    tls: { ...trust, domain, alpn: 'xmpp-client' },
+    component: false,
   }
-  return connect(target, options, async stream => {
+  return connect(service, options, async (stream, target, onStep) => {
     const negotiated = await negotiateClient(stream, {
       domain,
       resource: resource === '' ? undefined : resource,
@@ -54,21 +61,25 @@ export async function connectClient(options: ClientOptions): Promise<Session> {
       tlsOptions: trust,
       credentials,
       mechanisms: options.mechanisms ?? builtIn,
+      onStep,
       ...(options.onProgress && { onProgress: options.onProgress }),
     })
     const standard = options.session?.automatic === false ? [] : standardXeps(options.identity ?? clientIdentity)
     const xeps = [...standard, ...(options.xeps ?? [])]
-    return new Session(stream, negotiated, { ...options.session, xeps, ...clockOf(options) })
+    return new Session(stream, { ...negotiated, target }, { ...options.session, xeps, ...clockOf(options) })
   })
 }
 
 /**
- * A client that stays connected from `start()` to `stop()`.
+ * A client that stays connected from `start()` to `stop()`. It resumes its TLS sessions when it reconnects.
  * @throws XmppError `XMPP_JID_MALFORMED` at once, since trying again would not help
  */
 export function createClient(options: ClientOptions): Connection {
   parseClientJid(options.jid)
-  return new Connection((signal, xep) => connectClient({ ...options, signal, xeps: [...(options.xeps ?? []), xep] }))
+  const kept = { sessions: new TlsSessions(), ...options }
+  return new Connection((signal, xep, redirect) =>
+    connectClient({ ...kept, signal, redirect, xeps: [...(options.xeps ?? []), xep] }),
+  )
 }
 
 function parseClientJid(text: string): Jid {

@@ -5,9 +5,14 @@ import { NS_COMPONENT, negotiateComponent, type Progress } from './negotiate.ts'
 import { Connection } from './reconnect.ts'
 import type { Xep } from './routes.ts'
 import { Session, type SessionOptions } from './session.ts'
+import { componentServices } from './stream/identity.ts'
 import { trustOf } from './stream/tls.ts'
+import { TlsSessions } from './stream/tls-sessions.ts'
 import type { Identity } from './xep/0030-disco.ts'
 import { componentIdentity, standardXeps } from './xep/index.ts'
+
+/** No standard says so; it is what servers come with. */
+const COMPONENT_PORT = 5347
 
 /** Which component is attached, where, and how. */
 export interface ComponentOptions extends ConnectOptions {
@@ -28,14 +33,23 @@ export interface ComponentOptions extends ConnectOptions {
  * @throws what {@link connect} throws; StreamError `not-authorized` when the secret is wrong
  */
 export async function connectComponent(options: ComponentOptions): Promise<Session> {
-  const { domain, secret, host = domain, port = 5347 } = options
-  const direct = options.tls === 'direct' ? { ...trustOf(options), domain } : undefined
-  return connect({ ns: NS_COMPONENT, host, port, direct }, options, async stream => {
+  const { domain, secret, tls = 'never' } = options
+  const service = {
+    ns: NS_COMPONENT,
+    domain,
+    policy: tls,
+    host: options.host,
+    port: options.port,
+    ports: { direct: COMPONENT_PORT, clear: COMPONENT_PORT },
+    tls: { ...trustOf(options), domain, services: componentServices },
+    component: true,
+  }
+  return connect(service, options, async (stream, target, onStep) => {
     const { onProgress } = options
-    const negotiated = await negotiateComponent(stream, { domain, secret, ...(onProgress && { onProgress }) })
+    const negotiated = await negotiateComponent(stream, { domain, secret, onStep, ...(onProgress && { onProgress }) })
     const standard = options.session?.automatic === false ? [] : standardXeps(options.identity ?? componentIdentity)
     const xeps = [...standard, ...(options.xeps ?? [])]
-    return new Session(stream, negotiated, { ...options.session, xeps, ...clockOf(options) })
+    return new Session(stream, { ...negotiated, target }, { ...options.session, xeps, ...clockOf(options) })
   })
 }
 
@@ -45,5 +59,8 @@ export async function connectComponent(options: ComponentOptions): Promise<Sessi
  */
 export function createComponent(options: ComponentOptions): Connection {
   parseJid(options.domain)
-  return new Connection((signal, xep) => connectComponent({ ...options, signal, xeps: [...(options.xeps ?? []), xep] }))
+  const kept = { sessions: new TlsSessions(), ...options }
+  return new Connection((signal, xep, redirect) =>
+    connectComponent({ ...kept, signal, redirect, xeps: [...(options.xeps ?? []), xep] }),
+  )
 }

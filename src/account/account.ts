@@ -10,6 +10,7 @@ import type { Session } from '../session.ts'
 import type { Element } from '../stream/element.ts'
 import type { Limits } from '../stream/parser.ts'
 import type { Direction, Trace } from '../stream/stream.ts'
+import { TlsSessions } from '../stream/tls-sessions.ts'
 import { keepalive } from '../xep/0199-ping.ts'
 import { fetchRoster } from '../xep/roster.ts'
 import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './announce.ts'
@@ -37,6 +38,7 @@ export class Account extends Emitter<AccountEvent> {
   readonly #environment: AccountEnvironment
   readonly #clock: Clock
   readonly #arrivals: Xep
+  readonly #tlsSessions = new TlsSessions()
   #config: AccountConfig
   #debug: boolean | undefined
   #state: AccountState = 'Disconnected'
@@ -218,6 +220,7 @@ export class Account extends Emitter<AccountEvent> {
         trace: this.#traced(),
       },
       onProgress: progress => this.#setState(progress),
+      sessions: this.#tlsSessions,
       session: {
         onHandlerError: (error, stanza) =>
           this.emit({ type: 'warning', text: `a <${stanza.name}> could not be handled: ${describe(error)}` }),

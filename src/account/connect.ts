@@ -6,6 +6,7 @@ import type { Progress } from '../negotiate.ts'
 import type { Xep } from '../routes.ts'
 import type { Session, SessionOptions } from '../session.ts'
 import type { StreamOptions } from '../stream/stream.ts'
+import type { TlsSessions } from '../stream/tls-sessions.ts'
 
 /** What an account hands to each of its connections. */
 export interface AccountConnection {
@@ -13,6 +14,8 @@ export interface AccountConnection {
   readonly xeps: readonly Xep[]
   readonly stream: Omit<StreamOptions, 'ns'>
   readonly onProgress: (progress: Progress) => void
+  /** Those of TLS, which outlive the connection. */
+  readonly sessions: TlsSessions
   readonly session: Omit<SessionOptions, 'xeps' | 'clock'>
 }
 

@@ -5,6 +5,12 @@ import { type CertificateName, shown } from './certificate.ts'
 /** The services of which an SRV-ID may speak to a client: by STARTTLS or direct, names are looked at alike (XEP-0368 §3). */
 export const clientServices: readonly string[] = ['xmpp-client', 'xmpps-client']
 
+/**
+ * The same for a component. XEP-0114 has no service of its own; who speaks for the component's domain to other servers is the one
+ * it attaches to.
+ */
+export const componentServices: readonly string[] = ['xmpp-server']
+
 /** The name of the server one wants to talk to (RFC 9525 §6.1), ready to be compared. */
 export interface Reference {
   /** A domain in A-labels and lower case; an address as the URL parser writes it. */

@@ -5,15 +5,20 @@ import type { TlsFacts } from './tls.ts'
 /** What both sides do without: renegotiation, which TLS 1.3 has dropped, and compression, which gives away what it shortens. */
 export const bothSides = { secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION }
 
-/** Reads off a socket what its handshake agreed on. @param verified what is known of it otherwise than by Node's own check */
-export function tlsFacts(socket: TLSSocket, verified = socket.authorized): TlsFacts {
+/**
+ * Reads off a socket what its handshake agreed on.
+ * @param verified what is known of it otherwise than by Node's own check
+ * @param certificate the peer's, where the socket does not have it
+ */
+export function tlsFacts(socket: TLSSocket, verified = socket.authorized, certificate?: Uint8Array): TlsFacts {
   return {
     version: socket.getProtocol() ?? 'unknown',
     cipher: socket.getCipher().name,
     alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined,
     verified,
     resumed: socket.isSessionReused(),
-    peerCertificate: () => socket.getPeerX509Certificate()?.raw,
+    // Not as an X509Certificate: Node takes that out of the chain, and has it but once.
+    peerCertificate: () => certificate ?? socket.getPeerCertificate()?.raw,
     exporter: (length, label, context = new Uint8Array()) =>
       socket.exportKeyingMaterial(length, label, Buffer.from(context)),
   }

@@ -1,6 +1,5 @@
-import type { X509Certificate } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import { describe, XmppError } from '../errors.ts'
 import { readCertificate } from './certificate.ts'
 import { clientServices, listNames, matches, type Reference, referenceOf } from './identity.ts'
@@ -20,31 +19,53 @@ export async function initiate(
   const reference = referenceOf(name)
   const partner = partnerOf(domain, name, ca, verify, cert, key, alpn, services)
   const earlier = sessions?.take(partner)
-  let peer: X509Certificate | undefined
+  let chain: readonly Uint8Array[] = []
   let socket: TLSSocket | undefined
   try {
     socket = begin(clientOptions(duplex, options, reference, earlier))
     began(forGood(socket))
     // Before Node's own check, which leaves nothing to read when it refuses.
     socket.prependOnceListener('secure', () => {
-      peer = socket?.getPeerX509Certificate()
+      if (socket !== undefined) chain = chainOf(socket, earlier)
     })
     const keep = sessions && keeper(socket, sessions, partner)
     const verified = await handshake(socket, 'secureConnect', secured => {
-      const problem = identityProblem(secured, peer, reference, services, sessions?.now() ?? Date.now())
+      const problem = identityProblem(secured, chain[0], reference, services, sessions?.now() ?? Date.now())
       if (verify && problem !== undefined) throw problem
       assertAlpn(secured, alpn)
-      keep?.(earlier !== undefined && secured.isSessionReused() ? earlier.expires : expiryOf(peer, sessions))
+      keep?.(resumed(secured, earlier) ?? proofOf(chain[0], sessions))
       return secured.authorized && problem === undefined
     })
-    return { socket, facts: tlsFacts(socket, verified) }
+    return { socket, facts: tlsFacts(socket, verified, resumed(socket, earlier)?.certificate) }
   } catch (error) {
     socket?.destroy()
     // Whatever it was, the next attempt does not depend on what is left of an earlier one.
     sessions?.forget(partner)
     if (error instanceof XmppError) throw error
-    throw explain({ error, name, peer, certified: cert !== undefined })
+    throw explain({ error, name, chain, certified: cert !== undefined })
   }
+}
+
+/** The session that is gone on with, if the server has agreed to that. */
+function resumed(socket: TLSSocket, earlier: KeptSession | undefined): KeptSession | undefined {
+  return socket.isSessionReused() ? earlier : undefined
+}
+
+/**
+ * The server's certificate and those of its issuers, in DER, at most ten. On a resumed session Node has none to show, so the one it
+ * began with has been kept with it.
+ */
+function chainOf(socket: TLSSocket, earlier: KeptSession | undefined): readonly Uint8Array[] {
+  const kept = resumed(socket, earlier)
+  if (kept !== undefined) return [kept.certificate]
+  const chain: Uint8Array[] = []
+  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true)
+  // Node calls one that is self-signed its own issuer.
+  while (next?.raw !== undefined && chain.at(-1) !== next.raw && chain.length < 10) {
+    chain.push(next.raw)
+    next = next.issuerCertificate
+  }
+  return chain
 }
 
 /** What Node throws at once is about what we have handed to it, not about the server. */
@@ -87,14 +108,14 @@ function clientOptions(
  */
 function identityProblem(
   socket: TLSSocket,
-  peer: X509Certificate | undefined,
+  peer: Uint8Array | undefined,
   reference: Reference,
   services: readonly string[],
   now: number,
 ): XmppError | undefined {
   if (peer === undefined) return refusal('the server has shown no certificate', 'bad_certificate')
   try {
-    const { names, notBefore, notAfter } = readCertificate(peer.raw)
+    const { names, notBefore, notAfter } = readCertificate(peer)
     if (socket.isSessionReused() && (now < notBefore || now > notAfter)) {
       const when = new Date(now > notAfter ? notAfter : notBefore).toISOString()
       const what = now > notAfter ? `it has expired, on ${when}` : `it is not valid before ${when}`
@@ -122,28 +143,33 @@ function assertAlpn({ alpnProtocol }: TLSSocket, offered: string | undefined): v
   throw refusal(text, 'illegal_parameter')
 }
 
+/** What a session proves, and for how long. */
+type Proof = Pick<KeptSession, 'certificate' | 'expires'>
+
 /**
  * Hands the sessions of a socket to the store, from the moment its peer has been found good. They come during the handshake with
  * TLS 1.2 and at any time after it with TLS 1.3.
  */
-function keeper(socket: TLSSocket, sessions: TlsSessions, partner: string): (expires: number) => void {
-  let until = 0
+function keeper(socket: TLSSocket, sessions: TlsSessions, partner: string): (proof: Proof | undefined) => void {
+  let proven: Proof | undefined
   socket.on('session', data => {
     const version = socket.getProtocol()
-    if (until > 0 && version !== null) sessions.keep(partner, { data, version, expires: until })
+    if (proven === undefined || version === null) return
+    const { certificate, expires } = proven
+    sessions.keep(partner, { data, version, certificate, expires })
   })
-  return expires => {
-    until = expires
+  return proof => {
+    proven = proof
   }
 }
 
-/** 0 for what cannot be read: such a session is not kept. */
-function expiryOf(peer: X509Certificate | undefined, sessions: TlsSessions | undefined): number {
-  if (peer === undefined || sessions === undefined) return 0
+/** Undefined for a certificate that cannot be read: such a session is not kept. */
+function proofOf(certificate: Uint8Array | undefined, sessions: TlsSessions | undefined): Proof | undefined {
+  if (certificate === undefined || sessions === undefined) return undefined
   try {
-    return sessions.expiry(readCertificate(peer.raw).notAfter)
+    return { certificate, expires: sessions.expiry(readCertificate(certificate).notAfter) }
   } catch {
     // Only without verification does one get here.
-    return 0
+    return undefined
   }
 }

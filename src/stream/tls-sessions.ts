@@ -4,7 +4,9 @@ import { createHash } from 'node:crypto'
 export interface KeptSession {
   readonly data: Buffer
   readonly version: string
-  /** ms since 1970: until then what the certificate proved in full still counts. */
+  /** The server's, in DER, for it is not shown again. */
+  readonly certificate: Uint8Array
+  /** ms since 1970: until then what the certificate has proved counts. */
   readonly expires: number
 }
 

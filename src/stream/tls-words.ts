@@ -1,4 +1,3 @@
-import type { X509Certificate } from 'node:crypto'
 import { describe, XmppError } from '../errors.ts'
 import { partiesOf, readCertificate } from './certificate.ts'
 
@@ -7,8 +6,8 @@ export interface FailedHandshake {
   readonly error: unknown
   /** Whom the certificate had to name. */
   readonly name: string
-  /** What the server showed, with its issuers as far as it sent them. */
-  readonly peer: X509Certificate | undefined
+  /** The server's certificate and those of its issuers as far as they are known, in DER. */
+  readonly chain: readonly Uint8Array[]
   /** We have shown a certificate of our own. */
   readonly certified: boolean
 }
@@ -18,7 +17,7 @@ export function explain(failed: FailedHandshake): XmppError {
   const { error, name } = failed
   const { code = '', reason } = error as { code?: string; reason?: string }
   const [condition, why] = verdict(code, failed) ?? []
-  const damage = why === undefined ? undefined : damageOf(failed.peer)
+  const damage = why === undefined ? undefined : damageOf(failed.chain[0])
   if (damage !== undefined) {
     // OpenSSL finds other words when it cannot read an extension.
     const text = `the server's certificate for ${name} is refused: ${damage.message} (${code})`
@@ -123,27 +122,30 @@ const troubles: readonly (readonly [RegExp, readonly [condition: string, words: 
 /** What Node's and OpenSSL's verdict on a certificate means for someone who has to put it right. */
 function verdict(
   code: string,
-  { error, peer }: FailedHandshake,
+  { error, chain }: FailedHandshake,
 ): readonly [condition: string, why: string] | undefined {
   switch (code) {
     case 'CERT_HAS_EXPIRED':
-      return ['certificate_expired', expired(peer)]
+      return ['certificate_expired', expired(chain)]
     case 'CERT_NOT_YET_VALID':
-      return ['certificate_expired', early(peer)]
+      return ['certificate_expired', early(chain)]
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
       return ['unknown_ca', 'it is self-signed, and not among those that are trusted here']
     case 'SELF_SIGNED_CERT_IN_CHAIN':
-      return ['unknown_ca', `it was issued by "${issuerOf(chainOf(peer).at(-1))}", a CA that is not trusted here`]
+      return ['unknown_ca', `it was issued by "${issuerOf(chain.at(-1))}", a CA that is not trusted here`]
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-      return ['unknown_ca', unknownIssuer(peer)]
+      return ['unknown_ca', unknownIssuer(chain)]
     case 'CERT_SIGNATURE_FAILURE':
-      return ['bad_certificate', `its signature is wrong: "${issuerOf(peer)}" as it is known here has not issued it`]
+      return [
+        'bad_certificate',
+        `its signature is wrong: "${issuerOf(chain[0])}" as it is known here has not issued it`,
+      ]
     case 'INVALID_PURPOSE':
       return ['unsupported_certificate', 'it is not made for servers (its key usage or extended key usage)']
     case 'INVALID_CA':
-      return ['bad_certificate', `"${issuerOf(peer)}", which has issued it, is not a CA that may do so`]
+      return ['bad_certificate', `"${issuerOf(chain[0])}", which has issued it, is not a CA that may do so`]
     case 'PATH_LENGTH_EXCEEDED':
     case 'CERT_CHAIN_TOO_LONG':
       return ['bad_certificate', 'there are more certificates between it and its CA than allowed']
@@ -151,7 +153,7 @@ function verdict(
       return ['certificate_revoked', 'it has been revoked']
     case 'CERT_UNTRUSTED':
     case 'CERT_REJECTED':
-      return ['certificate_unknown', `"${issuerOf(peer)}" is not trusted for servers here`]
+      return ['certificate_unknown', `"${issuerOf(chain[0])}" is not trusted for servers here`]
     case 'UNSPECIFIED':
       // What Node has no code for, OpenSSL has words for: a weak key or digest, a name constraint, a critical extension.
       return ['bad_certificate', describe(error)]
@@ -160,9 +162,8 @@ function verdict(
   }
 }
 
-function expired(peer: X509Certificate | undefined): string {
+function expired([leaf, ...issuers]: readonly Uint8Array[]): string {
   const now = Date.now()
-  const [leaf, ...issuers] = chainOf(peer)
   const end = datesOf(leaf)?.notAfter
   if (end !== undefined && end < now) return `it has expired, on ${day(end)}`
   const old = issuers.find(issuer => (datesOf(issuer)?.notAfter ?? now) < now)
@@ -171,60 +172,48 @@ function expired(peer: X509Certificate | undefined): string {
     : `the certificate of its issuer "${subjectOf(old)}" has expired, on ${day(datesOf(old)?.notAfter ?? now)}`
 }
 
-function early(peer: X509Certificate | undefined): string {
+function early(chain: readonly Uint8Array[]): string {
   const now = Date.now()
-  const first = chainOf(peer).find(certificate => (datesOf(certificate)?.notBefore ?? now) > now)
+  const first = chain.find(certificate => (datesOf(certificate)?.notBefore ?? now) > now)
   const begin = datesOf(first)?.notBefore
-  const whose = first === undefined || first === peer ? 'it' : `the certificate of its issuer "${subjectOf(first)}"`
+  const whose = first === undefined || first === chain[0] ? 'it' : `the certificate of its issuer "${subjectOf(first)}"`
   const since = begin === undefined ? 'yet' : `before ${day(begin)}`
   return `${whose} is not valid ${since}; is the clock right? It says ${day(now)}`
 }
 
 /** A server has to send all certificates but the root's. With only its own sent, either that was forgotten or the CA is unknown. */
-function unknownIssuer(peer: X509Certificate | undefined): string {
-  const chain = chainOf(peer)
+function unknownIssuer(chain: readonly Uint8Array[]): string {
   const issuer = issuerOf(chain.at(-1))
   return chain.length === 1
     ? `it was issued by "${issuer}", an unknown CA; if that is an intermediate one, the server has to send its certificate too`
     : `it was issued by an unknown CA: the server sent ${chain.length} certificates, the last of them issued by "${issuer}"`
 }
 
-/** The certificate and those of its issuers that the server has sent, at most ten. */
-function chainOf(peer: X509Certificate | undefined): readonly X509Certificate[] {
-  const chain: X509Certificate[] = []
-  for (let next = peer; next !== undefined && chain.length < 10; next = next.issuerCertificate) {
-    // A self-signed one may be called its own issuer.
-    if (chain.some(({ raw }) => raw.equals((next as X509Certificate).raw))) break
-    chain.push(next)
-  }
-  return chain
-}
-
-function damageOf(peer: X509Certificate | undefined): Error | undefined {
+function damageOf(peer: Uint8Array | undefined): Error | undefined {
   try {
-    if (peer !== undefined) readCertificate(peer.raw)
+    if (peer !== undefined) readCertificate(peer)
     return undefined
   } catch (error) {
     return error as Error
   }
 }
 
-function datesOf(certificate: X509Certificate | undefined): { notBefore: number; notAfter: number } | undefined {
+function datesOf(certificate: Uint8Array | undefined): { notBefore: number; notAfter: number } | undefined {
   if (certificate === undefined) return undefined
   try {
-    return readCertificate(certificate.raw)
+    return readCertificate(certificate)
   } catch {
     // It is refused anyway; the sentence just says less.
     return undefined
   }
 }
 
-function issuerOf(certificate: X509Certificate | undefined): string {
-  return (certificate && partiesOf(certificate.raw)?.issuer) ?? 'someone'
+function issuerOf(certificate: Uint8Array | undefined): string {
+  return (certificate && partiesOf(certificate)?.issuer) ?? 'someone'
 }
 
-function subjectOf(certificate: X509Certificate): string {
-  return partiesOf(certificate.raw)?.subject ?? 'someone'
+function subjectOf(certificate: Uint8Array): string {
+  return partiesOf(certificate)?.subject ?? 'someone'
 }
 
 /** To the second and in UTC, as certificates have it; a date out of range stays readable. */

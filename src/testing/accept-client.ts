@@ -4,15 +4,15 @@ import { prepareJid } from '../jid.ts'
 import { NS_BIND, NS_CLIENT, NS_SASL, NS_SESSION, NS_TLS } from '../negotiate.ts'
 import { type Element, el, NS_STREAM } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
+import type { TlsServerOptions } from '../stream/tls.ts'
 import type { Accounts } from './accounts.ts'
-import type { Certificate } from './certificate.ts'
 import { authenticate, type ServerMechanism } from './sasl-server.ts'
 import { errorReply } from './stanza.ts'
 
 /** What a server lets its clients do. */
 export interface ClientRules {
   readonly accounts: Accounts
-  readonly certificate: Certificate
+  readonly tls: TlsServerOptions
   readonly starttls: 'required' | 'optional' | 'none'
   readonly mechanisms: readonly ServerMechanism[]
 }
@@ -97,7 +97,7 @@ function offered(stream: XmlStream, { starttls, mechanisms }: ClientRules): read
   return starttls === 'required' ? [] : mechanisms.filter(({ plaintext }) => !plaintext)
 }
 
-async function startTls(stream: XmlStream, { certificate, starttls }: ClientRules): Promise<void> {
+async function startTls(stream: XmlStream, { tls, starttls }: ClientRules): Promise<void> {
   if (stream.transport.tls !== undefined || starttls === 'none') {
     // RFC 6120 §5.4.2.2: after the failure the stream is closed.
     stream.send(el('failure', NS_TLS))
@@ -105,7 +105,7 @@ async function startTls(stream: XmlStream, { certificate, starttls }: ClientRule
     throw new XmppError('XMPP_TLS_REFUSED', 'the client asked for TLS where it was not offered')
   }
   stream.send(el('proceed', NS_TLS))
-  await stream.startTls({ role: 'acceptor', cert: certificate.cert, key: certificate.key })
+  await stream.startTls(tls)
 }
 
 /** RFC 6120 §7: the resource the client asks for, or one of ours. */

@@ -1,5 +1,6 @@
 import { parseJid } from '../jid.ts'
 import { printable } from '../printable.ts'
+import type { TlsServerOptions } from '../stream/tls.ts'
 import { Accounts } from './accounts.ts'
 import { type Certificate, makeCertificate } from './certificate.ts'
 import { serverMechanisms } from './sasl-mechanisms.ts'
@@ -37,6 +38,9 @@ export interface Settings {
   readonly components: ReadonlyMap<string, string>
   readonly ports: { readonly client: number; readonly direct: number; readonly component: number }
   readonly certificate: Certificate
+  /** One for all connections, so that a client can resume its session. */
+  readonly tls: TlsServerOptions
+  readonly directTls: TlsServerOptions
   readonly starttls: 'required' | 'optional' | 'none'
   readonly mechanisms: readonly ServerMechanism[]
   readonly connections: number
@@ -48,6 +52,8 @@ export function settle(options: LoopbackOptions): Settings {
   const accounts = new Accounts(options.users ?? {})
   const components = readComponents(options.components ?? {}, accounts.domains)
   const names = [...accounts.domains, ...components.keys(), 'localhost']
+  const certificate = options.certificate ?? makeCertificate({ names: [...new Set(names)], addresses: ['127.0.0.1'] })
+  const tls: TlsServerOptions = { role: 'acceptor', cert: certificate.cert, key: certificate.key }
   return {
     accounts,
     components,
@@ -56,7 +62,9 @@ export function settle(options: LoopbackOptions): Settings {
       direct: port('directPort', options.directPort),
       component: port('componentPort', options.componentPort),
     },
-    certificate: options.certificate ?? makeCertificate({ names: [...new Set(names)], addresses: ['127.0.0.1'] }),
+    certificate,
+    tls,
+    directTls: { ...tls, alpn: 'xmpp-client' },
     starttls: options.starttls ?? 'required',
     mechanisms: options.mechanisms?.map(mechanismCalled) ?? serverMechanisms,
     connections: options.connections ?? 1000,

@@ -178,8 +178,7 @@ class LoopbackServer implements Loopback {
 
   /** XEP-0368: TLS comes first; ALPN is agreed on when the client asks for it (§5). */
   async #directClient(stream: XmlStream): Promise<{ jid: string; how: string }> {
-    const { cert, key } = this.#settings.certificate
-    await stream.startTls({ role: 'acceptor', cert, key, alpn: 'xmpp-client' })
+    await stream.startTls(this.#settings.directTls)
     return this.#client(stream)
   }
 
