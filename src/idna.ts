@@ -10,6 +10,7 @@ import {
   letterDigit,
   nameOf,
   oldHangulJamo,
+  originOf,
   unassigned,
 } from './unicode/properties.ts'
 import { decodePunycode, encodePunycode } from './unicode/punycode.ts'
@@ -50,7 +51,9 @@ interface Forms {
 
 function prepare(domain: string): Forms {
   const rooted = domain.endsWith('.') ? domain.slice(0, -1) : domain
-  if (rooted.length > MAX_INPUT) throw malformed(domain, 'it is too long')
+  if (rooted.length > MAX_INPUT) throw malformed(domain, `it is longer than ${MAX_INPUT} octets`)
+  const lower = rooted.toLowerCase()
+  if (simple.test(lower)) return { unicode: lower, ascii: lower }
   const literal = ipLiteral(rooted)
   if (literal !== undefined) return { unicode: literal, ascii: literal }
 
@@ -77,7 +80,7 @@ function prepare(domain: string): Forms {
 /** A label that width mapping is done with: case, form and the checks. */
 function forms(domain: string, label: string): Forms {
   // A label by itself: a dot would make a difference to what becomes of a final capital sigma.
-  const mapped = label.toLowerCase().normalize('NFC')
+  const mapped = mapCase(label)
   if (mapped === '') throw malformed(domain, 'a label is empty')
   if (!ascii.test(mapped)) return { unicode: mapped, ascii: aLabel(domain, mapped) }
 
@@ -91,7 +94,7 @@ function forms(domain: string, label: string): Forms {
     return { unicode: decoded, ascii: mapped }
   }
   const other = /[^a-z0-9_-]/.exec(mapped)?.[0]
-  if (other !== undefined) throw malformed(domain, `${nameOf(other)}, may not be in it`)
+  if (other !== undefined) throw misplaced(domain, other)
   hyphens(domain, mapped)
   return { unicode: mapped, ascii: mapped }
 }
@@ -100,7 +103,7 @@ function forms(domain: string, label: string): Forms {
 function aLabel(domain: string, label: string): string {
   if (label.normalize('NFC') !== label) throw malformed(domain, `${quote(label)} is not in normalization form C`)
   for (const char of label) {
-    if (!isAllowed(char)) throw malformed(domain, `${nameOf(char)}, may not be in it`)
+    if (!isAllowed(char)) throw misplaced(domain, char)
   }
   hyphens(domain, label)
   if (/^\p{M}/u.test(label)) throw malformed(domain, `${quote(label)} begins with a combining mark`)
@@ -137,12 +140,23 @@ const MAX_NAME = 253
 const MAX_INPUT = 1023
 
 const ascii = /^\p{ASCII}*$/u
+/** What most names are, told in one look: ASCII labels, too short to break a limit, that are no number and no A-label. */
+const simple = /^(?=.{1,63}$)(?![\d.]+$)[a-z0-9_]+(?:[-.][a-z0-9_]+)*$/
 const fourNumbers = /^\d+\.\d+\.\d+\.\d+$/
 /** Combining Diacritical Marks for Symbols, Musical Symbols, Ancient Greek Musical Notation. */
 const ignorableBlocks = /^[\u20d0-\u20ff\u{1d100}-\u{1d24f}]$/u
 
+function mapCase(label: string): string {
+  return label.toLowerCase().normalize('NFC')
+}
+
 function quote(text: string): string {
   return `"${printable(text.slice(0, 100))}"`
+}
+
+function misplaced(domain: string, char: string): XmppError {
+  const typed = originOf(char, domain, text => mapCase(mapWidth(text)))
+  return malformed(domain, `${nameOf(typed)}, may not be in it`)
 }
 
 function malformed(domain: string, why: string): XmppError {

@@ -46,6 +46,15 @@ export function nameOf(char: string): string {
   return `U+${point}, ${oldHangulJamo.test(char) ? 'a conjoining jamo' : kind}`
 }
 
+/** The code point of a text that a mapping made this one of, so that an error can name what was typed; itself when none was. */
+export function originOf(char: string, text: string, map: (text: string) => string): string {
+  if (text.includes(char)) return char
+  for (const candidate of text) {
+    if (map(candidate).includes(char)) return candidate
+  }
+  return char
+}
+
 const mark = /^(?![\u05b0\u3099])[\p{Mn}\p{Mc}]$/u
 const exceptionsAllowed = /^[\u00df\u03c2\u06fd\u06fe\u0f0b\u3007]$/
 const exceptionsContextual = /^[\u00b7\u0375\u05f3\u05f4\u30fb\u0660-\u0669\u06f0-\u06f9]$/
