@@ -1,87 +1,111 @@
-import { type Clock, systemClock } from './clock.ts'
-import { XmppError } from './errors.ts'
-import { type StreamOptions, XmlStream } from './stream/stream.ts'
+import { Attempt, type Login } from './attempt.ts'
+import { systemClock } from './clock.ts'
+import { StreamError, XmppError } from './errors.ts'
+import { type Failure, verdictOn } from './failures.ts'
+import { type Timeouts, timeoutsOf } from './steps.ts'
+import { type Dns, systemDns } from './stream/dns.ts'
+import type { Target } from './stream/resolve.ts'
+import type { StreamOptions, XmlStream } from './stream/stream.ts'
 import type { TlsClientOptions, TlsTrust } from './stream/tls.ts'
-import { dial } from './stream/transport.ts'
+import { type Redirect, type Service, Targets } from './targets.ts'
 
 /** Where and how to connect; the same for clients and components. */
 export interface ConnectOptions extends TlsTrust {
-  /** Host to dial. Default: the domain. */
+  /** Host to dial. Default: the servers that the DNS names for the domain (SRV); for a component the domain itself. */
   readonly host?: string | undefined
+  /** Port to dial. Without a host it is a port of the domain itself, and the DNS is not asked for servers. */
   readonly port?: number | undefined
-  /** ms for each step: the connection, and all of the negotiation. Default 30,000. */
-  readonly timeout?: number | undefined
+  /** ms for each step; see {@link Timeouts} for the defaults. */
+  readonly timeout?: number | Partial<Timeouts> | undefined
   readonly signal?: AbortSignal | undefined
   readonly stream?: Omit<StreamOptions, 'ns'> | undefined
+  /** Where names are looked up. Default: as this machine is set up. */
+  readonly dns?: Dns | undefined
+  /** For the choice among servers of one priority: 0 ≤ random() < 1. */
+  readonly random?: (() => number) | undefined
+  /** Where a server has sent us: tried before anything else. */
+  readonly redirect?: Redirect | undefined
+  /** Told of each server before it is tried. */
+  readonly onTarget?: ((target: Target) => void) | undefined
 }
 
-interface Target {
+/** What its protocol adds to a service. */
+export interface Protocol {
+  /** The stream's namespace. */
   readonly ns: string
-  readonly host: string
-  readonly port: number
-  /** Direct TLS from the first byte, with the domain the certificate must name. */
-  readonly direct: TlsClientOptions | undefined
+  /** For direct TLS, with the domain the certificate must name. */
+  readonly tls: TlsClientOptions
 }
 
 /**
- * Dials, puts TLS under the connection when it is direct, and runs a negotiation on it. Whatever fails, nothing stays open.
- * @throws what dialling, TLS and the negotiation throw; XmppError `XMPP_TIMEOUT` that names the step; the signal's reason
+ * Tries the servers of a domain one after the other, and first of all whatever they send us to (RFC 6120 §3.2, §4.9.3.19), until one
+ * has let us in: dials, puts TLS under the connection when it is direct, and logs in. What goes wrong once credentials are in play
+ * is final, for other servers of the domain would say the same. Whatever fails, nothing stays open.
+ * @throws what dialling, TLS and the login throw, see {@link verdictOn} for more than one; XmppError `XMPP_TIMEOUT` that names the
+ * step, `XMPP_NO_SERVICE` when the DNS says that there is none; the signal's reason
  */
 export async function connect<T>(
-  target: Target,
+  service: Service & Protocol,
   options: ConnectOptions,
-  negotiate: (stream: XmlStream) => Promise<T>,
+  login: (stream: XmlStream, target: Target, onStep: Parameters<Login<T>>[1]) => Promise<T>,
 ): Promise<T> {
-  const { timeout = 30_000, signal } = options
-  const clock = options.stream?.clock ?? systemClock
-  const { host, port, direct, ns } = target
-  const where = `${host} port ${port}`
-
-  const transport = await within(clock, timeout, `no connection to ${where}`, signal, step =>
-    dial({ host, port, signal: step }),
-  )
-  const stream = new XmlStream(transport, { ...options.stream, ns })
+  const { signal, redirect, dns = systemDns(), random, onTarget } = options
+  signal?.throwIfAborted()
+  const { ns, tls, domain } = service
+  const way = { clock: options.stream?.clock ?? systemClock, timeouts: timeoutsOf(options.timeout), signal }
+  const targets = new Targets(service, way, dns, random)
+  const failures: Failure[] = []
+  const left: XmlStream[] = []
   try {
-    return await within(clock, timeout, `${where} did not complete the login`, signal, async step => {
-      const login = async (): Promise<T> => {
-        if (direct !== undefined) await stream.startTls(direct)
-        return await negotiate(stream)
+    const refusal = redirect && (await targets.redirect(redirect, false))
+    if (refusal !== undefined) targets.trouble.push(`a server sent us to ${redirect?.host}, ${refusal}`)
+    for (;;) {
+      const target = await nextOf(targets, failures)
+      if (target === undefined) throw verdictOn(domain, failures, targets.trouble)
+      onTarget?.(target)
+      const attempt = new Attempt(target, { way, dns, tls, stream: { ...options.stream, ns } })
+      try {
+        return await attempt.run((stream, onStep) => login(stream, target, onStep))
+      } catch (error) {
+        signal?.throwIfAborted()
+        if (attempt.stream !== undefined) left.push(attempt.stream)
+        failures.push(await failureOf(error, target, attempt, targets))
       }
-      // Raced, for the login may be waiting for what knows nothing of the stream, such as the caller's source of credentials.
-      const over = new Promise<never>((_, reject) => {
-        step.addEventListener('abort', () => {
-          stream.destroy(step.reason)
-          reject(step.reason)
-        })
-      })
-      return await Promise.race([login(), over])
-    })
+    }
   } catch (error) {
-    // Once a stream is open it is ended as one; close() sees to it that nothing stays.
-    void stream.close(1000)
-    throw error
+    if (!signal?.aborted) throw error
+    // Streams that are still being closed politely are not waited for any more.
+    for (const stream of left) stream.destroy()
+    throw signal.reason
   }
 }
 
-/** Runs a step under a signal of its own, which is aborted when the time is up or the caller's signal is. */
-async function within<T>(
-  clock: Clock,
-  ms: number,
-  what: string,
-  signal: AbortSignal | undefined,
-  step: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  signal?.throwIfAborted()
-  const controller = new AbortController()
-  const aborted = (): void => controller.abort(signal?.reason)
-  const cancel = clock.after(ms, () => controller.abort(new XmppError('XMPP_TIMEOUT', `${what} within ${ms / 1000} s`)))
-  signal?.addEventListener('abort', aborted)
+async function nextOf(targets: Targets, failures: Failure[]): Promise<Target | undefined> {
   try {
-    return await step(controller.signal)
+    return await targets.next()
   } catch (error) {
-    throw controller.signal.aborted ? controller.signal.reason : error
-  } finally {
-    cancel()
-    signal?.removeEventListener('abort', aborted)
+    if (!(error instanceof XmppError)) throw error
+    failures.push({ target: undefined, error, step: 'resolve' })
+    return undefined
   }
+}
+
+/** What an attempt has come to when another may follow it. @throws the error when it is final */
+async function failureOf(
+  error: unknown,
+  target: Target,
+  { authenticating, steps }: Attempt,
+  targets: Targets,
+): Promise<Failure> {
+  if (!(error instanceof XmppError)) throw error
+  const failure = { target, error, step: steps.current }
+  const other = error instanceof StreamError ? error.otherHost : undefined
+  if (other !== undefined) {
+    const refusal = await targets.redirect({ ...other, from: target }, authenticating)
+    if (refusal === undefined) return { ...failure, followed: true }
+    const port = other.port === undefined ? '' : ` port ${other.port}`
+    failure.error = new StreamError('see-other-host', `${other.host}${port}, ${refusal}`, { by: 'peer', cause: error })
+  }
+  if (authenticating) throw failure.error
+  return failure
 }

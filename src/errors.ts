@@ -1,4 +1,5 @@
 import type { Element } from './stream/element.ts'
+import { type OtherHost, readOtherHost } from './stream/other-host.ts'
 
 const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams'
 const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
@@ -24,16 +25,25 @@ export class XmppError extends Error {
   }
 }
 
+/** Who found that the stream is unusable, and where a peer sends us instead. */
+export interface StreamErrorOptions extends ErrorOptions {
+  readonly by?: 'peer' | 'us'
+  readonly otherHost?: OtherHost | undefined
+}
+
 /** RFC 6120 §4.9: the stream is unusable. `by` says who found so: the `peer` sent us the error, or we raise it about the peer. */
 export class StreamError extends XmppError {
   declare readonly condition: string
   readonly text: string
   readonly by: 'peer' | 'us'
+  /** Where a peer's `see-other-host` sends us; undefined for every other condition, and for what is no address to connect to. */
+  readonly otherHost: OtherHost | undefined
 
-  constructor(condition: string, text = '', options: ErrorOptions & { by?: 'peer' | 'us' } = {}) {
+  constructor(condition: string, text = '', options: StreamErrorOptions = {}) {
     super('XMPP_STREAM_ERROR', text === '' ? condition : `${condition}: ${text}`, { ...options, condition })
     this.text = text
     this.by = options.by ?? 'us'
+    this.otherHost = options.otherHost
   }
 
   /** Reads a received `<stream:error/>`. */
@@ -42,8 +52,11 @@ export class StreamError extends XmppError {
     // An application's own condition stands beside the RFC's (§4.9.4), and not always behind it.
     const condition = named.find(child => child.ns === NS_STREAM_ERRORS) ?? named[0]
     const text = element.elements.find(child => child.name === 'text')?.text ?? ''
-    const detail = condition?.name === 'see-other-host' && text === '' ? condition.text : text
-    return new StreamError(condition?.name ?? 'undefined-condition', detail, { by: 'peer' })
+    if (condition?.name !== 'see-other-host') {
+      return new StreamError(condition?.name ?? 'undefined-condition', text, { by: 'peer' })
+    }
+    const otherHost = readOtherHost(condition.text)
+    return new StreamError(condition.name, text === '' ? condition.text : text, { by: 'peer', otherHost })
   }
 }
 
@@ -84,6 +97,23 @@ export class StanzaError extends XmppError {
     const known = type === 'auth' || type === 'continue' || type === 'modify' || type === 'wait'
     return new StanzaError(known ? type : 'cancel', condition, text, error)
   }
+}
+
+/** The same error for programs, its cause the one that was thrown, with a message that tells more of how it came to it. */
+export function retold(error: XmppError, message: string): XmppError {
+  const told = copied(error)
+  told.message = message
+  return told
+}
+
+function copied(cause: XmppError): XmppError {
+  const { condition = '' } = cause
+  if (cause instanceof StreamError) {
+    const { text, by, otherHost } = cause
+    return new StreamError(condition, text, { by, otherHost, cause })
+  }
+  if (cause instanceof SaslError) return new SaslError(condition, '', { cause })
+  return new XmppError(cause.code, '', { cause, ...(cause.condition !== undefined && { condition }) })
 }
 
 /** What a person should read of anything that was thrown. Our own errors say all in their message, others may hide it inside. */

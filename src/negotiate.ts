@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { SaslError, StanzaError, StreamError, XmppError } from './errors.ts'
 import { type CredentialSource, type Mechanism, selectMechanism } from './sasl/mechanism.ts'
 import { type Element, el, NS_STREAM } from './stream/element.ts'
+import type { Target } from './stream/resolve.ts'
 import type { XmlStream } from './stream/stream.ts'
 import type { TlsClientOptions } from './stream/tls.ts'
 
@@ -15,6 +16,12 @@ export const NS_SESSION = 'urn:ietf:params:xml:ns:xmpp-session'
 
 /** How far a negotiation has come, in the words of Asterisk's console. */
 export type Progress = 'Waiting to request TLS' | 'Requested TLS' | 'Waiting to authenticate' | 'Authenticating'
+
+/**
+ * What a negotiation turns to: the TLS handshake behind STARTTLS; what is said in XML, which is also what it begins with; and from
+ * `authentication` on credentials are in play.
+ */
+export type NegotiationStep = 'tls' | 'negotiation' | 'authentication'
 
 /** What a client needs to log in on a stream that is connected. */
 export interface ClientNegotiation {
@@ -29,6 +36,7 @@ export interface ClientNegotiation {
   /** In order of preference. */
   readonly mechanisms: readonly Mechanism[]
   readonly onProgress?: (progress: Progress) => void
+  readonly onStep?: (step: NegotiationStep) => void
 }
 
 /** What a negotiation has come to. */
@@ -39,6 +47,8 @@ export interface Negotiated {
   readonly streamId: string
   /** The SASL mechanism used; `handshake` for a component. */
   readonly mechanism: string
+  /** The server it was negotiated with; undefined where that was somebody else's to know. */
+  readonly target?: Target | undefined
 }
 
 /** RFC 6120 §4.3 for an initiating client. The happy path is the straight line; every other exit throws. */
@@ -66,18 +76,20 @@ export interface ComponentNegotiation {
   readonly domain: string
   readonly secret: string
   readonly onProgress?: (progress: Progress) => void
+  readonly onStep?: (step: NegotiationStep) => void
 }
 
 /** XEP-0114 §3. */
 export async function negotiateComponent(stream: XmlStream, options: ComponentNegotiation): Promise<Negotiated> {
   const { header } = await stream.open({ to: options.domain })
   const id = header.attrs.id ?? ''
-  options.onProgress?.('Authenticating')
   if (id === '') {
     // Without an id there is nothing to hash. Servers do so for a name they do not serve, and say it in an error, which throws.
     await stream.next()
     throw stream.fail(new StreamError('bad-format', 'the server gave the stream no id'))
   }
+  options.onProgress?.('Authenticating')
+  options.onStep?.('authentication')
   stream.send(el('handshake', NS_COMPONENT, {}, handshakeDigest(id, options.secret)))
   await stream.expect(NS_COMPONENT, 'handshake')
   return { jid: options.domain, streamId: id, mechanism: 'handshake' }
@@ -111,7 +123,9 @@ async function startTls(stream: XmlStream, features: Element, options: ClientNeg
   options.onProgress?.('Requested TLS')
   const reply = await stream.expect(NS_TLS, 'proceed', 'failure')
   if (reply.name === 'failure') throw new XmppError('XMPP_TLS_REFUSED', `${domain} refused to start TLS`)
+  options.onStep?.('tls')
   await stream.startTls({ ...tlsOptions, domain })
+  options.onStep?.('negotiation')
 }
 
 async function authenticate(stream: XmlStream, features: Element, options: ClientNegotiation): Promise<string> {
@@ -124,6 +138,7 @@ async function authenticate(stream: XmlStream, features: Element, options: Clien
   const mechanism = selectMechanism(options.mechanisms, offered, { plaintext })
 
   options.onProgress?.('Authenticating')
+  options.onStep?.('authentication')
   const dialogue = mechanism.start({ credentials: options.credentials })
   let turn = await dialogue.next()
   stream.send(el('auth', NS_SASL, { mechanism: mechanism.name }, encode(turn.value)))

@@ -4,6 +4,7 @@ import { SaslError, StreamError, XmppError } from './errors.ts'
 import { onEvery, type Xep } from './routes.ts'
 import type { Session } from './session.ts'
 import type { Element } from './stream/element.ts'
+import { MAX_REDIRECTS, type Redirect } from './targets.ts'
 
 /** What becomes of a connection that is kept up. */
 export type Link =
@@ -23,18 +24,27 @@ export interface ReconnectOptions {
 /** A connection that stayed up this long, in ms, was a good one: the next failure counts as the first again. */
 const STABLE = 30_000
 
-/** Keeps one connection alive until aborted. A session is being read while the consumer works on `online`. */
+/** Redirections of running sessions in a row that are followed at once. */
+const HASTE = MAX_REDIRECTS
+
+/**
+ * Keeps one connection alive until aborted. A session is being read while the consumer works on `online`. Where a server ends one
+ * with `see-other-host`, `connect` is handed where to go first, and called without delay unless that has happened too often in
+ * a row.
+ */
 export async function* stayConnected(
-  connect: (signal: AbortSignal) => Promise<Session>,
+  connect: (signal: AbortSignal, redirect?: Redirect) => Promise<Session>,
   { signal, clock = systemClock, random = Math.random }: ReconnectOptions,
 ): AsyncGenerator<Link, void, void> {
+  let redirect: Redirect | undefined
+  let redirects = 0
   for (let attempt = 0; !signal.aborted; attempt++) {
     let error: unknown
     let session: Session | undefined
     let since = 0
     const close = (): void => void session?.close()
     try {
-      session = await connect(signal)
+      session = await connect(signal, redirect)
       signal.throwIfAborted()
       since = clock.now()
       signal.addEventListener('abort', close)
@@ -51,11 +61,19 @@ export async function* stayConnected(
       if (session !== undefined && !session.stream.over) await session.close()
     }
     if (signal.aborted) return
-    if (session !== undefined && clock.now() - since >= STABLE) attempt = 0
-    const retryIn = retryDelay(error, attempt, random())
+    if (session !== undefined && clock.now() - since >= STABLE) attempt = redirects = 0
+    redirect = session && redirects < HASTE ? redirectOf(error, session) : undefined
+    if (redirect !== undefined) redirects++
+    const retryIn = redirect === undefined ? retryDelay(error, attempt, random()) : 0
     yield { type: 'offline', error, retryIn }
-    await sleep(clock, retryIn, signal)
+    if (retryIn > 0) await sleep(clock, retryIn, signal)
   }
+}
+
+/** Only of a session: on the way to one redirections have been followed already. */
+function redirectOf(error: unknown, { target: from }: Session): Redirect | undefined {
+  const other = error instanceof StreamError ? error.otherHost : undefined
+  return other && { ...other, from }
 }
 
 /** Trying again soon does not help with these: someone has to change something first, or the two of us would fight. */
@@ -99,14 +117,17 @@ export type ConnectionEvent =
   | { readonly type: 'message'; readonly stanza: Element; readonly session: Session }
   | { readonly type: 'presence'; readonly stanza: Element; readonly session: Session }
 
+/** Connects once, with an extension that hears everything, and first of all to where a server has sent us. */
+export type Connect = (signal: AbortSignal, xep: Xep, redirect?: Redirect) => Promise<Session>
+
 /** A connection that is kept up, for those who like events better than loops. */
 export class Connection extends Emitter<ConnectionEvent> {
-  readonly #connect: (signal: AbortSignal, xep: Xep) => Promise<Session>
+  readonly #connect: Connect
   #abort: AbortController | undefined
   #ended: Promise<void> = Promise.resolve()
   #session: Session | undefined
 
-  constructor(connect: (signal: AbortSignal, xep: Xep) => Promise<Session>) {
+  constructor(connect: Connect) {
     super()
     this.#connect = connect
   }
@@ -134,7 +155,8 @@ export class Connection extends Emitter<ConnectionEvent> {
     const hear = (type: 'message' | 'presence') =>
       onEvery(type, (stanza, session) => this.emit({ type, stanza, session } as ConnectionEvent))
     const xep: Xep = { name: 'events', routes: [hear('message'), hear('presence')] }
-    for await (const link of stayConnected(signal => this.#connect(signal, xep), { signal })) {
+    const connect = (signal: AbortSignal, redirect?: Redirect): Promise<Session> => this.#connect(signal, xep, redirect)
+    for await (const link of stayConnected(connect, { signal })) {
       this.#session = link.type === 'online' ? link.session : undefined
       this.emit(link)
     }

@@ -7,6 +7,7 @@ import { inNamespace } from './namespace.ts'
 import { type Negotiated, NS_CLIENT, NS_COMPONENT } from './negotiate.ts'
 import type { Handler, Route, Xep } from './routes.ts'
 import { type Attrs, type Child, type Element, el } from './stream/element.ts'
+import type { Target } from './stream/resolve.ts'
 import { sendable } from './stream/serialize.ts'
 import type { XmlStream } from './stream/stream.ts'
 
@@ -45,6 +46,8 @@ export class Session {
   /** The full JID of a client, the domain of a component. */
   readonly jid: string
   readonly mechanism: string
+  /** The server it is connected to; undefined for a stream that was negotiated by hand. */
+  readonly target: Target | undefined
   readonly xeps: readonly Xep[]
   readonly stream: XmlStream
   readonly clock: Clock
@@ -61,7 +64,7 @@ export class Session {
   #lastId = 0
   #busy = 0
 
-  constructor(stream: XmlStream, { jid, mechanism }: Negotiated, options: SessionOptions) {
+  constructor(stream: XmlStream, { jid, mechanism, target }: Negotiated, options: SessionOptions) {
     this.stream = stream
     // It was cut from what the server sent when it bound the resource.
     const own = parseJid(detached(jid))
@@ -69,6 +72,7 @@ export class Session {
     this.#bare = bareJid(this.jid)
     this.#domain = own.domain
     this.mechanism = mechanism
+    this.target = target
     this.xeps = options.xeps
     this.clock = options.clock ?? systemClock
     this.#component = stream.ns === NS_COMPONENT

@@ -15,6 +15,7 @@ const layers: readonly (readonly string[])[] = [
     'precis',
     'unicode',
     'clock',
+    'steps',
     'stream',
     'emitter',
     'version',
@@ -25,7 +26,7 @@ const layers: readonly (readonly string[])[] = [
   ['negotiate'],
   ['session', 'routes', 'namespace'],
   ['xep', 'pubsub'],
-  ['connect', 'client', 'component', 'reconnect'],
+  ['targets', 'failures', 'attempt', 'connect', 'client', 'component', 'reconnect'],
   ['account'],
   // The library's door: everything up to here may stand in it.
   ['index'],

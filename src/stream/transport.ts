@@ -1,4 +1,3 @@
-import { connect as netConnect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import type { Clock } from '../clock.ts'
@@ -6,6 +5,8 @@ import { describe, XmppError } from '../errors.ts'
 import { secure, type TlsFacts, type TlsOptions } from './tls.ts'
 import { tlsFacts } from './tls-handshake.ts'
 import { alertIn } from './tls-words.ts'
+
+export { dial } from './dial.ts'
 
 /** A pipe of bytes to the other side. A program's is a socket, a test's may be half of a `duplexPair()`. */
 export interface Transport {
@@ -36,46 +37,6 @@ export interface Transport {
 /** A transport over any duplex of bytes, a TLS socket of the caller's own included. It is its only listener from then on. */
 export function transport(duplex: Duplex): Transport {
   return new DuplexTransport(duplex, duplex instanceof TLSSocket ? tlsFacts(duplex) : undefined)
-}
-
-/** Where to connect to, and until when to try. */
-export interface DialOptions {
-  readonly host: string
-  readonly port: number
-  readonly signal?: AbortSignal | undefined
-}
-
-/**
- * Opens a TCP connection, trying all addresses of the host.
- * @throws XmppError `XMPP_CONNECT_FAILED` that names host, port and reason; the signal's reason when aborted
- */
-export async function dial({ host, port, signal }: DialOptions): Promise<Transport> {
-  signal?.throwIfAborted()
-  const socket = netConnect({ host, port, noDelay: true })
-  try {
-    await connected(socket, signal)
-  } catch (error) {
-    socket.destroy()
-    if (signal?.aborted) throw signal.reason
-    throw new XmppError('XMPP_CONNECT_FAILED', `cannot connect to ${host} port ${port}: ${describe(error)}`, {
-      cause: error,
-    })
-  }
-  return transport(socket)
-}
-
-function connected(socket: Socket, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (error?: unknown): void => {
-      socket.off('connect', settle).off('error', settle)
-      signal?.removeEventListener('abort', aborted)
-      if (error === undefined) resolve()
-      else reject(error)
-    }
-    const aborted = (): void => settle(signal?.reason)
-    socket.once('connect', settle).once('error', settle)
-    signal?.addEventListener('abort', aborted)
-  })
 }
 
 class DuplexTransport implements Transport {

@@ -20,7 +20,7 @@ export interface User {
 
 /**
  * Registers a user of a name nobody else has, so that what earlier or simultaneous tests leave behind (rosters, offline messages)
- * does not matter; gone again with the test.
+ * does not matter; gone again with the test, where the server can do that.
  */
 export async function newUser(t: Test, server: LiveServer, word: string): Promise<User> {
   const username = `${word}-${randomBytes(4).toString('hex')}`
@@ -28,7 +28,8 @@ export async function newUser(t: Test, server: LiveServer, word: string): Promis
   const password = `pä55 <&"'= ${randomBytes(6).toString('hex')}`
   await register(server, username, password)
   const user = { server, jid: `${username}@${server.domain}`, password }
-  t.teardown(() => unregister(user))
+  // COMPAT jabberd2: the connection after one that has removed its account is taken for it, and gets internal-server-error.
+  if (server.name !== 'jabberd2') t.teardown(() => unregister(user))
   return user
 }
 
@@ -55,11 +56,14 @@ async function register(server: LiveServer, username: string, password: string):
     el('username', NS_REGISTER, {}, username),
     el('password', NS_REGISTER, {}, password),
   )
-  await connect({ ns: NS_CLIENT, host, port, direct: undefined }, {}, async stream => {
+  const { domain } = server
+  const ports = { direct: port, clear: port }
+  const service = { domain, policy: 'starttls', host, port, ports, component: false } as const
+  await connect({ ...service, ns: NS_CLIENT, tls: { domain } }, {}, async stream => {
     await open(stream, server)
     stream.send(el('starttls', NS_TLS))
     await stream.expect(NS_TLS, 'proceed')
-    await stream.startTls({ domain: server.domain, ca })
+    await stream.startTls({ domain, ca })
     await open(stream, server)
     stream.send(el('iq', NS_CLIENT, { type: 'set', id: 'register' }, query))
     const answer = await stream.expect(NS_CLIENT, 'iq')
