@@ -119,14 +119,16 @@ t.test('xmpp show buddies', async t => {
 t.test('what peers sent is escaped, in text and in JSON', async t => {
   const { server, juliet, run, json } = await setUp(t)
   const evil = '\u202e\u009b31m\u007f\u2028'
+  // A JID cannot hold such characters (RFC 7622): what bears one for a name is not heard.
   server.send(
     'juliet@example.com',
     `<iq type='set' id='p'><query xmlns='jabber:iq:roster'><item jid='ev\u202eil@example.com' subscription='both'/></query></iq>` +
-      `<presence from='romeo@example.com/${evil.replace(/[\u009b\u007f]/g, '')}'><status>${evil}</status><c xmlns='http://jabber.org/protocol/caps' node='${evil}' ver='a&#10;Client: forged'/></presence>`,
+      `<presence from='romeo@example.com/\u202e'/>` +
+      `<presence from='romeo@example.com/balcony'><status>${evil}</status><c xmlns='http://jabber.org/protocol/caps' node='${evil}' ver='a&#10;Client: forged'/></presence>`,
   )
   await juliet.next('presence')
   const { out } = await run('xmpp', 'show', 'buddies')
-  t.match(out, 'Buddy:\tev\\u{202e}il@example.com\n')
+  t.notMatch(out, /il@example/)
   t.match(out, 'node: \\u{202e}\\x9b31m\\x7f\\u{2028}\n')
   t.match(out, 'version: a\\x0aClient: forged\n')
   t.match(out, /^[\x20-\x7e\t\n]*$/)
