@@ -7,10 +7,13 @@ import { formatJid, parseJid } from '../jid.ts'
 import { type Link, stayConnected } from '../reconnect.ts'
 import type { Xep } from '../routes.ts'
 import type { Session } from '../session.ts'
+import type { Dns } from '../stream/dns.ts'
 import type { Element } from '../stream/element.ts'
 import type { Limits } from '../stream/parser.ts'
+import type { Target } from '../stream/resolve.ts'
 import type { Direction, Trace } from '../stream/stream.ts'
 import { TlsSessions } from '../stream/tls-sessions.ts'
+import type { Redirect } from '../targets.ts'
 import { keepalive } from '../xep/0199-ping.ts'
 import { fetchRoster } from '../xep/roster.ts'
 import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './announce.ts'
@@ -24,6 +27,8 @@ import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
 export interface AccountEnvironment {
   readonly clock?: Clock
   readonly random?: () => number
+  /** Where names are looked up. Default: as this machine is set up. */
+  readonly dns?: Dns
   readonly streamLimits?: Partial<Limits>
   readonly inboxLimits?: Partial<InboxLimits>
 }
@@ -50,6 +55,8 @@ export class Account extends Emitter<AccountEvent> {
   #stopKeepalive: (() => void) | undefined
   /** Ids of the latest messages we sent, oldest first. */
   readonly #sent = new Set<string>()
+  /** The servers tried for the connection that is on or being made. */
+  #tried: Target[] = []
   #dropped = 0
   #dropsReported = Number.NEGATIVE_INFINITY
 
@@ -202,17 +209,26 @@ export class Account extends Emitter<AccountEvent> {
   async #run(signal: AbortSignal): Promise<void> {
     const { random } = this.#environment
     const options = { signal, clock: this.#clock, ...(random && { random }) }
-    for await (const link of stayConnected(signal => this.#connect(signal), options)) {
+    for await (const link of stayConnected((signal, redirect) => this.#connect(signal, redirect), options)) {
       if (link.type === 'offline') this.#offline(link)
       else await this.#online(link.session).catch(error => link.session.stream.destroy(error))
     }
     this.#forget()
   }
 
-  #connect(signal: AbortSignal): Promise<Session> {
+  #connect(signal: AbortSignal, redirect?: Redirect): Promise<Session> {
+    const { random, dns } = this.#environment
+    this.#tried = []
     this.#setState('Connecting')
     return connectAccount(this.#config, {
       signal,
+      redirect,
+      random,
+      dns,
+      onTarget: target => {
+        this.#tried.push(target)
+        this.#setState('Connecting')
+      },
       xeps: [this.#arrivals],
       stream: {
         clock: this.#clock,
@@ -229,6 +245,7 @@ export class Account extends Emitter<AccountEvent> {
   }
 
   async #online(session: Session): Promise<void> {
+    if (session.target !== undefined) this.#tried = [session.target]
     this.#warnOfRisks(session)
     if (!session.component) {
       this.#setState('Retrieving roster')
@@ -247,13 +264,13 @@ export class Account extends Emitter<AccountEvent> {
     subscribe(session, this.#config, this.buddies.list())
     probe(session, this.buddies.list())
     this.#setState('Connected')
-    const { jid, mechanism } = session
-    this.emit({ type: 'connected', jid, mechanism, tls: session.stream.transport.tls?.version })
+    const { jid, mechanism, target } = session
+    this.emit({ type: 'connected', jid, mechanism, tls: session.stream.transport.tls?.version, target })
   }
 
   #offline({ error, retryIn }: Extract<Link, { type: 'offline' }>): void {
     this.#forget()
-    this.emit({ type: 'offline', error, retryIn })
+    this.emit({ type: 'offline', error, retryIn, targets: this.#tried })
   }
 
   #forget(): void {

@@ -5,8 +5,11 @@ import { formatJid } from '../jid.ts'
 import type { Progress } from '../negotiate.ts'
 import type { Xep } from '../routes.ts'
 import type { Session, SessionOptions } from '../session.ts'
+import type { Dns } from '../stream/dns.ts'
+import type { Target } from '../stream/resolve.ts'
 import type { StreamOptions } from '../stream/stream.ts'
 import type { TlsSessions } from '../stream/tls-sessions.ts'
+import type { Redirect } from '../targets.ts'
 
 /** What an account hands to each of its connections. */
 export interface AccountConnection {
@@ -14,6 +17,10 @@ export interface AccountConnection {
   readonly xeps: readonly Xep[]
   readonly stream: Omit<StreamOptions, 'ns'>
   readonly onProgress: (progress: Progress) => void
+  readonly onTarget: (target: Target) => void
+  readonly redirect: Redirect | undefined
+  readonly dns: Dns | undefined
+  readonly random: (() => number) | undefined
   /** Those of TLS, which outlive the connection. */
   readonly sessions: TlsSessions
   readonly session: Omit<SessionOptions, 'xeps' | 'clock'>
@@ -27,6 +34,9 @@ export function connectAccount(config: AccountConfig, connection: AccountConnect
     port: config.port,
     ca: config.tls_ca,
     verify: config.tls_verify,
+    servername: config.tls_servername,
+    cert: config.tls_certificate?.cert,
+    key: config.tls_certificate?.key,
   }
   if (config.type === 'component') {
     const tls = config.tls === 'direct' ? 'direct' : 'never'

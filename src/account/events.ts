@@ -1,6 +1,7 @@
 import type { StanzaError } from '../errors.ts'
 import type { Progress } from '../negotiate.ts'
 import type { Element } from '../stream/element.ts'
+import type { Target } from '../stream/resolve.ts'
 import type { Direction } from '../stream/stream.ts'
 import type { Show } from '../xep/presence.ts'
 import type { IncomingMessage } from './inbox.ts'
@@ -17,10 +18,21 @@ export type AccountState =
 /** Everything an account tells, by its `type`. */
 export type AccountEvent =
   | { readonly type: 'state'; readonly state: AccountState }
-  /** Logged in, roster read, presence sent. `tls` is the protocol version, undefined in clear. */
-  | { readonly type: 'connected'; readonly jid: string; readonly mechanism: string; readonly tls: string | undefined }
-  /** `retryIn` in ms. */
-  | { readonly type: 'offline'; readonly error: unknown; readonly retryIn: number }
+  /** Logged in, roster read, presence sent. `tls` is the protocol version, undefined in clear. `target` is the server. */
+  | {
+      readonly type: 'connected'
+      readonly jid: string
+      readonly mechanism: string
+      readonly tls: string | undefined
+      readonly target: Target | undefined
+    }
+  /** `retryIn` in ms. `targets` are the servers that were tried, or the one whose connection was lost. */
+  | {
+      readonly type: 'offline'
+      readonly error: unknown
+      readonly retryIn: number
+      readonly targets: readonly Target[]
+    }
   /** A buddy came, changed or went. Strings are the peer's own. */
   | {
       readonly type: 'presence'

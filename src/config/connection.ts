@@ -12,11 +12,10 @@ export type TlsMode = 'direct' | 'starttls' | 'none'
 export function checkHost(sheet: AccountSheet, jid: Jid | undefined): void {
   const text = sheet.get('serverhost')
   if (text === undefined) {
-    if (jid === undefined) return
-    const domain = `"${jid.domain}" itself is connected to`
-    const why =
-      sheet.get('type') === 'component' ? '' : ': looking up its servers in the DNS (SRV records) is not built yet'
-    sheet.warn('no-serverhost', 'serverhost', `not given, so ${domain}${why}`)
+    // A client's servers are found in the DNS; for a component there is nothing to find them by.
+    if (jid !== undefined && sheet.get('type') === 'component') {
+      sheet.warn('no-serverhost', 'serverhost', `not given, so "${jid.domain}" itself is connected to`)
+    }
     return
   }
   const host = readHost(text)
@@ -24,11 +23,11 @@ export function checkHost(sheet: AccountSheet, jid: Jid | undefined): void {
   else sheet.set('serverhost', host.value)
 }
 
-/** The default of `port` where it is not the one of the table. */
+/** The default of `port`. A client whose servers the DNS tells has none: their ports come with them. */
 export function fillPort(sheet: AccountSheet): void {
   if (sheet.given('port').length > 0) return
   if (sheet.get('type') === 'component') sheet.set('port', 5347)
-  else if (sheet.get('forceoldssl')) sheet.set('port', 5223)
+  else if (sheet.given('serverhost').length > 0) sheet.set('port', sheet.get('forceoldssl') ? 5223 : 5222)
 }
 
 /** What `usetls`, `forceoldssl`, `type` and the host come to; undefined when one of them is in error. */

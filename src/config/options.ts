@@ -64,16 +64,16 @@ export const options = {
     scope: 'account',
     kind: 'string',
     change: 'reconnect',
-    summary: 'The host to connect to, when it is not the domain of `username`.',
+    summary:
+      'The host to connect to. Without it a client looks up the servers of its domain in the DNS (SRV, direct TLS included), and takes the domain itself when there are none; a component takes its domain.',
   },
   port: {
     scope: 'account',
     kind: 'unsigned',
-    default: '5222',
     range: [1, 65535],
     change: 'reconnect',
     summary:
-      'The TCP port to connect to; when not given 5347 for a component and 5223 for a client with `forceoldssl`.',
+      'The TCP port to connect to. Without `serverhost` it is a port of the domain itself, and nothing is looked up. Default 5222, 5223 for a client with `forceoldssl`, 5347 for a component; for a client without `serverhost` what the DNS says.',
   },
   usetls: {
     scope: 'account',
@@ -88,7 +88,8 @@ export const options = {
     kind: 'boolean',
     default: 'no',
     change: 'reconnect',
-    summary: 'Speak TLS from the first byte instead of asking for it with STARTTLS.',
+    summary:
+      'Speak TLS from the first byte instead of asking for it with STARTTLS; servers found in the DNS may be of either kind without it.',
   },
   usesasl: {
     scope: 'account',

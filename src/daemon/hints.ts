@@ -17,9 +17,10 @@ const causes: Record<string, string> = {
   ENETUNREACH: 'there is no way to that network (ENETUNREACH)',
 }
 
-/** Host and port are said already by whoever asks. */
+/** Host and port are said already by whoever asks, unless they are several. */
 function happened(error: unknown): string {
-  if (!(error instanceof XmppError) || error.code !== 'XMPP_CONNECT_FAILED') return describe(error)
+  const single = error instanceof XmppError && !(error.cause instanceof XmppError)
+  if (!single || error.code !== 'XMPP_CONNECT_FAILED') return describe(error)
   return causes[codeOf(error.cause)] ?? describe(error.cause)
 }
 
@@ -29,6 +30,8 @@ function hintFor(error: unknown, config: AccountConfig, connected: boolean): str
   switch (error.code) {
     case 'XMPP_CONNECT_FAILED':
       return `check ${config.serverhost === undefined ? 'the domain of username, or set serverhost' : 'serverhost and port'} at ${place}`
+    case 'XMPP_NO_SERVICE':
+      return `check username at ${place}, or set serverhost${config.tls === 'direct' ? ' or forceoldssl=no' : ''}`
     case 'XMPP_TLS_REFUSED':
       return tlsHint(codeOf(error.cause), config)
     case 'XMPP_CONNECTION_LOST':
@@ -67,8 +70,10 @@ function wrongKindOfPort({ type }: AccountConfig): string {
     : 'this is a port for components; that for clients is often 5222'
 }
 
+/** The system's or TLS's own word; that of several attempts when they share one. */
 function codeOf(error: unknown): string {
-  const { code, errors } = (error ?? {}) as { code?: unknown; errors?: unknown[] }
-  if (typeof code === 'string') return code
-  return Array.isArray(errors) ? codeOf(errors[0]) : ''
+  // What has been told together with other failures stands one deeper.
+  if (error instanceof XmppError) return codeOf(error.cause)
+  const { code } = (error ?? {}) as { code?: unknown }
+  return typeof code === 'string' ? code : ''
 }

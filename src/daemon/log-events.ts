@@ -17,9 +17,10 @@ export function logEvents(account: Account, log: Log): void {
   const warnings = throttle(STRANGERS, 'warnings')
   const presences = throttle(PRESENCE, 'changes of presence')
   let connected = false
-  account.on('connected', ({ jid, mechanism, tls }) => {
+  account.on('connected', ({ jid, mechanism, tls, target }) => {
     connected = true
-    line('NOTICE', `Connected as ${jid} (${tls ?? 'no TLS'}, ${mechanism})`)
+    const place = target === undefined ? '' : ` at ${target.host} port ${target.port}`
+    line('NOTICE', `Connected as ${jid}${place} (${tls ?? 'no TLS'}, ${mechanism})`)
   })
   account.on('offline', event => {
     line('WARNING', offlineText(event, account, connected))
@@ -47,12 +48,15 @@ export function logEvents(account: Account, log: Log): void {
 }
 
 function offlineText(
-  { error, retryIn }: Extract<AccountEvent, { type: 'offline' }>,
+  { error, retryIn, targets }: Extract<AccountEvent, { type: 'offline' }>,
   { config }: Account,
   connected: boolean,
 ): string {
   const seconds = (retryIn / 1000).toFixed(retryIn < 10_000 ? 1 : 0)
-  const server = `${config.jid.domain} at ${config.serverhost ?? config.jid.domain} port ${config.port}`
+  // The error names them when they are several.
+  const [target, ...others] = targets
+  const place = target === undefined || others.length > 0 ? '' : ` at ${target.host} port ${target.port}`
+  const server = `${config.jid.domain}${place}`
   const refused = error instanceof SaslError || (error instanceof StreamError && error.condition === 'not-authorized')
   const what = refused
     ? `${server} refused the login as ${config.username}`

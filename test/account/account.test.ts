@@ -22,7 +22,7 @@ import {
 
 /** What a reload of the account with these lines would do. */
 async function reload({ account }: Watched, lines: string): Promise<Set<Effect>> {
-  const config = clientConfig(account.config.port, lines)
+  const config = clientConfig(account.config.port as number, lines)
   const [change] = diffAccounts([account.config], [config])
   const effects = new Set(change?.kind === 'changed' ? change.effects : [])
   await account.update(config, effects)
@@ -55,7 +55,13 @@ C: <presence type='subscribe' to='bob@example.com'><status>{any}</status></prese
   t.equal(account.state, 'Connected')
   t.strictSame(
     events.find(({ type }) => type === 'connected'),
-    { type: 'connected', jid: 'juliet@example.com/balcony', mechanism: 'PLAIN', tls: undefined },
+    {
+      type: 'connected',
+      jid: 'juliet@example.com/balcony',
+      mechanism: 'PLAIN',
+      tls: undefined,
+      target: { host: '127.0.0.1', port, direct: false },
+    },
   )
   t.match(
     Buffer.concat(peer.chunks).toString(),

@@ -1,3 +1,5 @@
+import { createPrivateKey } from 'node:crypto'
+import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
 import {
   type AccountConfig,
@@ -6,6 +8,7 @@ import {
   type LoadOptions,
   loadConfig,
 } from '../../src/config/index.ts'
+import { makeCertificate } from '../../src/testing/certificate.ts'
 import { cpuTime } from '../helper/cpu.ts'
 import { certificate, memory } from './memory.ts'
 
@@ -61,6 +64,7 @@ t.test('defaults of a client', async t => {
       jid: { local: 'alice', domain: 'example.com', resource: 'asterisk-xmpp' },
       tls: 'starttls',
       tls_ca: undefined,
+      tls_certificate: undefined,
       type: 'client',
       username: 'alice@example.com',
       secret: 's',
@@ -79,6 +83,9 @@ t.test('defaults of a client', async t => {
       debug: false,
       tls_verify: true,
       tls_cafile: undefined,
+      tls_servername: undefined,
+      tls_certfile: undefined,
+      tls_keyfile: undefined,
     },
   ])
 })
@@ -312,11 +319,15 @@ t.test('TLS of a component', async t => {
   }
 })
 
-t.test('without serverhost the domain is connected to', async t => {
-  const client = load('[a]\nusername=a@example.com\nsecret=s')
-  fits(t, client.accounts, [{ serverhost: undefined }])
-  t.strictSame(client.problems.map(short), ['warning no-serverhost@1 serverhost'])
-  t.match(client.problems[0]?.message, /"example.com" itself.*SRV/)
+t.test('without serverhost a client asks the DNS, and a component connects to its domain', async t => {
+  for (const lines of ['', 'forceoldssl=yes', 'usetls=yes']) {
+    const client = load(`[a]\nusername=a@example.com\nsecret=s\n${lines}`)
+    fits(t, client.accounts, [{ serverhost: undefined, port: undefined }])
+    t.strictSame(client.problems, [], 'which is nothing to warn of')
+  }
+  const given = load('[a]\nusername=a@example.com\nsecret=s\nport=5222')
+  fits(t, given.accounts, [{ serverhost: undefined, port: 5222 }])
+  t.strictSame(given.problems, [])
 
   const component = (domain: string) => load(`[a]\ntype=component\nusername=${domain}\nsecret=s`)
   t.strictSame(component('comp.example.com').accounts, [], 'the rule of components holds for the domain')
@@ -363,6 +374,130 @@ t.test('tls_cafile', async t => {
   t.strictSame(source.asked, [top, '/etc/asterisk/ca.pem'], 'read once for all accounts')
 })
 
+t.test('tls_servername', async t => {
+  fits(t, client('tls_servername=xmpp.provider.example'), {
+    account: { tls_servername: 'xmpp.provider.example' },
+    problems: [],
+  })
+  for (const name of ['bücher.example', '192.0.2.1', '[2001:db8::1]']) {
+    fits(t, client(`tls_servername=${name}`), { account: { tls_servername: name }, problems: [] }, name)
+  }
+  for (const name of ['', 'a b', 'user@a.example', 'a.example:5222', '*.example', 'a..example']) {
+    t.strictSame(client(`tls_servername=${name}`).problems, ['error bad-value@5 tls_servername'], name)
+  }
+  t.strictSame(client('usetls=no\ntls_servername=a.example').problems, [
+    'warning risk@5 usetls',
+    'warning no-effect@6 tls_servername',
+  ])
+})
+
+t.test('tls_certfile and tls_keyfile', async t => {
+  const own = makeCertificate({ names: ['pbx.example'], purpose: 'client', intermediates: 1 })
+  const other = makeCertificate({ names: ['other.example'], purpose: 'client' })
+  const encrypted = createPrivateKey(own.key).export({
+    type: 'pkcs8',
+    format: 'pem',
+    cipher: 'aes-256-cbc',
+    passphrase: 'p',
+  })
+  const files: Readonly<Record<string, string>> = {
+    '/etc/asterisk/own.pem': own.cert,
+    '/etc/asterisk/own.key': own.key,
+    '/srv/both.pem': `a comment\n${own.key}${own.cert}`,
+    '/srv/other.key': other.key,
+    '/srv/both-wrong.pem': own.cert + other.key,
+    '/srv/order.pem': own.ca + own.cert,
+    '/srv/sec1.key': createPrivateKey(own.key).export({ type: 'sec1', format: 'pem' }).toString(),
+    '/srv/encrypted.key': `${encrypted}`,
+    '/srv/old.key':
+      '-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n',
+    '/srv/keys.key': own.key + other.key,
+    '/srv/bad.key': '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n',
+    '/srv/bad.pem': own.cert.replace('MII', 'AAA'),
+    '/srv/text': 'hello',
+    '/srv/big': ' '.repeat(2_000_000),
+  }
+  const good = [
+    'tls_certfile=own.pem\ntls_keyfile=own.key',
+    'tls_certfile=/etc/asterisk/own.pem\ntls_keyfile=/srv/sec1.key',
+    'tls_certfile=/srv/both.pem',
+  ]
+  for (const lines of good) {
+    const { account, problems } = client(lines, files)
+    t.strictSame(problems, [], lines)
+    t.equal(account?.tls_certificate?.cert, own.cert.replaceAll('-----\n-----', '-----\n-----'), lines)
+    t.ok(createPrivateKey(account?.tls_certificate?.key ?? '').equals(createPrivateKey(own.key)), lines)
+    const body = own.key.split('\n')[1] as string
+    for (const shown of [JSON.stringify(account), inspect(account, { depth: 9, showHidden: true })]) {
+      t.notOk(shown.includes(body), 'the key is not shown')
+    }
+    const described = JSON.stringify(describeAccount(account as AccountConfig))
+    t.notOk(described.includes(body))
+    t.match(described, /tls_certfile/)
+  }
+  const bad: readonly (readonly [lines: string, problem: string, words: RegExp])[] = [
+    ['tls_keyfile=own.key', 'missing@1 tls_certfile', /no certificate for it/],
+    ['tls_certfile=own.pem', 'bad-certfile@5 tls_certfile', /own\.pem" holds no private key: tls_keyfile has to say/],
+    ['tls_certfile=', 'bad-certfile@5 tls_certfile', /names no file/],
+    ['tls_certfile=none.pem', 'bad-certfile@5 tls_certfile', /asterisk\/none\.pem" cannot be read/],
+    ['tls_certfile=/srv/text', 'bad-certfile@5 tls_certfile', /not a PEM file with a certificate/],
+    ['tls_certfile=/srv/bad.pem', 'bad-certfile@5 tls_certfile', /certificate 1 in .*damaged/],
+    ['tls_certfile=/srv/big', 'bad-certfile@5 tls_certfile', /too large/],
+    ['tls_certfile=/srv/both-wrong.pem', 'bad-certfile@5 tls_certfile', /is not the one of the certificate/],
+    [
+      'tls_certfile=/srv/order.pem\ntls_keyfile=own.key',
+      'bad-certfile@5 tls_certfile',
+      /fits certificate 2 .* come first/,
+    ],
+    ['tls_certfile=own.pem\ntls_keyfile=', 'bad-keyfile@6 tls_keyfile', /names no file/],
+    ['tls_certfile=own.pem\ntls_keyfile=no.key', 'bad-keyfile@6 tls_keyfile', /cannot be read/],
+    ['tls_certfile=own.pem\ntls_keyfile=own.pem', 'bad-keyfile@6 tls_keyfile', /holds no private key/],
+    ['tls_certfile=own.pem\ntls_keyfile=/srv/other.key', 'bad-keyfile@6 tls_keyfile', /is not the one of the cert/],
+    ['tls_certfile=own.pem\ntls_keyfile=/srv/encrypted.key', 'bad-keyfile@6 tls_keyfile', /is encrypted.*openssl pkey/],
+    ['tls_certfile=own.pem\ntls_keyfile=/srv/old.key', 'bad-keyfile@6 tls_keyfile', /is encrypted/],
+    ['tls_certfile=own.pem\ntls_keyfile=/srv/keys.key', 'bad-keyfile@6 tls_keyfile', /2 private keys/],
+    ['tls_certfile=own.pem\ntls_keyfile=/srv/bad.key', 'bad-keyfile@6 tls_keyfile', /damaged/],
+  ]
+  for (const [lines, problem, words] of bad) {
+    const { accounts, problems } = load(`[a]\nusername=a@x.example\nsecret=s\nserverhost=h\n${lines}`, files)
+    t.strictSame([accounts, problems.map(short)], [[], [`error ${problem}`]], lines)
+    t.match(problems[0]?.message, words, lines)
+    t.notOk(problems[0]?.message.includes('\n'), 'one line')
+  }
+  t.strictSame(client('usetls=no\ntls_certfile=/srv/both.pem', files).problems, [
+    'warning risk@5 usetls',
+    'warning no-effect@6 tls_certfile',
+  ])
+})
+
+t.test('a private key that everyone can read', async t => {
+  const { cert, key } = makeCertificate({ names: ['pbx.example'], purpose: 'client' })
+  const read = (mode: number | undefined, lines: string) => {
+    const files = memory({
+      '/x/own.pem': cert,
+      '/x/own.key': key,
+      '/x/both.pem': cert + key,
+      '/x/xmpp.conf': `[a]\nusername=a@x.example\nsecret=s\nserverhost=h\n${lines}`,
+    })
+    const asked: string[] = []
+    const source = {
+      ...files,
+      mode(path: string) {
+        asked.push(path)
+        return mode
+      },
+    }
+    return { problems: loadConfig('/x/xmpp.conf', source).problems, asked }
+  }
+  const two = 'tls_certfile=own.pem\ntls_keyfile=own.key'
+  for (const mode of [0o600, 0o640, 0o400, undefined]) t.strictSame(read(mode, two).problems, [], String(mode))
+  const { problems, asked } = read(0o644, two)
+  t.strictSame(problems.map(short), ['warning risk@6 tls_keyfile'])
+  t.match(problems[0]?.message, /everyone on this machine can read the private key.*mode 644/)
+  t.strictSame(asked, ['/x/own.key'], 'everyone may read the certificate')
+  t.strictSame(read(0o604, 'tls_certfile=both.pem').problems.map(short), ['warning risk@5 tls_certfile'])
+})
+
 t.test('buddies', async t => {
   const twice = client('buddy=bob@example.com\nbuddy=BOB@example.com')
   fits(t, twice, { account: { buddy: ['bob@example.com'] }, problems: ['warning buddy-twice@6 buddy'] })
@@ -382,7 +517,7 @@ t.test('known options that are not built', async t => {
     'oauth_token_url',
     'context',
   ]
-  names.push('sendtodialplan', 'distribute_events', 'pubsub_node', 'tls_servername', 'tls_certfile', 'tls_keyfile')
+  names.push('sendtodialplan', 'distribute_events', 'pubsub_node')
   names.push('channel_binding', 'sasl_mechanisms', 'stream_management', 'secret_env', 'secret_file')
   for (const name of names) {
     const { account, problems } = client(`${name}=x`)
@@ -565,7 +700,7 @@ t.test('secrets are in no message', async t => {
     '[b]\nsecret=\nusername=b@x\n',
   ].join('')
   const { problems } = load(text)
-  t.equal(problems.length, 13)
+  t.equal(problems.length, 12)
   t.notMatch(JSON.stringify(problems), /hunter2/)
 })
 

@@ -38,7 +38,7 @@ t.test('a server that repeats the secret does not get it written down', async t 
   lines.length = 0
   account.buddies.configure([])
   const { emit } = account as unknown as { emit(event: object): void }
-  emit.call(account, { type: 'offline', error: new SaslError('not-authorized', 'no user has sésame 42'), retryIn: 1 })
+  emit.call(account, { type: 'offline', error: new SaslError('not-authorized', 'no user has sésame 42'), retryIn: 1, targets: [] })
   t.match(
     lines.join(''),
     /not-authorized: no user has \[masked\]; check username and secret at .*xmpp\.conf:1; trying again/,
