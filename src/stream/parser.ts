@@ -246,8 +246,8 @@ function factory(tokenizer: 'strict' | 'sax' | TokenizerFactory): TokenizerFacto
   return tokenizer === 'sax' ? saxTokenizer : strictTokenizer
 }
 
-function toBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, length)
+function toBuffer(bytes: Uint8Array): Buffer {
+  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** How many bytes at the end are the beginning of a character that may go on (RFC 3629 §4). */

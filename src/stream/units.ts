@@ -2,6 +2,7 @@
 const SHARED = 65_536
 
 let shared = new Uint16Array(0)
+let sharedBytes = Buffer.alloc(0)
 /** What the shared array holds. */
 let loaded = ''
 let taken = false
@@ -14,9 +15,12 @@ export function takeUnits(text: string): Uint16Array {
   if (taken || text.length > SHARED) return fill(text, new Uint16Array(text.length))
   taken = true
   if (text !== loaded) {
-    if (shared.length < text.length) shared = new Uint16Array(Math.max(1024, 2 ** Math.ceil(Math.log2(text.length))))
+    if (shared.length < text.length) {
+      shared = new Uint16Array(Math.max(1024, 2 ** Math.ceil(Math.log2(text.length))))
+      sharedBytes = Buffer.from(shared.buffer)
+    }
     loaded = text
-    fill(text, shared)
+    fill(text, shared, sharedBytes)
   }
   return shared
 }
@@ -26,8 +30,8 @@ export function giveBack(units: Uint16Array): void {
   if (units === shared) taken = false
 }
 
-function fill(text: string, into: Uint16Array): Uint16Array {
-  if (littleEndian) Buffer.from(into.buffer).write(text, 0, 'utf16le')
+function fill(text: string, into: Uint16Array<ArrayBuffer>, bytes = Buffer.from(into.buffer)): Uint16Array {
+  if (littleEndian) bytes.write(text, 'utf16le')
   else for (let at = 0; at < text.length; at++) into[at] = text.charCodeAt(at)
   return into
 }
