@@ -1,11 +1,13 @@
 import { describe } from '../errors.ts'
 import { formatJid, type Jid, parseJid } from '../jid.ts'
 import type { CaReading } from './ca.ts'
+import type { ClientCertificate, ClientCertificateReading } from './client-certificate.ts'
 import { checkHost, fillPort, readTls, readTlsCa, type TlsMode } from './connection.ts'
 import type { Group } from './group.ts'
 import type { AccountOptions, GeneralOptions, OptionName } from './options.ts'
 import type { ProblemLog } from './problem.ts'
 import { Sheet } from './sheet.ts'
+import { checkServerName, readTlsCertificate, warnOfNoTls } from './tls.ts'
 
 /** An account as xmpp.conf describes it, ready for use: every rule has been checked. */
 export interface AccountConfig extends AccountOptions {
@@ -20,6 +22,8 @@ export interface AccountConfig extends AccountOptions {
   readonly tls: TlsMode
   /** The certificates of `tls_cafile` as PEM text; undefined means the usual ones. */
   readonly tls_ca: string | undefined
+  /** What `tls_certfile` and `tls_keyfile` come to. */
+  readonly tls_certificate: ClientCertificate | undefined
 }
 
 /** What reading an account needs from outside. */
@@ -27,10 +31,14 @@ export interface AccountContext {
   readonly log: ProblemLog
   readonly general: GeneralOptions
   readonly readCa: (path: string) => CaReading
+  readonly readCertificate: (certfile: string, keyfile: string | undefined) => ClientCertificateReading
 }
 
 /** Reads one account and reports everything that is wrong with it. Undefined when any of it is an error. */
-export function readAccount(group: Group, { log, general, readCa }: AccountContext): AccountConfig | undefined {
+export function readAccount(
+  group: Group,
+  { log, general, readCa, readCertificate }: AccountContext,
+): AccountConfig | undefined {
   const errors = log.errors
   const sheet: AccountSheet = new Sheet(group, 'account', log, general)
   if (group.name.trim() === '')
@@ -41,13 +49,16 @@ export function readAccount(group: Group, { log, general, readCa }: AccountConte
   fillPort(sheet)
   const tls = readTls(sheet, jid)
   const tls_ca = readTlsCa(sheet, readCa)
+  checkServerName(sheet)
+  const tls_certificate = readTlsCertificate(sheet, readCertificate)
+  warnOfNoTls(sheet, tls)
   if (sheet.get('usesasl') === false) {
     sheet.error('not-built', 'usesasl', 'login without SASL (XEP-0078) is not built yet: leave it at yes')
   }
   checkStatusMessage(sheet)
   readBuddies(sheet)
   if (group.damaged || log.errors > errors || jid === undefined || tls === undefined) return undefined
-  return { ...sheet.values(), name: group.name, file: group.file, line: group.line, jid, tls, tls_ca }
+  return { ...sheet.values(), name: group.name, file: group.file, line: group.line, jid, tls, tls_ca, tls_certificate }
 }
 
 type AccountSheet = Sheet<AccountOptions>

@@ -47,9 +47,17 @@ function differing(before: AccountConfig, after: AccountConfig): string[] {
   const names = Object.entries(after).flatMap(([name, value]) => {
     return findOption(name) === undefined || same(values.get(name), value) ? [] : [name]
   })
-  // The same path, but other certificates in it.
-  const certificates = before.tls_ca !== after.tls_ca && !names.includes('tls_cafile')
-  return certificates ? [...names, 'tls_cafile'] : names
+  // The same paths, but other certificates in them, or another key.
+  const contents = [
+    ['tls_cafile', before.tls_ca, after.tls_ca],
+    ['tls_certfile', before.tls_certificate?.cert, after.tls_certificate?.cert],
+    [after.tls_keyfile === undefined ? 'tls_certfile' : 'tls_keyfile', keyOf(before), keyOf(after)],
+  ] as const
+  return [...new Set([...names, ...contents.flatMap(([name, old, now]) => (old === now ? [] : [name]))])]
+}
+
+function keyOf({ tls_certificate }: AccountConfig): string | undefined {
+  return tls_certificate?.key
 }
 
 /** Lists are sets: only the order of buddies being different is no difference. */

@@ -1,6 +1,7 @@
 /** Reads xmpp.conf, and any file in Asterisk's dialect, and the daemon's own settings. Opens no files itself. */
 
 export type { AccountConfig } from './account.ts'
+export type { ClientCertificate } from './client-certificate.ts'
 export type { TlsMode } from './connection.ts'
 export { describeAccount, describeGeneral, mask } from './describe.ts'
 export type { Dialect, Section } from './dialect/dialect.ts'

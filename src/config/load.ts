@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { formatJid } from '../jid.ts'
 import { type AccountConfig, readAccount } from './account.ts'
 import { caReader } from './ca.ts'
+import { clientCertificateReader } from './client-certificate.ts'
 import { readDialect } from './dialect/dialect.ts'
 import type { DialectLimits } from './dialect/reader.ts'
 import { groupSections } from './group.ts'
@@ -43,7 +44,13 @@ export function loadConfig(path: string, source: FileSource, options: LoadOption
   const groups = groupSections(rejected ? salvage : sections)
   const nothing = { name: 'general', file: path, line: 0, entries: [], damaged: false }
   const general = readGeneral(new Sheet(groups.general ?? nothing, 'general', log))
-  const context = { log, general, readCa: caReader(source, dirname(path)) }
+  const directory = dirname(path)
+  const context = {
+    log,
+    general,
+    readCa: caReader(source, directory),
+    readCertificate: clientCertificateReader(source, directory),
+  }
   const accounts = groups.accounts.flatMap(group => readAccount(group, context) ?? [])
   warnOfTwins(accounts, log)
   if (groups.accounts.length === 0 && !rejected) {

@@ -175,6 +175,30 @@ export const options = {
     summary:
       'A PEM file with the certificates to trust instead of the usual ones; relative to the directory of xmpp.conf.',
   },
+  tls_servername: {
+    scope: 'account',
+    kind: 'string',
+    extension: true,
+    change: 'reconnect',
+    summary:
+      'The name to ask for (SNI) and to look for in the certificate, instead of the domain of `username`. Whoever has a certificate for that name is then trusted to be the server of the domain: name only a host of its provider.',
+  },
+  tls_certfile: {
+    scope: 'account',
+    kind: 'string',
+    extension: true,
+    change: 'reconnect',
+    summary:
+      "A PEM file with the account's own certificate, then those of its issuers, for a server that asks for one; relative to the directory of xmpp.conf.",
+  },
+  tls_keyfile: {
+    scope: 'account',
+    kind: 'string',
+    extension: true,
+    change: 'reconnect',
+    summary:
+      'A PEM file with the private key of `tls_certfile`, not encrypted; nobody but the daemon should be able to read it. Not needed when the key is in `tls_certfile`.',
+  },
 } as const satisfies Record<string, Option>
 
 /** Options that are known and have no effect yet: using one is a warning. Each moves up when it is built. */
@@ -191,9 +215,6 @@ export const unbuilt = {
   sendtodialplan: { scope: 'account' },
   distribute_events: { scope: 'account' },
   pubsub_node: { scope: 'account' },
-  tls_servername: { scope: 'account' },
-  tls_certfile: { scope: 'account' },
-  tls_keyfile: { scope: 'account' },
   channel_binding: { scope: 'account' },
   sasl_mechanisms: { scope: 'account' },
   stream_management: { scope: 'account' },

@@ -4,6 +4,8 @@ export interface FileSource {
   read(path: string): Uint8Array | undefined
   /** Why `read()` has nothing to give, in words; asked only then. */
   whyNot?(path: string): string | undefined
+  /** The permission bits of a file, such as 0o640; undefined where they are not known. */
+  mode?(path: string): number | undefined
   /** The paths that match a glob pattern, in the order in which they shall be read. See `expandGlob`. */
   glob(pattern: string): string[]
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { expandGlob, type FileSource } from '../config/index.ts'
 import { usualConfigs } from './places.ts'
 
@@ -18,6 +18,13 @@ export const files: FileSource = {
     } catch (error) {
       const { code = '', message } = error as NodeJS.ErrnoException
       return reasons[code] ?? message
+    }
+  },
+  mode(path) {
+    try {
+      return statSync(path).mode & 0o777
+    } catch {
+      return undefined
     }
   },
   glob: pattern => expandGlob(pattern, list),

@@ -33,8 +33,10 @@ function hintFor(error: unknown, config: AccountConfig, connected: boolean): str
     case 'XMPP_NO_SERVICE':
       return `check username at ${place}, or set serverhost${config.tls === 'direct' ? ' or forceoldssl=no' : ''}`
     case 'XMPP_TLS_REFUSED':
-      return tlsHint(codeOf(error.cause), config)
+      return tlsHint(error, config)
     case 'XMPP_CONNECTION_LOST':
+      // An alert, by which a server tells after a handshake of TLS 1.3 what it thinks of our certificate.
+      if (error.condition !== undefined) return tlsHint(error, config)
       return !connected && config.tls === 'starttls' ? 'if this is the port for direct TLS, set forceoldssl=yes' : ''
     case 'XMPP_TLS_UNAVAILABLE':
       return 'a server without it needs forceoldssl=yes on its port for direct TLS'
@@ -53,10 +55,14 @@ function hintFor(error: unknown, config: AccountConfig, connected: boolean): str
   }
 }
 
-function tlsHint(code: string, { tls_cafile: file }: AccountConfig): string {
+function tlsHint({ condition, cause }: XmppError, config: AccountConfig): string {
+  const { tls_cafile: file, tls_certfile: own, tls_servername: name } = config
+  const code = codeOf(cause)
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return 'it must name the domain of username, whatever serverhost is; is this the right server?'
+    const which = name === undefined ? 'the domain of username, whatever serverhost is' : 'what tls_servername says'
+    return `it must name ${which}; is this the right server?`
   }
+  if (condition === 'certificate_required' && own === undefined) return 'tls_certfile names one'
   if (code.startsWith('ERR_SSL_WRONG_VERSION') || code.startsWith('ERR_SSL_PACKET_LENGTH')) return 'is port right?'
   if (!/SELF_SIGNED|UNABLE_TO/.test(code)) return ''
   return file === undefined

@@ -1,12 +1,16 @@
 import t from 'tap'
 import { type AccountConfig, diffAccounts, loadConfig, options } from '../../src/config/index.ts'
+import { makeCertificate } from '../../src/testing/certificate.ts'
 import { certificate, memory } from './memory.ts'
 
 const good = 'username=a@x\nsecret=s\nserverhost=h\nbuddy=b@x\nbuddy=c@x\n'
 
 function accounts(text: string, ca = certificate): readonly AccountConfig[] {
-  return loadConfig('/c/xmpp.conf', memory({ '/c/xmpp.conf': text, '/c/ca': ca, '/c/ca2': ca })).accounts
+  const files = { '/c/ca': ca, '/c/ca2': ca, '/c/both': own.cert + own.key, '/c/key': own.key }
+  return loadConfig('/c/xmpp.conf', memory({ '/c/xmpp.conf': text, ...files })).accounts
 }
+
+const own = makeCertificate({ names: ['a.example'] })
 
 /** The effects of lines added to an otherwise unchanged account. */
 function effects(lines: string, before = ''): unknown {
@@ -34,9 +38,12 @@ t.test('what a changed option does', async t => {
     ['debug=yes', 'live'],
     ['tls_verify=no', 'reconnect'],
     ['tls_cafile=ca', 'reconnect'],
+    ['tls_servername=n', 'reconnect'],
+    ['tls_certfile=both', 'reconnect'],
   ]
   for (const [line, effect] of cases) t.strictSame(effects(line), [['a', 'changed', [effect]]], line)
-  const tried = new Set(cases.map(([line]) => line.split('=')[0]))
+  t.strictSame(effects('tls_certfile=both\ntls_keyfile=key', 'tls_certfile=both'), [['a', 'changed', ['reconnect']]])
+  const tried = new Set([...cases.map(([line]) => line.split('=')[0]), 'tls_keyfile'])
   // An account with usesasl=no does not load yet.
   t.strictSame(
     Object.keys(options).filter(name => !tried.has(name)),
@@ -67,6 +74,22 @@ t.test('other certificates in the same file', async t => {
   const text = `[a]\n${good}tls_cafile=ca\n`
   const [change] = diffAccounts(accounts(text), accounts(text, certificate + certificate))
   t.strictSame(change?.kind === 'changed' && [...change.effects], ['reconnect'])
+})
+
+t.test('another certificate or key of our own, in the same files', async t => {
+  const [one, two] = [makeCertificate({ names: ['a.example'] }), makeCertificate({ names: ['a.example'] })]
+  const changed = (lines: string, before: object, after: object) => {
+    const text = `[a]\n${good}${lines}\n`
+    const read = (files: object) => loadConfig('/c', memory({ '/c': text, ...files })).accounts
+    return diffAccounts(read(before), read(after)).flatMap(change =>
+      change.kind === 'changed' ? [[...change.effects], change.options] : [],
+    )
+  }
+  const pair = ({ cert, key }: typeof one) => ({ '/own.pem': cert, '/own.key': key, '/both.pem': cert + key })
+  const lines = 'tls_certfile=own.pem\ntls_keyfile=own.key'
+  t.strictSame(changed(lines, pair(one), pair(one)), [])
+  t.strictSame(changed(lines, pair(one), pair(two)), [['reconnect'], ['tls_certfile', 'tls_keyfile']])
+  t.strictSame(changed('tls_certfile=both.pem', pair(one), pair(two)), [['reconnect'], ['tls_certfile']])
 })
 
 t.test('[general] counts where it has an effect', async t => {

@@ -1,0 +1,53 @@
+import { describe } from '../errors.ts'
+import { referenceOf } from '../stream/identity.ts'
+import type { ClientCertificate, ClientCertificateReading } from './client-certificate.ts'
+import type { TlsMode } from './connection.ts'
+import type { AccountOptions } from './options.ts'
+import type { Sheet } from './sheet.ts'
+
+/** Checks `tls_servername`, which is a domain or an address. */
+export function checkServerName(sheet: AccountSheet): void {
+  const name = sheet.get('tls_servername')
+  if (name === undefined) return
+  try {
+    referenceOf(name)
+  } catch (error) {
+    sheet.error('bad-value', 'tls_servername', describe(error))
+  }
+}
+
+/** The certificate of `tls_certfile` with its key, undefined when there is none or one of the two files is in error. */
+export function readTlsCertificate(
+  sheet: AccountSheet,
+  read: (certfile: string, keyfile: string | undefined) => ClientCertificateReading,
+): ClientCertificate | undefined {
+  const [certfile, keyfile] = [sheet.get('tls_certfile'), sheet.get('tls_keyfile')]
+  if (certfile === undefined) {
+    if (keyfile !== undefined) sheet.error('missing', 'tls_certfile', 'tls_keyfile is given, but no certificate for it')
+    return undefined
+  }
+  const reading = read(certfile, keyfile)
+  if ('error' in reading) {
+    sheet.error(`bad-${reading.file}`, `tls_${reading.file}`, reading.error)
+    return undefined
+  }
+  if (reading.exposed !== undefined) {
+    const mode = reading.exposed.toString(8).padStart(3, '0')
+    sheet.warn(
+      'risk',
+      keyfile === undefined ? 'tls_certfile' : 'tls_keyfile',
+      `everyone on this machine can read the private key in it (mode ${mode}), and log in with it: chmod o= makes it safe`,
+    )
+  }
+  return reading.certificate
+}
+
+/** Says that options about certificates do nothing where there is no TLS. */
+export function warnOfNoTls(sheet: AccountSheet, tls: TlsMode | undefined): void {
+  if (tls !== 'none') return
+  for (const name of ['tls_servername', 'tls_certfile'] as const) {
+    if (sheet.given(name).length > 0) sheet.warn('no-effect', name, 'this account has no TLS')
+  }
+}
+
+type AccountSheet = Sheet<AccountOptions>
