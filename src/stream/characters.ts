@@ -9,15 +9,15 @@ export const VALUE_STOP = 16
 
 function tabulate(): Uint8Array {
   const table = new Uint8Array(65_536)
-  const mark = (first: number, last: number, bits: number): void => {
-    for (let unit = first; unit <= last; unit++) table[unit] = (table[unit] as number) | bits
+  for (const [first, last = first] of nameStart) table.fill(NAME_START | NAME, first, last + 1)
+  for (const [first, last = first] of nameOther) table.fill(NAME, first, last + 1)
+  for (const [first, last = first] of forbidden) table.fill(TEXT_STOP | VALUE_STOP, first, last + 1)
+  const mark = (chars: string, kind: number): void => {
+    for (const char of chars) table[char.charCodeAt(0)] = (table[char.charCodeAt(0)] as number) | kind
   }
-  for (const [first, last = first] of nameStart) mark(first, last, NAME_START | NAME)
-  for (const [first, last = first] of nameOther) mark(first, last, NAME)
-  for (const [first, last = first] of forbidden) mark(first, last, TEXT_STOP | VALUE_STOP)
-  for (const char of ' \t\r\n') mark(char.charCodeAt(0), char.charCodeAt(0), SPACE)
-  for (const char of '<&>\r') mark(char.charCodeAt(0), char.charCodeAt(0), TEXT_STOP)
-  for (const char of '<&\'"\t\r\n') mark(char.charCodeAt(0), char.charCodeAt(0), VALUE_STOP)
+  mark(' \t\r\n', SPACE)
+  mark('<&>\r', TEXT_STOP)
+  mark('<&\'"\t\r\n', VALUE_STOP)
   return table
 }
 
