@@ -2,7 +2,7 @@
 import { XmppError } from '../errors.ts'
 import type { Xep } from '../routes.ts'
 
-/** The feature that a gateway announces (§5, "Determining Support"); its name is written escaped. */
+/** The feature that a gateway announces ("Determining Support"); its name is written escaped. */
 export const NS_JID_ESCAPING = 'jid\\20escaping'
 
 /** For the XEPs of a gateway that takes escaped localparts: clients escape towards it only when it says so. */
