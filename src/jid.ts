@@ -48,7 +48,10 @@ export function formatJid({ local, domain, resource }: Jid): string {
   return (local === '' ? '' : `${local}@`) + domain + (resource === '' ? '' : `/${resource}`)
 }
 
-/** The prepared text of a JID: two JIDs are the same exactly when these are. Undefined for what is not a JID. */
+/**
+ * The prepared text of a JID: two JIDs are the same exactly when these are. Undefined for what is not a JID. It may be `text`
+ * itself: copy what is kept for long, if that was cut from a larger string.
+ */
 export function prepareJid(text: string): string | undefined {
   if (isPlain(text)) return text
   try {
