@@ -36,9 +36,12 @@ async function conversation(t: Test, server: LiveServer): Promise<void> {
     clientSection('desk', user, { ...common, priority: 7 }) +
       componentSection('gateway', server, domain, { ...common, autoregister: 'yes' }),
   )
-  const mechanism = { prosody: 'SCRAM-SHA-1', ejabberd: 'SCRAM-SHA-512' }[server.name]
-  await daemon.logged(new RegExp(`NOTICE \\[desk\\] Connected as ${desk} \\(TLSv1\\.3, ${mechanism}\\)$`))
-  await daemon.logged(new RegExp(`NOTICE \\[gateway\\] Connected as ${domain} \\(no TLS, handshake\\)$`))
+  await daemon.logged(
+    new RegExp(`NOTICE \\[desk\\] Connected as ${desk} at \\S+ port \\d+ \\(TLSv1\\.3, ${server.mechanism}\\)$`),
+  )
+  await daemon.logged(
+    new RegExp(`NOTICE \\[gateway\\] Connected as ${domain} at \\S+ port \\d+ \\(no TLS, handshake\\)$`),
+  )
 
   await t.test('xmpp show connections', async t => {
     t.strictSame(await daemon.rx('xmpp', 'show', 'connections'), {
@@ -172,7 +175,7 @@ async function trouble(t: Test, server: LiveServer): Promise<void> {
   const { out } = await daemon.rx('xmpp', 'show', 'connections')
   t.match(out, `[secret] ${user.jid}/secret     - Disconnected\n`)
   t.match(out, `[good] ${good.jid}/good     - Connected\n`, 'the one that can be is connected')
-  t.equal(daemon.count(/\[good\]/), 1, 'and has not been disturbed')
+  t.equal(daemon.count(/\[good\] (Connected|lost)/), 1, 'and has not been disturbed')
   daemon.signal('SIGTERM')
   t.strictSame(await daemon.ended, { code: 0, signal: null })
   t.notMatch(daemon.log, /^\s+at /m)
@@ -263,7 +266,8 @@ async function secrets(t: Test, server: LiveServer): Promise<void> {
     'every message of a login is masked',
   )
   const names = new Set(sasl.map(([, name]) => name))
-  t.strictSame([...names].sort(), ['auth', 'challenge', 'handshake', 'response', 'success'])
+  const asked = server.mechanism === 'PLAIN' ? [] : ['challenge', 'response', 'success']
+  t.strictSame([...names].sort(), ['auth', 'handshake', ...asked].sort())
   t.notMatch(log, /biws|[a-z],,n=|\b[0-9a-f]{40}\b/, "no SCRAM message, no digest of the component's")
 }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """The other end of a live conversation: a client that shares no code with ours (Debian's python3-slixmpp).
 
-Usage: slixmpp-peer.py HOST PORT JID PASSWORD CA_FILE
+Usage: slixmpp-peer.py HOST PORT JID PASSWORD CA_FILE [--direct]
 
-STARTTLS is required and the certificate is verified against CA_FILE and the JID's domain. Subscriptions are approved
-and requested back as they come.
+STARTTLS is required, or TLS comes first with --direct, and the certificate is verified against CA_FILE and the JID's
+domain. Subscriptions are approved and requested back as they come.
 
 Commands, one JSON object a line on stdin; end of input is quit:
   {"do": "send", "to": JID, "body": TEXT, "type": "chat"}    type may be left out
@@ -18,7 +18,7 @@ Events, one JSON object a line on stdout; missing texts are "":
   {"event": "online", "jid": FULL_JID, "tls": VERSION, "mechanism": SASL_MECHANISM}
   {"event": "message", "from": JID, "type": "chat", "body": TEXT, "id": ID}
   {"event": "presence", "from": JID, "type": "available", "show": "", "status": "", "priority": 0}
-  {"event": "error", "reason": WORD, "text": TEXT}           a failed login or a bad command
+  {"event": "error", "reason": WORD, "text": TEXT}           a failed login, a stream error in it, or a bad command
   {"event": "offline"}                                       the last one; exit status 1 after a failed login
 """
 
@@ -43,10 +43,12 @@ class Peer(slixmpp.ClientXMPP):
         self.auto_subscribe = True
         self.failed = False
         self.refusal = ''
+        self.online = False
         self.over = self.loop.create_future()
         self.add_event_handler('session_start', self.on_start)
         self.add_event_handler('message', self.on_message)
         self.add_event_handler('failed_auth', self.on_refusal)
+        self.add_event_handler('stream_error', self.on_stream_error)
         self.add_event_handler('disconnected', lambda _: self.end())
         # Its presence events go by show as well as by type: take the stanza itself.
         self.register_handler(Callback('any presence', MatchXPath('{jabber:client}presence'), self.on_presence))
@@ -58,6 +60,7 @@ class Peer(slixmpp.ClientXMPP):
         self.send_presence()
         mechanism = self['feature_mechanisms'].mech
         tls = self.transport.get_extra_info('ssl_object')
+        self.online = True
         emit('online', jid=str(self.boundjid), tls=tls.version() if tls else '', mechanism=mechanism.name)
 
     def on_message(self, message):
@@ -70,6 +73,10 @@ class Peer(slixmpp.ClientXMPP):
 
     def on_refusal(self, failure):  # not the end: slixmpp goes on with the next mechanism
         self.refusal = failure['condition']
+
+    def on_stream_error(self, error):
+        if not self.online:
+            self.fail('stream_error', error['condition'])
 
     def fail(self, reason, what):
         self.failed = True
@@ -113,9 +120,9 @@ async def commands(peer):
 
 
 def main():
-    host, port, jid, password, ca_file = sys.argv[1:]
+    host, port, jid, password, ca_file, *options = sys.argv[1:]
     peer = Peer(jid, password, ca_file)
-    peer.connect((host, int(port)))
+    peer.connect((host, int(port)), use_ssl=options == ['--direct'])
     peer.default_domain = peer.boundjid.host  # the name to verify, whatever HOST was
     reader = peer.loop.create_task(commands(peer))
     peer.loop.run_until_complete(peer.over)

@@ -21,7 +21,7 @@ configured() {
 }
 
 # ports: text on stdin with every port of a server replaced by that of the second one.
-ports() { sed -E 's/\b170([0-9]{2})\b/172\1/g; s/\b171([0-9]{2})\b/173\1/g'; }
+ports() { sed -E 's/\b170([0-9]{2})\b/172\1/g; s/\b171([0-9]{2})\b/173\1/g; s/\b174([0-9]{2})\b/176\1/g'; }
 
 # install PACKAGE...: from Debian, without any service being started by it (policy-rc.d 101 = "not allowed").
 install() {

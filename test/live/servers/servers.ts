@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 
 /** A real server on 127.0.0.1, as its up.sh starts it. Users alice, bob, carol and admin, password `secret-<user>`. */
 export interface LiveServer {
-  readonly name: 'prosody' | 'ejabberd'
+  readonly name: 'prosody' | 'ejabberd' | 'jabberd2'
   readonly domain: string
   /** A host of the server that its certificate does not name; no users. */
   readonly unnamed: string
@@ -17,7 +17,11 @@ export interface LiveServer {
   readonly component: string
   /** A component beside `component`, for tests that run at the same time. */
   readonly otherComponent: string
+  /** And one beside both. */
+  readonly thirdComponent: string
   readonly componentSecret: string
+  /** The strongest SASL mechanism that it has for the passwords it keeps, and we have too. */
+  readonly mechanism: string
   /** The CA of its certificate, a PEM file. */
   readonly ca: string
   /** A CA that has nothing to do with it, a PEM file. */
@@ -35,7 +39,9 @@ const prosody: LiveServer = {
   componentPort: 17047,
   component: 'comp.prosody.test',
   otherComponent: 'asterisk.prosody.test',
+  thirdComponent: 'wire.prosody.test',
   componentSecret: 'compsecret',
+  mechanism: 'SCRAM-SHA-1',
   ca: path('prosody/run/certs/ca.crt'),
   otherCa: path('prosody/run/certs/other-ca.crt'),
 }
@@ -49,17 +55,35 @@ const ejabberd: LiveServer = {
   componentPort: 17147,
   component: 'comp.ejabberd.test',
   otherComponent: 'asterisk.ejabberd.test',
+  thirdComponent: 'wire.ejabberd.test',
   componentSecret: 'compsecret',
+  mechanism: 'SCRAM-SHA-512',
   ca: path('ejabberd/run/certs/ca.crt'),
   otherCa: path('ejabberd/run/certs/other-ca.crt'),
+}
+
+const jabberd2: LiveServer = {
+  name: 'jabberd2',
+  domain: 'jabberd2.test',
+  unnamed: 'unnamed.jabberd2.test',
+  port: 17422,
+  directTlsPort: 17423,
+  componentPort: 17447,
+  component: 'comp.jabberd2.test',
+  otherComponent: 'asterisk.jabberd2.test',
+  thirdComponent: 'wire.jabberd2.test',
+  componentSecret: 'compsecret',
+  mechanism: 'PLAIN',
+  ca: path('jabberd2/run/certs/ca.crt'),
+  otherCa: path('jabberd2/run/certs/other-ca.crt'),
 }
 
 /** For tap's `skip`: live tests run only when asked for. */
 export const skip: false | string =
   process.env.RES_XMPP_LIVE === '1' ? false : 'needs RES_XMPP_LIVE=1 and the servers of test/live/servers'
 
-/** Both kinds. */
-export const servers: readonly LiveServer[] = [prosody, ejabberd]
+/** All kinds. */
+export const servers: readonly LiveServer[] = [prosody, ejabberd, jabberd2]
 
 /**
  * A server of the same kind and the same hosts on ports of its own, for tests that stop or kill it: others may be talking to

@@ -8,7 +8,7 @@ options "$@"
 if running "$run"; then echo 'READY already'; exit; fi
 mkdir -p "$run/spool" "$run/logs" "$run/conf"
 certificates "$run/certs" ejabberd.test plain.ejabberd.test anon.ejabberd.test conference.ejabberd.test \
-  pubsub.ejabberd.test comp.ejabberd.test asterisk.ejabberd.test comptls.ejabberd.test
+  pubsub.ejabberd.test comp.ejabberd.test asterisk.ejabberd.test wire.ejabberd.test comptls.ejabberd.test
 configured <"$here/ejabberd.yml.in" >"$run/conf/ejabberd.yml"
 echo '{lookup, [file, native]}.' >"$run/conf/inetrc"
 # ERL_DIST_PORT: no epmd, which would outlive the server. +S, +sbwt: a test peer need not spin on every core.

@@ -8,7 +8,7 @@ options "$@"
 if running "$run"; then echo 'READY already'; exit; fi
 mkdir -p "$run/data"
 certificates "$run/certs" prosody.test plain.prosody.test anon.prosody.test conference.prosody.test pubsub.prosody.test \
-  comp.prosody.test asterisk.prosody.test
+  comp.prosody.test asterisk.prosody.test wire.prosody.test
 configured <"$here/prosody.cfg.lua.in" >"$run/prosody.cfg.lua"
 if [ -z "$second" ] && [ ! -e "$run/users.done" ]; then
   for host in prosody.test plain.prosody.test; do
