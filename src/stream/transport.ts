@@ -6,8 +6,6 @@ import { secure, type TlsFacts, type TlsOptions } from './tls.ts'
 import { tlsFacts } from './tls-handshake.ts'
 import { alertIn } from './tls-words.ts'
 
-export { dial } from './dial.ts'
-
 /** A pipe of bytes to the other side. A program's is a socket, a test's may be half of a `duplexPair()`. */
 export interface Transport {
   /** What TLS negotiated, undefined while the pipe is in clear. */

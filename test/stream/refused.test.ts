@@ -1,7 +1,7 @@
 import t from 'tap'
+import { dial, transport } from '../../src/stream/dial.ts'
 import type { XmlStream } from '../../src/stream/stream.ts'
 import { XmlStream as Stream } from '../../src/stream/stream.ts'
-import { dial, transport } from '../../src/stream/transport.ts'
 import { listen } from '../helper/listen.ts'
 import { pair } from '../helper/pair.ts'
 import { Peer } from '../helper/peer.ts'

@@ -1,7 +1,6 @@
 import t from 'tap'
-import { dial, transport } from '../../src/stream/transport.ts'
+import { transport } from '../../src/stream/transport.ts'
 import { HandClock } from '../helper/clock.ts'
-import { listen } from '../helper/listen.ts'
 import { pair, settled } from '../helper/pair.ts'
 import { rejects } from '../helper/rejects.ts'
 
@@ -90,30 +89,4 @@ t.test('hanging up: what is queued gets through, what arrives is thrown away', a
   t.equal(clock.pending, 0)
   wire.hangUp(clock, 1000)
   t.equal(clock.pending, 0, 'once is enough')
-})
-
-t.test('dialling', async t => {
-  const { port, gone } = await listen(t, socket => void socket.end('hello').resume())
-  const wire = await dial({ host: '127.0.0.1', port })
-  t.equal(`${await wire.read()}`, 'hello')
-  t.equal(await wire.read(), undefined)
-  await gone()
-  await rejects(t, dial({ host: '127.0.0.1', port }), {
-    code: 'XMPP_CONNECT_FAILED',
-    message: new RegExp(`127\\.0\\.0\\.1 port ${port}: .*ECONNREFUSED`),
-    cause: { code: 'ECONNREFUSED' },
-  })
-  await rejects(t, dial({ host: 'name.invalid', port }), { code: 'XMPP_CONNECT_FAILED', message: /name\.invalid port/ })
-})
-
-t.test('dialling, given up', async t => {
-  const controller = new AbortController()
-  const reason = new Error('enough')
-  const { port, gone } = await listen(t, socket => void socket.resume())
-  const dialling = dial({ host: '127.0.0.1', port, signal: controller.signal })
-  controller.abort(reason)
-  t.equal(await dialling.catch(error => error), reason)
-  t.equal(await dial({ host: '127.0.0.1', port, signal: controller.signal }).catch(error => error), reason)
-  await gone()
-  t.pass('the server has no connection that is still open')
 })
