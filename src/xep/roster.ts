@@ -1,4 +1,5 @@
 /** RFC 6121 §2: the roster. */
+import { detached } from '../detached.ts'
 import { StanzaError } from '../errors.ts'
 import { bareJid, prepareJid } from '../jid.ts'
 import { on, type Xep } from '../routes.ts'
@@ -69,7 +70,13 @@ function items(query: Element | undefined): RosterItem[] {
     const { name = '', subscription, ask } = element.attrs
     const known =
       subscription === 'to' || subscription === 'from' || subscription === 'both' || subscription === 'remove'
-    found.push({ jid: bareJid(jid), name, subscription: known ? subscription : 'none', asked: ask === 'subscribe' })
+    found.push({
+      // Rosters are kept for long, and a large one comes in many chunks.
+      jid: detached(bareJid(jid)),
+      name: detached(name),
+      subscription: known ? subscription : 'none',
+      asked: ask === 'subscribe',
+    })
   }
   return found
 }
