@@ -1,7 +1,8 @@
 /** What real servers were seen to do in their own way, played back: the live tests see it too, where there are servers. */
 import t from 'tap'
-import { negotiateComponent } from '../src/negotiate.ts'
+import { negotiateClient, negotiateComponent } from '../src/negotiate.ts'
 import { onEvery } from '../src/routes.ts'
+import { plain } from '../src/sasl/plain.ts'
 import { Session } from '../src/session.ts'
 import { type Element, el } from '../src/stream/element.ts'
 import { XmlStream } from '../src/stream/stream.ts'
@@ -39,3 +40,28 @@ t.test('jabberd2: a component whose stanzas come in the namespace of clients', a
     'what is forwarded is as it was',
   )
 })
+
+for (const server of ['prosody', 'ejabberd']) {
+  t.test(`${server}: a login, and what it says of a stanza that is too big`, async t => {
+    const { near, far } = pair()
+    const stream = new XmlStream(transport(near), { ns: 'jabber:client', clock: new HandClock() })
+    const played = play(far, `client-${server}.txt`)
+    played.catch(() => {})
+    const negotiated = await negotiateClient(stream, {
+      domain: 'im.example.com',
+      resource: 'balcony',
+      tls: 'never',
+      credentials: async () => ({ username: 'juliet', password: 'r0m30myr0m30' }),
+      mechanisms: [plain],
+    })
+    t.match(negotiated, { jid: 'juliet@im.example.com/balcony', streamId: 's2', mechanism: 'PLAIN' })
+    const session = new Session(stream, negotiated, { xeps: [], clock: new HandClock() })
+    await rejects(t, session.run(), {
+      name: 'StreamError',
+      condition: 'policy-violation',
+      by: 'peer',
+      text: 'XML stanza is too big',
+    })
+    await played
+  })
+}
