@@ -103,6 +103,8 @@ export class StanzaError extends XmppError {
 export function retold(error: XmppError, message: string): XmppError {
   const told = copied(error)
   told.message = message
+  // The stack begins with the message as it was when it was taken.
+  Error.captureStackTrace(told, retold)
   return told
 }
 
