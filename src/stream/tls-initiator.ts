@@ -17,7 +17,7 @@ export async function initiate(
   const { domain, servername, ca, verify = true, cert, key, alpn, services = clientServices, sessions } = options
   const name = servername ?? domain
   const reference = referenceOf(name)
-  const partner = partnerOf(domain, name, ca, verify, cert, key, alpn, services)
+  const partner = sessions === undefined ? '' : partnerOf(domain, name, ca, verify, cert, key, alpn, services)
   const earlier = sessions?.take(partner)
   let chain: readonly Uint8Array[] = []
   let socket: TLSSocket | undefined

@@ -1,10 +1,12 @@
 import { once } from 'node:events'
-import { connect as netConnect } from 'node:net'
-import { createSecureContext, TLSSocket } from 'node:tls'
+import { connect as netConnect, type Socket } from 'node:net'
+import { createSecureContext, TLSSocket, connect as tlsConnect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { connectClient } from '../../src/client.ts'
 import { describe, type XmppError } from '../../src/errors.ts'
 import { dial } from '../../src/stream/dial.ts'
+import { secure } from '../../src/stream/tls.ts'
+import { TlsSessions } from '../../src/stream/tls-sessions.ts'
 import { transport } from '../../src/stream/transport.ts'
 import { type Certificate, type CertificateOptions, makeCertificate } from '../../src/testing/certificate.ts'
 import { sequence } from '../../src/testing/der.ts'
@@ -301,22 +303,64 @@ t.test('a client certificate: wanted, shown, and refused', async t => {
   clear.destroy()
 })
 
-t.test('nothing is taken for a renegotiation', async t => {
+t.test('TLS 1.2 is not negotiated anew, whoever asks for it', async t => {
   const { cert, key, ca } = makeCertificate({ names: [DOMAIN] })
-  const options = { role: 'acceptor', cert, key, maxVersion: 'TLSv1.2' } as const
-  const { port } = await listen(t, async socket => {
-    const secure = await transport(socket).startTls(options)
+  const old = { maxVersion: 'TLSv1.2' } as const
+  const ours = await listen(t, async socket => {
+    const secure = await transport(socket).startTls({ role: 'acceptor', cert, key, ...old })
     secure.read().catch(() => {})
   })
-  const socket = netConnect(port, '127.0.0.1')
-  await once(socket, 'connect')
-  const { connect } = await import('node:tls')
-  const client = connect({ socket, ca, servername: DOMAIN })
+  const client = tlsConnect({ port: ours.port, host: '127.0.0.1', ca, servername: DOMAIN })
   await once(client, 'secureConnect')
   const refused = await new Promise(resolve => {
     client.on('error', resolve)
     client.renegotiate({}, error => resolve(error))
   })
-  t.match(refused, { message: /renegotiat/i })
+  t.match(refused, { message: /renegotiation/ }, 'we are the server')
   client.destroy()
+
+  let handshakes = 0
+  const theirs = await listen(t, socket => {
+    const secure = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ cert, key, ...old }) })
+    secure
+      .on('error', () => {})
+      .on('secure', () => {
+        if (++handshakes === 1) secure.renegotiate({}, () => {})
+        // The request goes out with what is said next.
+        secure.write('x')
+      })
+  })
+  const secure = await (await dial({ host: '127.0.0.1', port: theirs.port })).startTls({ domain: DOMAIN, ca })
+  t.equal(`${await secure.read()}`, 'x')
+  // We decline, and a server of OpenSSL's does not take that well.
+  await rejects(t, secure.read(), { condition: 'handshake_failure' }, 'we are the client')
+  t.equal(handshakes, 1)
+  secure.destroy()
+})
+
+t.test('a handshake leaves no listener behind but two: one for errors, one for sessions', async t => {
+  const { cert, key, ca } = makeCertificate({ names: [DOMAIN] })
+  const { port } = await listen(t, socket => {
+    transport(socket)
+      .startTls({ role: 'acceptor', cert, key })
+      .catch(() => {})
+  })
+  const counts = (emitter: Socket) =>
+    new Map(emitter.eventNames().map(name => [String(name), emitter.listenerCount(name)]))
+  const bare = tlsConnect({ socket: netConnect(port, '127.0.0.1'), ca, servername: DOMAIN })
+  await once(bare, 'secureConnect')
+  const expected = counts(bare)
+  for (const sessions of [undefined, new TlsSessions()]) {
+    const below = netConnect(port, '127.0.0.1')
+    await once(below, 'connect')
+    const { socket } = await secure(below, { domain: DOMAIN, ca, sessions }, () => {})
+    const found = counts(socket)
+    t.equal(found.get('error'), (expected.get('error') ?? 0) + 1)
+    t.equal(found.get('session'), sessions === undefined ? undefined : 1)
+    for (const [name, count] of found) {
+      if (!['error', 'session', 'newListener'].includes(name)) t.equal(count, expected.get(name), name)
+    }
+    socket.destroy()
+  }
+  bare.destroy()
 })

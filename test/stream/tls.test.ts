@@ -6,6 +6,7 @@ import { describe, type XmppError } from '../../src/errors.ts'
 import { dial } from '../../src/stream/dial.ts'
 import { el } from '../../src/stream/element.ts'
 import { XmlStream } from '../../src/stream/stream.ts'
+import type { TlsClientOptions } from '../../src/stream/tls.ts'
 import { transport } from '../../src/stream/transport.ts'
 import { makeCertificate } from '../../src/testing/certificate.ts'
 import { listen } from '../helper/listen.ts'
@@ -88,6 +89,48 @@ t.test('direct TLS: SNI and ALPN, as the server sees them', async t => {
   await stream.startTls({ domain: DOMAIN, ca: certificate.ca, alpn: 'xmpp-client' })
   t.equal(seen, DOMAIN, 'the domain of the JID, not the host that was dialled')
   t.equal(stream.transport.tls?.alpn, 'xmpp-client')
+})
+
+t.test('SNI: what is asked for', async t => {
+  const all = makeCertificate({
+    names: [DOMAIN, 'bücher.example', 'host.provider.example'],
+    addresses: ['192.0.2.1', '2001:db8::1'],
+  })
+  const seen: unknown[] = []
+  const { port } = await listen(t, socket => {
+    const secure = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: createSecureContext(all),
+      SNICallback: (name, done) => {
+        seen.push(name)
+        done(null)
+      },
+    })
+    secure.on('error', () => {})
+  })
+  const rows: readonly (readonly [TlsClientOptions, string | undefined])[] = [
+    [{ domain: DOMAIN }, DOMAIN],
+    [{ domain: 'bücher.example' }, 'xn--bcher-kva.example'],
+    [{ domain: DOMAIN, servername: 'host.provider.example' }, 'host.provider.example'],
+    // RFC 6066 §3: an address is not asked for.
+    [{ domain: '192.0.2.1' }, undefined],
+    [{ domain: '[2001:db8::1]' }, undefined],
+    [{ domain: DOMAIN, servername: '192.0.2.1' }, undefined],
+  ]
+  for (const [options, wanted] of rows) {
+    const clear = await dial({ host: '127.0.0.1', port })
+    const secure = await clear.startTls({ ...options, ca: all.ca })
+    t.match(secure.tls, { verified: true })
+    t.equal(seen.pop(), wanted, JSON.stringify(options))
+    secure.destroy()
+  }
+  const clear = await dial({ host: '127.0.0.1', port })
+  await rejects(t, clear.startTls({ domain: DOMAIN, servername: 'other.example', ca: all.ca }), {
+    code: 'XMPP_TLS_REFUSED',
+    message: /not for other\.example/,
+  })
+  await rejects(t, clear.startTls({ domain: 'a..b', ca: all.ca }), { code: 'XMPP_JID_MALFORMED' })
+  clear.destroy()
 })
 
 t.test('TLS 1.2 is good enough, 1.1 is not', async t => {
