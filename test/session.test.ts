@@ -529,9 +529,9 @@ C: <iq type='result' id='1' to='a@b/c' from='300@pbx.example.com/x'><r xmlns='ur
 S: <iq type='set' id='2' from='a@b/c' to='pbx.example.com'><q xmlns='urn:test'/></iq>
 C: <iq type='error' id='2' to='a@b/c' from='pbx.example.com'><error type='cancel'>
   <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>
-# nobody to answer; and jabberd2's own iq in jabber:client
+# nobody to answer; and what is in neither the stream's namespace nor that of clients (see component-jabberd2.txt)
 S: <iq type='get' id='3' to='pbx.example.com'><q xmlns='urn:test'/></iq>
-S: <iq xmlns='jabber:client' type='set' id='4' from='example.com' to='pbx.example.com'><q xmlns='urn:test'/></iq>
+S: <iq xmlns='jabber:server' type='set' id='4' from='example.com' to='pbx.example.com'><q xmlns='urn:test'/></iq>
 S: <iq type='get' id='5' from='a@b/c' to='pbx.example.com'><q xmlns='urn:test'/></iq>
 C: <iq type='result' id='5' to='a@b/c' from='pbx.example.com'><r xmlns='urn:test'/></iq>`,
     'component',
