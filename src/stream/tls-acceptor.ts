@@ -3,6 +3,7 @@ import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
 import { describe, XmppError } from '../errors.ts'
 import type { Secured, TlsServerOptions } from './tls.ts'
 import { bothSides, forGood, handshake, tlsFacts } from './tls-handshake.ts'
+import { alertIn } from './tls-words.ts'
 
 /** As acceptor; see `secure()`. */
 export async function accept(
@@ -23,9 +24,19 @@ export async function accept(
     await handshake(socket, 'secure', () => {})
   } catch (error) {
     socket.destroy()
-    throw new XmppError('XMPP_TLS_REFUSED', `TLS failed: ${describe(error)}`, { cause: error })
+    throw refused(error)
   }
   return { socket, facts: tlsFacts(socket, false) }
+}
+
+function refused(error: unknown): XmppError {
+  const alert = alertIn(error)
+  const { code, reason } = error as { code?: string; reason?: string }
+  const told = alert === undefined ? (reason ?? describe(error)) : `the client has ended it: ${alert.words}`
+  return new XmppError('XMPP_TLS_REFUSED', `TLS failed: ${told}${code === undefined ? '' : ` (${code})`}`, {
+    cause: error,
+    ...(alert && { condition: alert.condition }),
+  })
 }
 
 /** One for each set of options, since it takes longer to make than a handshake; the tickets of its connections fit each other. */

@@ -56,8 +56,11 @@ export function alertIn(
   const name = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13)_(?:ALERT_)?([A-Z_]+)$/.exec(typeof code === 'string' ? code : '')?.[1]
   const alert = name === undefined ? undefined : alerts[name]
   if (alert === undefined) return undefined
-  const own = certified && ours.has(alert[0]) ? 'our own certificate is refused: ' : ''
-  return { condition: alert[0], words: `${own}${alert[1]}` }
+  const [condition, words] = alert
+  // With TLS 1.2 there is no other alert for it.
+  if (condition === 'handshake_failure' && !certified)
+    return { condition, words: `${words}; or it wants a certificate` }
+  return { condition, words: certified && ours.has(condition) ? `our own certificate is refused: ${words}` : words }
 }
 
 // By OpenSSL's names for them, which differ from the RFC's here and there; in the order of RFC 8446 §6.2.
@@ -161,6 +164,8 @@ function verdict(
       return undefined
   }
 }
+
+// Certificates are judged by the time of day, by OpenSSL as well: it is the one clock that cannot be handed in.
 
 function expired([leaf, ...issuers]: readonly Uint8Array[]): string {
   const now = Date.now()
