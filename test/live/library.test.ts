@@ -18,6 +18,8 @@ import { Peer } from './peer.ts'
 import { type LiveServer, servers, skip } from './servers/servers.ts'
 import { attempt, login, newUser } from './users.ts'
 
+t.setTimeout(120_000)
+
 const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info'
 const NS_VERSION = 'jabber:iq:version'
 

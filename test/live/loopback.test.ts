@@ -9,6 +9,8 @@ import { Listener } from './listener.ts'
 import { Peer, type PeerUser } from './peer.ts'
 import { skip } from './servers/servers.ts'
 
+t.setTimeout(120_000)
+
 const users = { 'alice@loop.example': 'pä55 alice', 'bob@loop.example': 'pä55 <&"\'= bob' }
 
 t.test('logins', { skip }, async t => {

@@ -4,6 +4,8 @@ import { clientSection, Daemon } from './daemon.ts'
 import { servers, skip } from './servers/servers.ts'
 import { newUser } from './users.ts'
 
+t.setTimeout(120_000)
+
 t.test('an account on each server by STARTTLS, and one by direct TLS', { skip }, async t => {
   const users = await Promise.all(servers.map(server => newUser(t, server, 'three')))
   const accounts = users.flatMap(user => {

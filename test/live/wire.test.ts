@@ -1,11 +1,14 @@
 /** What real servers say and do on the wire, each in its own way: features, broken XML, stanzas too large. */
 import t, { type Test } from 'tap'
-import { connectComponent, type Element, type Session, sendPing } from '../../src/index.ts'
-import { NS_BIND } from '../../src/negotiate.ts'
+import { type ComponentOptions, connectComponent, type Element, type Session, sendPing } from '../../src/index.ts'
+import { NS_BIND, NS_CLIENT } from '../../src/negotiate.ts'
 import { NS_STREAM } from '../../src/stream/element.ts'
 import { rejects } from '../helper/rejects.ts'
+import { Waiters } from '../helper/waiters.ts'
 import { type LiveServer, servers, skip } from './servers/servers.ts'
 import { loginOnly, newUser } from './users.ts'
+
+t.setTimeout(120_000)
 
 /** The draft of XEP-0198 that jabberd2 announces, by a prefix that its stream header declares. */
 const NS_ACK = 'http://www.xmpp.org/extensions/xep-0198.html#ns'
@@ -29,9 +32,11 @@ for (const server of servers) {
   })
 }
 
-async function component(t: Test, server: LiveServer): Promise<Session> {
+type Options = Pick<ComponentOptions, 'stream'>
+
+async function component(t: Test, server: LiveServer, options: Options = {}): Promise<Session> {
   const { thirdComponent: domain, componentSecret: secret, componentPort: port } = server
-  const session = await connectComponent({ domain, secret, host: '127.0.0.1', port })
+  const session = await connectComponent({ domain, secret, host: '127.0.0.1', port, ...options })
   t.teardown(() => session.close())
   return session
 }
@@ -89,9 +94,25 @@ async function largeOfComponent(t: Test, server: LiveServer): Promise<void> {
 }
 
 async function ending(t: Test, server: LiveServer): Promise<void> {
-  const session = await component(t, server)
+  const seen: Element[] = []
+  const arrivals = new Waiters()
+  const trace = (_: 'in' | 'out', element: Element) => {
+    seen.push(element)
+    arrivals.wake()
+  }
+  const session = await component(t, server, { stream: { trace } })
   const ended = session.run()
   t.ok((await sendPing(session, session.jid)) >= 0, 'what it sends to itself comes back')
+  if (server.name === 'jabberd2') {
+    const find = (attrs: object) =>
+      arrivals.until(
+        () => seen.find(element => Object.entries(attrs).every(([name, value]) => element.attrs[name] === value)),
+        () => `nothing with ${JSON.stringify(attrs)}`,
+      )
+    const question = await find({ from: 'sm', type: 'get' })
+    t.equal(question.ns, NS_CLIENT, 'a question in the namespace of clients')
+    t.ok(await find({ to: 'sm', type: 'result', id: question.attrs.id }), 'which is answered')
+  }
   await session.close()
   await ended
   t.ok(session.stream.over, 'a close that both sides agree on')

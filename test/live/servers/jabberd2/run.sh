@@ -1,9 +1,9 @@
 #!/bin/bash
 # Usage: run.sh RUN ROUTER_PORT. jabberd2's three programs; when one of them ends, so do the others.
 . "$(dirname "$0")/../lib.sh"
-jabberd2-router -c "$1/router.xml" &
+/usr/sbin/jabberd2-router -c "$1/router.xml" &
 until listening "$2" || ! kill -0 $! 2>/dev/null; do sleep 0.02; done
-jabberd2-sm -c "$1/sm.xml" &
-jabberd2-c2s -c "$1/c2s.xml" &
+/usr/sbin/jabberd2-sm -c "$1/sm.xml" &
+/usr/sbin/jabberd2-c2s -c "$1/c2s.xml" &
 wait -n
 kill 0
