@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { SaslError, StanzaError, StreamError, XmppError } from './errors.ts'
 import { type CredentialSource, type Mechanism, selectMechanism } from './sasl/mechanism.ts'
 import { type Element, el, NS_STREAM } from './stream/element.ts'
+import { majorVersion } from './stream/header.ts'
 import type { Target } from './stream/resolve.ts'
 import type { XmlStream } from './stream/stream.ts'
 import type { TlsClientOptions } from './stream/tls.ts'
@@ -105,7 +106,7 @@ export function handshakeDigest(id: string, secret: string): string {
 async function openStream(stream: XmlStream, to: string): Promise<{ streamId: string; features: Element }> {
   const { header } = await stream.open({ to, version: '1.0' })
   // A server that knows no features (RFC 6120 §4.7.5) knows no SASL either.
-  if (!header.attrs.version?.startsWith('1.')) {
+  if (majorVersion(header) !== 1) {
     throw stream.fail(new StreamError('unsupported-version', `${to} does not speak XMPP 1.0`))
   }
   return { streamId: header.attrs.id ?? '', features: await stream.expect(NS_STREAM, 'features') }
