@@ -155,9 +155,10 @@ const phases: readonly Phase[] = [
       return async (socket: Socket, there: () => void) => {
         const first = count++ % 2 === 0
         await new Peer(socket).next()
+        if (!first) return there()
         // It does not end its side of the connection, for which it is given a moment.
-        if (first) socket.write(`${header()}${streamError('system-shutdown')}`)
-        else there()
+        socket.removeAllListeners('data').pause()
+        socket.write(`${header()}${streamError('system-shutdown')}`)
       }
     })(),
     limit: 4000,
@@ -229,9 +230,11 @@ for (const phase of phases) {
     const reason = new Error('enough')
     controller.abort(reason)
     t.equal(await connecting.catch(error => error), reason)
+    await settled()
+    t.equal(clock.pending, 0, 'timers')
+    for (const socket of listening.sockets) socket.resume()
     t.same(await resources(listening, before), before, 'what keeps the process busy')
     t.equal(listening.sockets.size, 0, 'connections')
-    t.equal(clock.pending, 0, 'timers')
     t.equal(getEventListeners(controller.signal, 'abort').length, 0, 'listeners')
   })
 
@@ -246,6 +249,7 @@ for (const phase of phases) {
     if (!phase.name.includes('SRV')) t.equal(error.code, 'XMPP_TIMEOUT')
     // What is closed politely is given a moment.
     await clock.advance(3000)
+    for (const socket of listening.sockets) socket.resume()
     t.same(await resources(listening, before), before)
     t.equal(clock.pending, 0)
   })
