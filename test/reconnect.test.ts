@@ -4,8 +4,11 @@ import { SaslError, StreamError, XmppError } from '../src/errors.ts'
 import { Connection, type Link, retryDelay, stayConnected } from '../src/reconnect.ts'
 import type { Xep } from '../src/routes.ts'
 import { Session } from '../src/session.ts'
+import type { Target } from '../src/stream/resolve.ts'
+import type { Redirect } from '../src/targets.ts'
 import { HandClock } from './helper/clock.ts'
 import { settled } from './helper/pair.ts'
+import { streamError } from './helper/servers.ts'
 import { openStream } from './helper/session.ts'
 
 const lost = new XmppError('XMPP_CONNECTION_LOST', 'gone')
@@ -49,11 +52,16 @@ function harness() {
   const clock = new HandClock()
   const controller = new AbortController()
   const links: Link[] = []
-  const pending: { resolve(session: Session): void; reject(error: unknown): void; signal: AbortSignal }[] = []
-  const connect = (signal: AbortSignal): Promise<Session> =>
+  const pending: {
+    resolve(session: Session): void
+    reject(error: unknown): void
+    signal: AbortSignal
+    redirect: Redirect | undefined
+  }[] = []
+  const connect = (signal: AbortSignal, redirect?: Redirect): Promise<Session> =>
     new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason))
-      pending.push({ resolve, reject, signal })
+      pending.push({ resolve, reject, signal, redirect })
     })
   const done = (async () => {
     for await (const link of stayConnected(connect, { signal: controller.signal, clock, random: () => 1 }))
@@ -63,11 +71,11 @@ function harness() {
 }
 
 /** A session that nobody reads yet, as connect() makes it. */
-async function fresh() {
+async function fresh(target?: Target) {
   const opened = await openStream()
   const session = new Session(
     opened.stream,
-    { jid: 'juliet@example.com/balcony', streamId: 's1', mechanism: 'PLAIN' },
+    { jid: 'juliet@example.com/balcony', streamId: 's1', mechanism: 'PLAIN', target },
     { xeps: [], clock: opened.clock },
   )
   return { ...opened, session }
@@ -131,6 +139,82 @@ t.test('conflict keeps us away for a minute, though the connection was a long on
   peer.write("<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>")
   await settled()
   t.match(links.at(-1), { type: 'offline', error: { condition: 'conflict', by: 'peer' }, retryIn: 75_000 })
+  controller.abort()
+  await done
+})
+
+t.test('a session that is sent elsewhere goes there at once, and from then on as ever', async t => {
+  const { clock, controller, links, pending, done } = harness()
+  await settled()
+  const from = { host: 'a.example', port: 443, direct: true }
+  const { session, peer } = await fresh(from)
+  pending[0]?.resolve(session)
+  await settled()
+  await clock.advance(5000)
+  peer.write(streamError('see-other-host', '[2001:db8::1]:5299'))
+  await settled()
+  t.match(links.at(-1), { type: 'offline', error: { condition: 'see-other-host' }, retryIn: 0 })
+  t.equal(clock.pending, 0)
+  t.strictSame(pending[1]?.redirect, { host: '2001:db8::1', port: 5299, from })
+  pending[1]?.reject(lost)
+  await settled()
+  t.match(links.at(-1), { type: 'offline', error: lost, retryIn: 2000 })
+  await clock.advance(2000)
+  t.equal(pending[2]?.redirect, undefined)
+  // On the way to a session redirections are followed by whoever connects.
+  const unfollowed = new StreamError('see-other-host', '', { by: 'peer', otherHost: { host: 'x', port: undefined } })
+  pending[2]?.reject(unfollowed)
+  await settled()
+  t.match(links.at(-1), { retryIn: 4000 })
+  await clock.advance(4000)
+  t.equal(pending[3]?.redirect, undefined)
+  controller.abort()
+  await done
+})
+
+t.test('a server that sends us elsewhere for ever does not keep us busy', async t => {
+  const { clock, controller, links, pending, done } = harness()
+  const redirected = async (at: number): Promise<void> => {
+    await settled()
+    const { session, peer } = await fresh()
+    pending[at]?.resolve(session)
+    await settled()
+    peer.write(streamError('see-other-host', `h${at}.example`))
+    await settled()
+  }
+  for (let at = 0; at < 5; at++) {
+    await redirected(at)
+    t.match(links.at(-1), { retryIn: 0 })
+  }
+  await redirected(5)
+  t.match(links.at(-1), { type: 'offline', error: { condition: 'see-other-host' }, retryIn: 32_000 })
+  await clock.advance(32_000)
+  t.equal(pending[6]?.redirect, undefined)
+  await redirected(6)
+  t.match(links.at(-1), { retryIn: 60_000 }, 'nor later')
+  await clock.advance(60_000)
+  await settled()
+  const { session, peer } = await fresh()
+  pending[7]?.resolve(session)
+  await settled()
+  await clock.advance(30_000)
+  peer.write(streamError('see-other-host', 'z.example'))
+  await settled()
+  t.match(links.at(-1), { retryIn: 0 }, 'but after a good one again')
+  t.match(pending[8]?.redirect, { host: 'z.example' })
+  controller.abort()
+  await done
+})
+
+t.test('a session that is sent to nowhere', async t => {
+  const { controller, links, pending, done } = harness()
+  await settled()
+  const { session, peer } = await fresh()
+  pending[0]?.resolve(session)
+  await settled()
+  peer.write(streamError('see-other-host', 'not a host'))
+  await settled()
+  t.match(links.at(-1), { retryIn: 1000 })
   controller.abort()
   await done
 })
