@@ -31,6 +31,10 @@ Using one of these is a warning that says so: ${later.join(', ')}.
 - \`usetls=yes\` means TLS or no session, with a certificate that names the domain of \`username\`. res_xmpp goes on in clear, and verifies nothing.
 - A certificate names that domain as a DNS name (\`*.\` stands for one label), as an SRVName (\`_xmpp-client.\` and \`_xmpps-client.\`; \`_xmpp-server.\` for a component) or as an
   XmppAddr, and an address as an address; IDNA domains are compared as A-labels. A common name names nothing (RFC 6120 §13.7.1.2, RFC 9525).
+- Without \`serverhost\` a client's servers are those that the DNS names for its domain, for STARTTLS (\`_xmpp-client\`) and for direct TLS (\`_xmpps-client\`, XEP-0368) taken together by
+  priority and weight: \`forceoldssl=yes\` takes only the latter, \`usetls=no\` only the former. All are tried, and certificates must name the domain whatever the servers are called.
+  res_xmpp requires \`serverhost\`. For a component it is the domain itself: XEP-0114 has no such records.
+- A server that answers \`see-other-host\` is believed, for at most five hosts in a row, in no circle, and with TLS as it was; a component that is in clear on this machine is not led off it.
 - \`forceoldssl=yes\` works: direct TLS, by default on port 5223. res_xmpp ignores it.
 - A component has no STARTTLS. On another host than this one it needs \`forceoldssl=yes\` or an explicit \`usetls=no\`; with neither it is an error. res_xmpp waits for ever.
 - An account with an error is reported and left out; the others run. res_xmpp gives up the whole file.
