@@ -75,7 +75,7 @@ const alerts: Record<string, readonly [condition: string, words: string] | undef
   CERTIFICATE_REVOKED: ['certificate_revoked', 'the certificate has been revoked'],
   CERTIFICATE_EXPIRED: ['certificate_expired', 'the certificate has expired'],
   CERTIFICATE_UNKNOWN: ['certificate_unknown', 'it does not accept the certificate, and does not say why'],
-  ILLEGAL_PARAMETER: ['illegal_parameter', 'it says that we contradict ourselves'],
+  ILLEGAL_PARAMETER: ['illegal_parameter', 'something in what we said is not allowed there'],
   UNKNOWN_CA: ['unknown_ca', 'it does not know the CA that issued the certificate'],
   ACCESS_DENIED: ['access_denied', 'it knows the certificate and denies access'],
   DECODE_ERROR: ['decode_error', 'it cannot read what we said'],

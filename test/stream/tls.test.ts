@@ -157,7 +157,7 @@ t.test('TLS 1.2 is good enough, 1.1 is not', async t => {
       .startTls({ role: 'acceptor', cert, key })
       .then(
         () => t.fail('TLS 1.1 was accepted'),
-        error => t.match(error, { code: 'XMPP_TLS_REFUSED' }),
+        error => t.match(error, { code: 'XMPP_TLS_REFUSED', message: /^TLS failed: unsupported protocol \(ERR_SSL_/ }),
       )
   })
   const client = tlsConnect({ port: served.port, host: '127.0.0.1', rejectUnauthorized: false, ...(weak as object) })
@@ -217,6 +217,24 @@ t.test('as acceptor: a client that hangs up, or speaks no TLS', async t => {
     })
     await rejects(t, outcome, { code: /^XMPP_(TLS_REFUSED|CONNECTION_LOST)$/ })
   }
+})
+
+t.test('as acceptor: the alert of a client, in words', async t => {
+  // So many names that no client reads them to the end.
+  const endless = makeCertificate({ names: Array.from({ length: 3000 }, (_, n) => `h${n}.example`) })
+  const outcome = new Promise((resolve, reject) => {
+    void listen(t, socket => {
+      transport(socket).startTls({ role: 'acceptor', cert: endless.cert, key: endless.key }).then(resolve, reject)
+    }).then(({ port }) => {
+      const client = tlsConnect({ port, host: '127.0.0.1' })
+      client.on('error', () => {})
+    })
+  })
+  await rejects(t, outcome, {
+    code: 'XMPP_TLS_REFUSED',
+    condition: 'illegal_parameter',
+    message: /^TLS failed: the client has ended it: something in what we said is not allowed there \(ERR_SSL_\w+\)$/,
+  })
 })
 
 t.test('given up in the middle of the handshake: the reason comes out and no socket stays', async t => {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import * as tls from 'node:tls'
 import t from 'tap'
-import { type Certificate, makeCertificate } from '../../src/testing/certificate.ts'
+import { type Certificate, type CertificateOptions, makeCertificate } from '../../src/testing/certificate.ts'
 
 const HOUR = 3_600_000
 const names = ['chat.example', 'conference.chat.example']
@@ -36,6 +36,47 @@ t.test('the XMPP forms of a name (RFC 6120 §13.7.1.2)', async t => {
   t.equal(leaf.checkHost('xn--bcher-kva.example'), 'xn--bcher-kva.example')
   t.ok(leaf.raw.includes('_xmpp-client.xn--bcher-kva.example'), 'SRVName')
   t.ok(leaf.raw.includes(Buffer.from('\x0c\x0fbücher.example', 'utf8')), 'XmppAddr')
+})
+
+t.test('names as they stand, and none', async t => {
+  const own = { names: [], commonName: 'nobody' }
+  const some = new X509Certificate(
+    makeCertificate({ ...own, dnsNames: ['*.chat.example'], srvNames: ['_x.y'], xmppAddrs: ['a@b'] }).cert,
+  )
+  t.equal(some.subject, 'CN=nobody')
+  t.equal(some.checkHost('a.chat.example'), '*.chat.example')
+  t.ok(some.raw.includes(Buffer.from('\x16\x04_x.y')), 'SRVName')
+  t.ok(some.raw.includes(Buffer.from('\x0c\x03a@b')), 'XmppAddr')
+  t.equal(new X509Certificate(makeCertificate(own).cert).subjectAltName, undefined)
+  const raw = makeCertificate({ ...own, subjectAltName: Buffer.from('junk') }).cert
+  t.ok(new X509Certificate(raw).raw.includes(Buffer.from('\x04\x04junk')))
+})
+
+t.test('CAs between the root and the leaf', async t => {
+  const blocks = (pem: string) => pem.split(/(?<=-----END CERTIFICATE-----\n)/).map(one => new X509Certificate(one))
+  const { cert, ca } = makeCertificate({ names, intermediates: 2 })
+  const chain = blocks(cert)
+  t.equal(chain.length, 4)
+  for (const [at, one] of chain.entries()) {
+    const issuer = chain[at + 1] ?? one
+    t.ok(one.checkIssued(issuer) && one.verify(issuer.publicKey), `${one.subject} by ${issuer.subject}`)
+    t.equal(one.ca, at > 0)
+  }
+  t.equal(chain.at(-1)?.toString().trim(), ca.trim(), 'the root is the one to trust')
+  t.equal(blocks(makeCertificate({ names, intermediates: 2, chain: 'leaf' }).cert).length, 1)
+})
+
+t.test('what a leaf is for, and how it is signed', async t => {
+  const leaf = (options: Partial<CertificateOptions>) =>
+    new X509Certificate(makeCertificate({ names, ...options }).cert)
+  t.strictSame(leaf({ purpose: 'client' }).keyUsage, ['1.3.6.1.5.5.7.3.2'])
+  t.equal(leaf({ purpose: 'ca' }).ca, true)
+  t.match(leaf({ rsa: 1024 }).publicKey, { asymmetricKeyType: 'rsa', asymmetricKeyDetails: { modulusLength: 1024 } })
+  const sha1 = Buffer.from('06072a8648ce3d0401', 'hex')
+  t.ok(leaf({ digest: 'sha1' }).raw.includes(sha1))
+  t.notOk(leaf({}).raw.includes(sha1))
+  const { cert, ca } = makeCertificate({ names, digest: 'sha1' })
+  t.ok(new X509Certificate(cert).verify(new X509Certificate(ca).publicKey), 'the signature is good all the same')
 })
 
 t.test('impossible requests', async t => {
