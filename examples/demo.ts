@@ -51,7 +51,7 @@ async function show(): Promise<void> {
   const gateway = run('gateway', component, 'pbx.demo.test')
   await gateway.logged(/Connected as pbx\.demo\.test/)
   const asterisk = run('asterisk', client, 'asterisk@demo.test')
-  await asterisk.logged(/Connected as asterisk@demo\.test\/asterisk-xmpp \(TLSv1\.[23], SCRAM-/)
+  await asterisk.logged(/Connected as asterisk@demo\.test\/asterisk-xmpp at .+ \(TLSv1\.[23], SCRAM-/)
   expect(await asterisk.rx('xmpp show connections'), /\[asterisk\].* - Connected/)
 
   step("The client's buddy is the component: its presence arrives")
