@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as netConnect, type Socket } from 'node:net'
 import { createSecureContext, TLSSocket, connect as tlsConnect } from 'node:tls'
@@ -9,8 +10,10 @@ import { secure } from '../../src/stream/tls.ts'
 import { TlsSessions } from '../../src/stream/tls-sessions.ts'
 import { transport } from '../../src/stream/transport.ts'
 import { type Certificate, type CertificateOptions, makeCertificate } from '../../src/testing/certificate.ts'
-import { sequence } from '../../src/testing/der.ts'
+import { boolean, sequence } from '../../src/testing/der.ts'
+import { alternativeNames, dnsName } from '../../src/testing/names.ts'
 import { startLoopback } from '../../src/testing/server.ts'
+import { extension, issue } from '../../src/testing/x509.ts'
 import { listen } from '../helper/listen.ts'
 import { rejects } from '../helper/rejects.ts'
 
@@ -72,7 +75,21 @@ t.test('certificates that are taken', async t => {
   const certificate = makeCertificate({ names: [DOMAIN] })
   const both = `${makeCertificate({ names: ['other'] }).ca}\n${certificate.ca}`
   t.equal(await login(t, certificate, DOMAIN, both), true, 'one of several CAs')
+  const own = homeMade()
+  t.equal(await login(t, own, DOMAIN, own.ca), true, "a CA's own, as `openssl req -x509` makes them")
 })
+
+/** Self-signed, a CA, and without a word on what its key is for. */
+function homeMade(): Certificate {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const party = { name: DOMAIN, key: publicKey, signer: privateKey }
+  const extensions = [
+    extension('2.5.29.19', sequence(boolean(true)), true),
+    extension('2.5.29.17', alternativeNames(dnsName(DOMAIN))),
+  ]
+  const cert = issue({ ...party, notBefore: inYears(-1), notAfter: inYears(1), extensions }, party)
+  return { key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), cert, ca: cert }
+}
 
 t.test('certificates that are refused, in words', async t => {
   const rows: readonly (readonly [CertificateOptions, condition: string, words: RegExp, trust?: 'nobody'])[] = [
