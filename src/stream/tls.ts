@@ -86,7 +86,7 @@ export interface Secured {
  * Runs a TLS handshake over a duplex. TLS 1.2 is the oldest taken, without compression and renegotiation.
  * @param began is handed the socket before the handshake, so that it can be given up
  * @throws XmppError `XMPP_TLS_REFUSED` that says in words what is wrong with the certificate, or why the handshake failed; its
- * condition is the alert of RFC 8446 §6.2 that fits, if one does
+ * condition is the alert of RFC 8446 §6.2 that fits, if one does. `XMPP_JID_MALFORMED` for a name that is no domain
  */
 export function secure(duplex: Duplex, options: TlsOptions, began: (socket: TLSSocket) => void): Promise<Secured> {
   return options.role === 'acceptor' ? accept(duplex, options, began) : initiate(duplex, options, began)
