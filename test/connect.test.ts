@@ -8,6 +8,7 @@ import { HandClock } from './helper/clock.ts'
 import { listen } from './helper/listen.ts'
 import { Peer } from './helper/peer.ts'
 import { rejects } from './helper/rejects.ts'
+import { streamError } from './helper/servers.ts'
 import { play, playText } from './helper/transcript.ts'
 
 const DOMAIN = 'im.example.com'
@@ -259,6 +260,47 @@ t.test('a client that stays connected', async t => {
   t.equal(client.session, undefined)
   t.equal(connections, 1)
   await gone()
+})
+
+t.test('a client that stays connected, and is sent elsewhere meanwhile', async t => {
+  let loggedIn = (): void => {}
+  const second = new Promise<void>(resolve => {
+    loggedIn = resolve
+  })
+  const serve = async (socket: Socket, rest: string): Promise<void> => {
+    const peer = new Peer(socket)
+    await play(socket, 'client-plain.txt', { peer })
+    if (rest === '') loggedIn()
+    else peer.write(rest)
+    for (;;) {
+      const got = await peer.next().catch(() => ({ type: 'eof' }))
+      if (got.type === 'close') socket.end('</stream:stream>')
+      if (got.type === 'close' || got.type === 'eof') return
+    }
+  }
+  const there = await listen(t, socket => void serve(socket, ''))
+  const here = await listen(
+    t,
+    socket =>
+      void serve(socket, streamError('see-other-host', `127.0.0.1:${there.port}`).replace(/<\/stream:stream>$/, '')),
+  )
+  const client = createClient(juliet(here.port, { tls: 'never' }))
+  const ports: (number | undefined)[] = []
+  const arrived = new Promise<void>(resolve => {
+    client.on('online', ({ session }) => {
+      ports.push(session.target?.port)
+      if (ports.length === 2) resolve()
+    })
+  })
+  const delays: number[] = []
+  client.on('offline', ({ retryIn }) => delays.push(retryIn))
+  client.start()
+  await arrived
+  t.same(ports, [here.port, there.port])
+  t.same(delays, [0])
+  await second
+  await client.stop()
+  await Promise.all([here.gone(), there.gone()])
 })
 
 t.test('an address that can never work is an error at once', async t => {
