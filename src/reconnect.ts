@@ -24,9 +24,6 @@ export interface ReconnectOptions {
 /** A connection that stayed up this long, in ms, was a good one: the next failure counts as the first again. */
 const STABLE = 30_000
 
-/** Redirections of running sessions in a row that are followed at once. */
-const HASTE = MAX_REDIRECTS
-
 /**
  * Keeps one connection alive until aborted. A session is being read while the consumer works on `online`. Where a server ends one
  * with `see-other-host`, `connect` is handed where to go first, and called without delay unless that has happened too often in
@@ -62,7 +59,7 @@ export async function* stayConnected(
     }
     if (signal.aborted) return
     if (session !== undefined && clock.now() - since >= STABLE) attempt = redirects = 0
-    redirect = session && redirects < HASTE ? redirectOf(error, session) : undefined
+    redirect = session && redirects < MAX_REDIRECTS ? redirectOf(error, session) : undefined
     if (redirect !== undefined) redirects++
     const retryIn = redirect === undefined ? retryDelay(error, attempt, random()) : 0
     yield { type: 'offline', error, retryIn }

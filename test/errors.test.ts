@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { systemClock } from '../src/clock.ts'
 import { Emitter } from '../src/emitter.ts'
-import { describe, SaslError, StanzaError, StreamError, XmppError } from '../src/errors.ts'
+import { describe, retold, SaslError, StanzaError, StreamError, XmppError } from '../src/errors.ts'
 import { el } from '../src/stream/element.ts'
 import { VERSION } from '../src/version.ts'
 
@@ -25,6 +25,25 @@ t.test('codes, conditions, causes', async t => {
   for (const error of [new StreamError('x'), new SaslError('x'), new StanzaError('auth', 'x')]) {
     t.ok(error instanceof XmppError && error instanceof Error)
   }
+})
+
+t.test('an error that is told again is the same for programs', async t => {
+  const first = new StreamError('see-other-host', 'a.example', { by: 'peer', otherHost: { host: 'a', port: 1 } })
+  for (const cause of [
+    first,
+    new SaslError('not-authorized', 'no'),
+    new XmppError('XMPP_TLS_REFUSED', 'x', { condition: 'bad_certificate' }),
+    new XmppError('XMPP_TIMEOUT', 'x'),
+  ]) {
+    const told = retold(cause, 'all of it')
+    t.equal(told.constructor, cause.constructor)
+    t.strictSame([told.code, told.condition, told.name], [cause.code, cause.condition, cause.name])
+    t.equal(told.cause, cause)
+    t.equal(told.message, 'all of it')
+    t.match(told.stack, `${cause.name}: all of it\n`)
+  }
+  const { by, text, otherHost } = retold(first, 'x') as StreamError
+  t.strictSame({ by, text, otherHost }, { by: 'peer', text: 'a.example', otherHost: { host: 'a', port: 1 } })
 })
 
 t.test('stanza errors as received', async t => {

@@ -53,6 +53,8 @@ function offlineText(
   connected: boolean,
 ): string {
   const seconds = (retryIn / 1000).toFixed(retryIn < 10_000 ? 1 : 0)
+  // Without delay means where the server has sent us.
+  const next = retryIn === 0 ? 'going there' : `trying again in ${seconds} s`
   // The error names them when they are several.
   const [target, ...others] = targets
   const place = target === undefined || others.length > 0 ? '' : ` at ${target.host} port ${target.port}`
@@ -61,7 +63,7 @@ function offlineText(
   const what = refused
     ? `${server} refused the login as ${config.username}`
     : `${connected ? 'lost the' : 'no'} connection to ${server}`
-  return `${what}: ${reasonOf(error, config, connected)}; trying again in ${seconds} s`
+  return `${what}: ${reasonOf(error, config, connected)}; ${next}`
 }
 
 function subscriptionText(

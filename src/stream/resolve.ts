@@ -85,6 +85,11 @@ export function bySrvOrder<R extends Pick<SrvRecord, 'priority' | 'weight'>>(
   })
 }
 
+/** As a host to connect to: an address without brackets, anything else in A-labels. @throws XmppError `XMPP_JID_MALFORMED` */
+export function hostOf(domain: string): string {
+  return literalAddress(domain) ?? toAscii(domain)
+}
+
 interface Answer {
   readonly records: readonly (Target & SrvRecord)[]
   /** The domain says that it does not offer this. */
@@ -137,11 +142,6 @@ function distinct(targets: readonly Target[]): Target[] {
     if (!seen.has(key)) seen.set(key, { host, port, direct })
   }
   return [...seen.values()]
-}
-
-/** As a host to connect to: an address without brackets, anything else in A-labels. @throws XmppError `XMPP_JID_MALFORMED` */
-export function hostOf(domain: string): string {
-  return literalAddress(domain) ?? toAscii(domain)
 }
 
 /** Addresses have no SRV records, and this machine's own name (RFC 6761 §6.3) is nobody's to ask for. */
