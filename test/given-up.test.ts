@@ -209,9 +209,9 @@ async function reach(t: Test, { host, options, serve }: Phase, clock: HandClock,
   return { connecting, listening, before }
 }
 
-/** What keeps the process busy, once it is as it was before; or after a second. */
+/** What keeps the process busy, once it is as it was before; or after five seconds. */
 async function resources({ sockets }: Listening, before: readonly string[]): Promise<string[]> {
-  for (const until = performance.now() + 1000; ; ) {
+  for (const until = performance.now() + 5000; ; ) {
     await settled()
     const now = process.getActiveResourcesInfo().sort()
     if (performance.now() > until || (sockets.size === 0 && `${now}` === `${before}`)) return now
