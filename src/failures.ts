@@ -50,11 +50,16 @@ function signs({ error: { code, condition, cause } }: Failure): string {
 
 function once({ error }: Failure, others: readonly Failure[]): string {
   const places = others.flatMap(({ target }) => (target === undefined ? [] : [placeOf(target)]))
-  return places.length === 0 ? error.message : `${error.message}; the same at ${places.join(', ')}`
+  return places.length === 0 ? error.message : `${error.message}; the same at ${few(places).join(', ')}`
 }
 
 function each(domain: string, failures: readonly Failure[]): string {
-  return `none of the servers of ${domain} could be used: ${failures.map(line).join('; ')}`
+  return `none of the servers of ${domain} could be used: ${few(failures.map(line)).join('; ')}`
+}
+
+/** The last ones are those that a server's redirections have led to, of which there can be many. */
+function few(texts: readonly string[]): readonly string[] {
+  return texts.length <= LINES ? texts : [...texts.slice(0, LINES), `and ${texts.length - LINES} more`]
 }
 
 /** What a peer has said may be long, and anything. */
@@ -64,5 +69,6 @@ function line({ target, error }: Failure): string {
   return `${placeOf(target)}${target.direct ? ' (direct TLS)' : ''}: ${text}`
 }
 
-/** Characters of one failure's message that are told together with others. */
-const LINE = 300
+/** Characters of one failure's message that are told together with others, and how many are told. */
+const LINE = 200
+const LINES = 16

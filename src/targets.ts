@@ -58,7 +58,10 @@ export class Targets {
       this.#left = this.#new(await this.#configured())
     }
     const target = this.#left.shift()
-    if (target !== undefined) this.#given.add(keyOf(target))
+    if (target === undefined) return undefined
+    this.#given.add(keyOf(target))
+    // It may have come by a redirection, and would have had its turn later anyway.
+    this.#left = this.#new(this.#left)
     return target
   }
 

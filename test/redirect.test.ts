@@ -61,6 +61,16 @@ t.test('before all others; when it fails these have their turn', async t => {
   session.stream.destroy()
 })
 
+t.test('to a server that would have had its turn anyway: it has but one', async t => {
+  const gone = await nobody(t)
+  const here = await elsewhere(t, `B.example:${gone}`)
+  const records = [srv('a.example', here.port, 1), srv('b.example', gone, 2)]
+  const hosts = { 'a.example': ['127.0.0.1'], 'b.example': ['127.0.0.1'] }
+  const dns = new Zone({ [`_xmpp-client._tcp.${DOMAIN}`]: records }, hosts)
+  await failure({ ...juliet(0), host: undefined, port: undefined, dns })
+  t.same(dns.asked, [`SRV _xmpp-client._tcp.${DOMAIN}`, 'a.example', 'b.example'])
+})
+
 t.test('a name without a port is looked up like a domain', async t => {
   const there = await welcoming(t)
   const here = await elsewhere(t, 'Other.Example')

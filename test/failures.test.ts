@@ -1,0 +1,31 @@
+import t from 'tap'
+import { XmppError } from '../src/errors.ts'
+import { type Failure, verdictOn } from '../src/failures.ts'
+
+const failure = (at: number, code: string, message: string): Failure => ({
+  target: { host: `h${at}.example`, port: at, direct: false },
+  error: new XmppError(code, message),
+  step: 'connect',
+})
+
+t.test('of very many failures not all are told', async t => {
+  const alike = Array.from({ length: 100 }, (_, at) => failure(at, 'XMPP_X', 'no'))
+  t.match(
+    verdictOn('d.example', alike, []).message,
+    /^no; the same at h0\.example port 0, .*, h15\.example port 15, and 83 more$/,
+  )
+  const odd = alike.map((one, at) => (at % 2 === 0 ? one : failure(at, 'XMPP_Y', '\u{e0001}'.repeat(1000))))
+  const { message } = verdictOn('d.example', odd, [])
+  t.match(message, /^none of the servers of d\.example could be used: h0\.example port 0: no; .*; and 84 more$/)
+  t.ok(message.length < 16 * 1000, `${message.length}`)
+})
+
+t.test('what is told of one failure in which there was no server yet', async t => {
+  const none: Failure = { target: undefined, error: new XmppError('XMPP_NO_SERVICE', 'no XMPP'), step: 'resolve' }
+  t.equal(verdictOn('d.example', [none], []), none.error)
+  const both = verdictOn('d.example', [failure(1, 'XMPP_X', 'no'), none], [])
+  t.match(both, {
+    code: 'XMPP_X',
+    message: 'none of the servers of d.example could be used: h1.example port 1: no; no XMPP',
+  })
+})
