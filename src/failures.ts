@@ -64,11 +64,12 @@ function few(texts: readonly string[]): readonly string[] {
 
 /** What a peer has said may be long, and anything. */
 function line({ target, error }: Failure): string {
-  const text = printable(error.message.slice(0, LINE))
+  const { message } = error
+  const text = printable(message.length <= LINE ? message : `${message.slice(0, LINE)}…`)
   if (target === undefined || text.includes(placeOf(target))) return text
   return `${placeOf(target)}${target.direct ? ' (direct TLS)' : ''}: ${text}`
 }
 
 /** Characters of one failure's message that are told together with others, and how many are told. */
-const LINE = 200
+const LINE = 300
 const LINES = 16

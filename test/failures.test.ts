@@ -17,6 +17,7 @@ t.test('of very many failures not all are told', async t => {
   const odd = alike.map((one, at) => (at % 2 === 0 ? one : failure(at, 'XMPP_Y', '\u{e0001}'.repeat(1000))))
   const { message } = verdictOn('d.example', odd, [])
   t.match(message, /^none of the servers of d\.example could be used: h0\.example port 0: no; .*; and 84 more$/)
+  t.match(message, /h1\.example port 1: (\\u\{e0001\}){150}…; h2/)
   t.ok(message.length < 16 * 1000, `${message.length}`)
 })
 
