@@ -21,7 +21,7 @@ const HEAD_START = 250
 
 /**
  * Opens a TCP connection to whichever address of the host answers first (RFC 8305): each gets a head start of 250 ms on the next, and
- * goes on being tried after it, since a slow link is no broken one.
+ * goes on being tried after it, since a slow link is no broken one; Node's own `autoSelectFamily` gives it up then.
  * @throws XmppError `XMPP_CONNECT_FAILED` that names host, port, and each address with its reason; the signal's reason when aborted
  */
 export async function dial(options: DialOptions): Promise<Transport> {

@@ -1,5 +1,6 @@
 import { describe, XmppError } from '../errors.ts'
 import { toAscii } from '../idna.ts'
+import { printable } from '../printable.ts'
 import { unless } from '../steps.ts'
 import { type Dns, literalAddress, type SrvRecord } from './dns.ts'
 import { hostName } from './other-host.ts'
@@ -110,7 +111,7 @@ async function ask(direct: boolean, domain: string, dns: Dns, signal: AbortSigna
     const records = present.flatMap(record => usable(record, direct) ?? [])
     return { ...nothing, records, trouble: records.length > 0 ? undefined : `${name} has no usable SRV record` }
   } catch (error) {
-    return { ...nothing, trouble: `${name} could not be looked up: ${describe(error).slice(0, 200)}` }
+    return { ...nothing, trouble: `${name} could not be looked up: ${printable(describe(error).slice(0, 200))}` }
   }
 }
 

@@ -77,8 +77,9 @@ t.test('what cannot be looked up counts as not there, and is told', async t => {
   t.match(await find('starttls', servfail, none.slice(1)), { targets: ['example.org:5222'], trouble })
   t.match(await find('starttls', servfail, servfail), { trouble: new RegExp(`${DIRECT}.*; ${CLIENT}`) })
   t.match(await find('direct', servfail, []), { targets: ['example.org:5223 direct'], trouble })
-  const long = await find('never', [], new Error('x'.repeat(10_000)))
+  const long = await find('never', [], new Error(`\n${'x'.repeat(10_000)}`))
   t.ok((long.trouble ?? '').length < 300)
+  t.match(long.trouble, /: \\x0axxx/)
 })
 
 t.test('given up, what is not known by then counts as not there', async t => {
