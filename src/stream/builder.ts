@@ -27,6 +27,7 @@ export class TreeBuilder implements TokenHandler {
   /** The elements that are open below the root. */
   readonly #open: Element[] = []
   readonly #scopes: Scope[] = [outermost]
+  #strayText = false
   // Of the tag that is being read:
   #attrs = emptyAttrs()
   /** The default namespace it declares. */
@@ -60,6 +61,7 @@ export class TreeBuilder implements TokenHandler {
     if (this.depth >= this.#limits.depth) {
       this.violation(tooMuch(`more than ${this.#limits.depth} elements inside one another`))
     }
+    this.#strayText = false
     const scope = this.#scope()
     const ns = prefix === '' ? scope.ns : bound(prefix, scope)
     if (this.#prefixed.length > 0) this.#resolve(scope)
@@ -77,8 +79,8 @@ export class TreeBuilder implements TokenHandler {
   text(text: string): void {
     const parent = this.#open.at(-1)
     if (parent === undefined) {
-      // Plain text never comes this far, CDATA does (RFC 6120 §11.7).
-      if (/[^ \t\r\n]/.test(text)) this.violation(new StreamError('bad-format', 'text between stanzas'))
+      // White space as such (RFC 6120 §11.7, XML 1.0 §2.3) never comes this far; what stands in CDATA or for a reference is none.
+      this.textBetweenStanzas()
       return
     }
     const { children } = parent
@@ -86,6 +88,13 @@ export class TreeBuilder implements TokenHandler {
     // CDATA sections and tokens cut by chunks make one run of text.
     if (typeof children[last] === 'string') children[last] += text
     else children.push(text)
+  }
+
+  /** Says once of each run of text that it stands where none may. */
+  textBetweenStanzas(): void {
+    if (this.#strayText) return
+    this.#strayText = true
+    this.violation(new StreamError('bad-format', 'text between stanzas'))
   }
 
   close(): void {

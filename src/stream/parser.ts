@@ -1,6 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { StreamError } from '../errors.ts'
 import { TreeBuilder } from './builder.ts'
+import { isCharacter } from './characters.ts'
 import type { Element } from './element.ts'
 import { saxTokenizer } from './sax-tokenizer.ts'
 import { strictTokenizer } from './strict-tokenizer.ts'
@@ -12,6 +13,7 @@ import {
   type TokenLimits,
   tooMuch,
 } from './tokenizer.ts'
+import { incompleteTail, validLength } from './utf8.ts'
 
 /** What a stream consists of. */
 export type ParserEvent =
@@ -54,8 +56,10 @@ export class Parser {
   readonly #tokenizer: Tokenizer
   #limits: Limits
   readonly #onViolation: ((error: StreamError) => void) | undefined
-  /** The first bytes of a character that the last chunk ended in the middle of. */
+  /** Bytes behind the text: the beginning of a character that is cut there, or those that are none. */
   #tail: Uint8Array = none
+  /** What was pushed and is not yet text. */
+  readonly #waiting: Uint8Array[] = []
   #text = ''
   #at = 0
   #ascii = true
@@ -95,13 +99,10 @@ export class Parser {
   /** Takes a chunk; `next()` reads it. */
   push(chunk: Uint8Array): void {
     if (this.#dead || this.#badBytes !== undefined) return
-    this.#count()
-    const rest = this.#at < this.#text.length ? this.#text.slice(this.#at) : ''
-    const restIsAscii = rest === '' || this.#ascii
-    this.#text = rest + this.#decode(chunk)
-    this.#ascii &&= restIsAscii
-    this.#at = 0
-    this.#counted = 0
+    const allIsRead = this.#at >= this.#text.length && this.#waiting.length === 0
+    if (allIsRead && chunk.length <= PIECE) this.#load(chunk)
+    // A copy, for the chunk is its owner's again.
+    else this.#waiting.push(new Uint8Array(chunk))
   }
 
   /** The next event in what was pushed so far, or undefined when more is needed. */
@@ -110,19 +111,17 @@ export class Parser {
     while (builder.events.length === 0) {
       if (this.#dead) return undefined
       if (builder.closed) return this.#behindTheEnd()
-      if (builder.depth === 1 && this.#tokenizer.idle) this.#skipWhiteSpace()
+      if (builder.depth === 1 && this.#tokenizer.idle) this.#betweenStanzas()
       if (this.#at >= this.#text.length) {
-        this.#count()
-        this.#clear()
-        if (this.#badBytes === undefined) return undefined
-        this.#die(this.#badBytes)
+        if (this.#badBytes !== undefined) this.#die(this.#badBytes)
+        else if (!this.#loadWaiting()) return undefined
         continue
       }
       const inHeader = builder.depth === 0
       try {
         this.#at = this.#tokenizer.write(this.#text, this.#at)
       } catch (error) {
-        this.#die(error as StreamError)
+        this.#die(error)
         continue
       }
       this.#checkSize(inHeader ? 'stream header' : 'stanza')
@@ -139,20 +138,40 @@ export class Parser {
   /** True when nothing has arrived behind the last event: no further element, no half a tag, no half a character. */
   get idle(): boolean {
     const { events, depth } = this.#builder
-    const nothing = events.length === 0 && this.#at >= this.#text.length && this.#tail === none
-    return nothing && depth <= 1 && this.#tokenizer.idle
+    const noText = this.#at >= this.#text.length && this.#waiting.length === 0 && this.#tail === none
+    return noText && events.length === 0 && depth <= 1 && this.#tokenizer.idle
   }
 
   /** What was pushed but not read, taken away: the beginning of a stream that restarts here. */
   takeRest(): Uint8Array {
-    const rest = Buffer.concat([Buffer.from(this.#text.slice(this.#at)), this.#tail])
+    const rest = Buffer.concat([Buffer.from(this.#text.slice(this.#at)), this.#tail, ...this.#waiting])
     this.#clear()
     this.#tail = none
+    this.#waiting.length = 0
     return rest
   }
 
   #clear(): void {
     this.#text = ''
+    this.#at = 0
+    this.#counted = 0
+  }
+
+  /** Makes text of the next piece of what waits; false when nothing does. */
+  #loadWaiting(): boolean {
+    this.#count()
+    this.#clear()
+    const [first] = this.#waiting
+    if (first === undefined) return false
+    if (first.length <= PIECE) this.#waiting.shift()
+    else this.#waiting[0] = first.subarray(PIECE)
+    this.#load(first.subarray(0, PIECE))
+    return true
+  }
+
+  #load(piece: Uint8Array): void {
+    this.#count()
+    this.#text = this.#decode(piece)
     this.#at = 0
     this.#counted = 0
   }
@@ -169,8 +188,9 @@ export class Parser {
     if (isUtf8(whole)) this.#tail = end < bytes.length ? Uint8Array.from(bytes.subarray(end)) : none
     else {
       this.#badBytes = badEncoding('bytes that are not UTF-8')
-      this.#tail = none
       whole = whole.subarray(0, validLength(whole))
+      // So many show what is wrong to whoever takes over from here.
+      this.#tail = Uint8Array.from(bytes.subarray(whole.length, whole.length + 4))
     }
     return toBuffer(whole).toString('utf8')
   }
@@ -199,27 +219,28 @@ export class Parser {
   }
 
   /** White space between stanzas is a keepalive (RFC 6120 §4.6.1): it is dropped here and costs nothing further on. */
-  #skipWhiteSpace(): void {
+  #betweenStanzas(): void {
     const text = this.#text
     let at = this.#at
     let code = text.charCodeAt(at)
     while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = text.charCodeAt(++at)
     this.#at = at
     this.#counted = at
-    if (at < text.length && code !== 0x3c) {
-      const end = text.indexOf('<', at)
-      this.#at = end < 0 ? text.length : end
-      this.#counted = this.#at
-      this.#violation(new StreamError('bad-format', 'text between stanzas'))
+    // The tokenizer tells what is wrong with a reference, or with what is no character. All else is wrong for being here, whatever
+    // follows it.
+    if (at < text.length && code !== LESS_THAN && code !== AMPERSAND && isCharacter(text.codePointAt(at) as number)) {
+      this.#builder.textBetweenStanzas()
     }
   }
 
   /** No more can come but white space (XML 1.0 §2.1). */
   #behindTheEnd(): undefined {
-    const rest = this.#text.slice(this.#at)
-    this.#clear()
-    if (/[^ \t\r\n]/.test(rest)) this.#die(notWellFormed('something behind the end of the stream'))
-    else if (this.#badBytes !== undefined) this.#die(this.#badBytes)
+    do {
+      if (/[^ \t\r\n]/.test(this.#text.slice(this.#at))) {
+        return this.#die(notWellFormed('something behind the end of the stream'))
+      }
+      if (this.#badBytes !== undefined) return this.#die(this.#badBytes)
+    } while (this.#loadWaiting())
     return undefined
   }
 
@@ -228,17 +249,28 @@ export class Parser {
       this.#dead = true
       throw error
     }
-    this.#onViolation(error)
+    try {
+      this.#onViolation(error)
+    } catch (thrown) {
+      this.#dead = true
+      throw thrown
+    }
   }
 
   /** Nothing can be read any more. */
-  #die(error: StreamError): void {
+  #die(error: unknown): undefined {
+    const told = this.#dead
     this.#dead = true
     this.takeRest()
+    if (told || !(error instanceof StreamError)) throw error
     this.#violation(error)
   }
 }
 
+const LESS_THAN = 0x3c
+const AMPERSAND = 0x26
+/** Bytes that are made text at once. A tokenizer may look at all of the text for each tag. */
+const PIECE = 65_536
 const none = new Uint8Array()
 
 function factory(tokenizer: 'strict' | 'sax' | TokenizerFactory): TokenizerFactory {
@@ -248,39 +280,4 @@ function factory(tokenizer: 'strict' | 'sax' | TokenizerFactory): TokenizerFacto
 
 function toBuffer(bytes: Uint8Array): Buffer {
   return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-}
-
-/** How many bytes at the end are the beginning of a character that may go on (RFC 3629 §4). */
-function incompleteTail(bytes: Uint8Array): number {
-  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
-    const byte = bytes[bytes.length - back] as number
-    if (byte < 0x80) return 0
-    if (byte < 0xc0) continue
-    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
-    return back < length && mayFollow(byte, bytes[bytes.length - back + 1]) ? back : 0
-  }
-  return 0
-}
-
-/** Overlong forms, surrogates and what lies beyond U+10FFFF show in the first two bytes; 0xC0, 0xC1 and 0xF5 and up begin nothing. */
-function mayFollow(lead: number, second: number | undefined): boolean {
-  if (lead < 0xc2 || lead > 0xf4) return false
-  if (second === undefined) return true
-  const least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
-  const most = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
-  return second >= least && second <= most
-}
-
-/** How many bytes at the beginning are whole characters of UTF-8. */
-function validLength(bytes: Uint8Array): number {
-  let good = 0
-  let bad = bytes.length
-  // Whatever begins valid text is valid itself but for a character that is cut, so the border can be found by halving.
-  while (bad - good > 1) {
-    const middle = (good + bad) >> 1
-    const part = bytes.subarray(0, middle)
-    if (isUtf8(part.subarray(0, middle - incompleteTail(part)))) good = middle
-    else bad = middle
-  }
-  return good - incompleteTail(bytes.subarray(0, good))
 }

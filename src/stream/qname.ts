@@ -1,4 +1,5 @@
 import { StreamError } from '../errors.ts'
+import { kinds, NAME_START } from './characters.ts'
 import { giveBack, takeUnits } from './units.ts'
 
 /** A name as it is written in a tag, and its parts (Namespaces in XML 1.0 §4). */
@@ -21,7 +22,7 @@ const seen: (QName | undefined)[] = new Array(SLOTS).fill(undefined)
 
 /**
  * The parts of a name all of whose characters may stand in names.
- * @throws StreamError `not-well-formed` for a colon in the wrong place
+ * @throws StreamError `not-well-formed` for a colon in the wrong place, or a local part that begins as no name does
  */
 export function qname(name: string): QName {
   const units = takeUnits(name)
@@ -61,7 +62,8 @@ function parse(name: string): QName {
   const text = single(name)
   const colon = text.indexOf(':')
   if (colon < 0) return { text, prefix: '', local: text }
-  if (colon === 0 || colon === text.length - 1 || text.includes(':', colon + 1)) {
+  const startsLocal = ((kinds[text.charCodeAt(colon + 1)] ?? 0) & NAME_START) !== 0
+  if (colon === 0 || !startsLocal || text.includes(':', colon + 1)) {
     throw new StreamError('not-well-formed', `${text.slice(0, 50)} is not a qualified name`)
   }
   return { text, prefix: single(text.slice(0, colon)), local: single(text.slice(colon + 1)) }

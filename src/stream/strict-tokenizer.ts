@@ -134,7 +134,11 @@ class StrictTokenizer implements Tokenizer {
       } else if (state === CLOSE_NAME || state === AFTER_CLOSE_NAME) {
         at = this.#endTag(text, units, at)
         if (this.#state === CONTENT) return at
-      } else at = this.#rare(text, units, at, state)
+      } else {
+        at = this.#rare(text, units, at, state)
+        // What follows a CDATA section or a reference between stanzas is judged as what follows a stanza.
+        if (this.#state === CONTENT && this.#open.length === 1) return at
+      }
     }
     return at
   }

@@ -1,5 +1,5 @@
-/** Texts of this many UTF-16 units and fewer share one array; it is what a socket delivers at once. */
-const SHARED = 65_536
+/** Texts of this many UTF-16 units and fewer share one array; it is what a socket delivers at once, and a character before it. */
+const SHARED = 65_540
 
 let shared = new Uint16Array(0)
 let sharedBytes = Buffer.alloc(0)
@@ -16,7 +16,7 @@ export function takeUnits(text: string): Uint16Array {
   taken = true
   if (text !== loaded) {
     if (shared.length < text.length) {
-      shared = new Uint16Array(Math.max(1024, 2 ** Math.ceil(Math.log2(text.length))))
+      shared = new Uint16Array(Math.min(SHARED, Math.max(1024, 2 ** Math.ceil(Math.log2(text.length)))))
       sharedBytes = Buffer.from(shared.buffer)
     }
     loaded = text

@@ -221,6 +221,11 @@ t.test('what is not well-formed', async t => {
     '<:a/>',
     '<a:/>',
     "<a :b='1'/>",
+    "<a:1b xmlns:a='urn:a'/>",
+    "<a:-b xmlns:a='urn:a'/>",
+    "<a xmlns:1x='urn:x'/>",
+    "<a xmlns:x='urn:x' x:.b='1'/>",
+    "<a:\u00b7b xmlns:a='urn:a'/>",
   ]) {
     // Both tokenizers.
     for (const tokenizer of ['strict', 'sax'] as const) {
