@@ -1,8 +1,6 @@
 import t from 'tap'
-import type { Account, AccountEvent } from '../../src/account/index.ts'
 import { Log } from '../../src/daemon/log.ts'
 import { logEvents } from '../../src/daemon/log-events.ts'
-import { Emitter } from '../../src/emitter.ts'
 import { SaslError } from '../../src/errors.ts'
 import { startLoopback } from '../../src/testing/index.ts'
 import { clientConfig, watched } from '../account/setting.ts'
@@ -38,7 +36,12 @@ t.test('a server that repeats the secret does not get it written down', async t 
   lines.length = 0
   account.buddies.configure([])
   const { emit } = account as unknown as { emit(event: object): void }
-  emit.call(account, { type: 'offline', error: new SaslError('not-authorized', 'no user has sésame 42'), retryIn: 1, targets: [] })
+  emit.call(account, {
+    type: 'offline',
+    error: new SaslError('not-authorized', 'no user has sésame 42'),
+    retryIn: 1,
+    targets: [],
+  })
   t.match(
     lines.join(''),
     /not-authorized: no user has \[masked\]; check username and secret at .*xmpp\.conf:1; trying again/,
