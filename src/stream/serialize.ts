@@ -17,6 +17,7 @@ export function serialize(element: Element, defaultNs = ''): string {
  * @throws XmppError `XMPP_XML_CHARACTER`, `XMPP_XML_NAME`
  */
 export function streamHeader(ns: string, attrs: Attrs): string {
+  if (ns === NS_XML) throw badName(`no stream has its content in ${NS_XML}`)
   const names = `xmlns='${escapeNamespace(ns)}' xmlns:stream='${NS_STREAM}'`
   return `<?xml version='1.0'?><stream:stream ${names}${attributes(attrs, true)}>`
 }

@@ -143,7 +143,7 @@ export class XmlStream {
     if (event === undefined) throw this.#gone('waiting for a stream header')
     if (event.type !== 'open') throw this.fail(new StreamError('bad-format', 'expected a stream header'))
     if (event.ns !== this.ns) {
-      const text = `the stream's content is in '${event.ns}', not in '${this.ns}'`
+      const text = `the stream's content is in '${event.ns.slice(0, 100)}', not in '${this.ns}'`
       this.violated(new StreamError('invalid-namespace', text))
     }
     return event
@@ -197,7 +197,8 @@ export class XmlStream {
     const element = await this.next()
     if (element === undefined) throw this.#gone(`waiting for <${names.join('|')}>`)
     if (element.ns !== ns || !names.includes(element.name)) {
-      const text = `got <${element.name} xmlns='${element.ns}'> where <${names.join('|')}> belongs`
+      const got = `<${element.name.slice(0, 50)} xmlns='${element.ns.slice(0, 100)}'>`
+      const text = `got ${got} where <${names.join('|')}> belongs`
       throw this.fail(new StreamError('unsupported-stanza-type', text))
     }
     return element
@@ -303,20 +304,8 @@ export class XmlStream {
     if (this.#failure !== undefined) return this.#failure
     if (!this.#automatic && error instanceof StreamError) return error
     this.#failure = error
-    if (this.#automatic && !this.#over) {
-      if (error instanceof StreamError && error.by === 'us' && !this.#closeSent) {
-        // RFC 6120 §4.9.1.2: an error in the peer's header is still answered inside a stream.
-        if (!this.#headerSent) this.sendHeader({ version: '1.0' })
-        const text = error.text === '' ? [] : [el('text', NS_STREAM_ERRORS, {}, sendable(error.text))]
-        const condition = isName(error.condition) ? error.condition : 'undefined-condition'
-        const element = el('error', NS_STREAM, {}, el(condition, NS_STREAM_ERRORS), ...text)
-        this.trace?.('out', element)
-        this.#outbox.queue(serialize(element, this.ns))
-      }
-      this.#sendClose()
-      this.transport.hangUp(this.#clock, LINGER)
-    }
-    this.#finish()
+    if (this.#automatic && !this.#over) this.#endWith(error)
+    else this.#finish()
     return error
   }
 
@@ -385,6 +374,25 @@ export class XmlStream {
       while ((await this.#event()) !== undefined) {}
     } catch {
       // The stream is being closed; how the peer takes it does not matter any more.
+    }
+  }
+
+  /** Sends an error of ours, and the close. Ends the stream even where saying so fails, as the caller's `trace` may. */
+  #endWith(error: Error): void {
+    try {
+      if (error instanceof StreamError && error.by === 'us' && !this.#closeSent) {
+        // RFC 6120 §4.9.1.2: an error in the peer's header is still answered inside a stream.
+        if (!this.#headerSent) this.sendHeader({ version: '1.0' })
+        const text = error.text === '' ? [] : [el('text', NS_STREAM_ERRORS, {}, sendable(error.text))]
+        const condition = isName(error.condition) ? error.condition : 'undefined-condition'
+        const element = el('error', NS_STREAM, {}, el(condition, NS_STREAM_ERRORS), ...text)
+        this.trace?.('out', element)
+        this.#outbox.queue(serialize(element, this.ns))
+      }
+    } finally {
+      this.#sendClose()
+      this.transport.hangUp(this.#clock, LINGER)
+      this.#finish()
     }
   }
 

@@ -325,3 +325,47 @@ t.test('an error that quotes what cannot be sent is sent all the same', async t 
     node: { name: 'error', children: [{ name: 'policy-violation' }, { name: 'text', children: ['bad \ufffd text'] }] },
   })
 })
+
+t.test('a stream that cannot even say what is wrong ends all the same', async t => {
+  const trace = (direction: Direction): void => {
+    if (direction === 'out') throw new Error('from the trace')
+  }
+  for (const [options, message] of [
+    [{ trace }, /from the trace/],
+    [{ ns: '\0' }, /cannot carry/],
+  ] as const) {
+    const { stream, far } = acceptor(options)
+    const peer = new Peer(far)
+    peer.write(`${HEADER}<a></b>`)
+    await rejects(
+      t,
+      stream.readHeader().then(() => stream.next()),
+      { message },
+    )
+    t.ok(stream.over)
+    while ((await peer.next()).type !== 'eof') {}
+  }
+})
+
+t.test('what a peer sends is quoted in part', async t => {
+  const long = 'x'.repeat(900)
+  const header = acceptor()
+  new Peer(header.far).write(HEADER.replace('jabber:client', long))
+  const refused = await header.stream.readHeader().catch(error => error)
+  t.match(refused, { condition: 'invalid-namespace' })
+  t.ok(refused.message.length < 300, refused.message)
+
+  const { stream, peer } = await openStream()
+  peer.write(`<${long} xmlns='${long}'/>`)
+  const unexpected = await stream.expect('urn:x', 'y').catch(error => error)
+  t.match(unexpected, { condition: 'unsupported-stanza-type' })
+  t.ok(unexpected.message.length < 300, unexpected.message)
+})
+
+t.test('no header is sent that nobody could read', async t => {
+  for (const ns of ['http://www.w3.org/XML/1998/namespace', 'http://www.w3.org/2000/xmlns/']) {
+    const { stream, near } = acceptor({ ns })
+    throws(t, () => stream.sendHeader({}), { code: 'XMPP_XML_NAME' })
+    near.destroy()
+  }
+})
