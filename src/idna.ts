@@ -3,6 +3,7 @@ import { ipLiteral } from './ip-literal.ts'
 import { printable } from './printable.ts'
 import { bidiFault, isRightToLeft } from './unicode/bidi.ts'
 import { contextFault } from './unicode/context.ts'
+import { lazily } from './unicode/lazily.ts'
 import {
   exception,
   hasCompat,
@@ -106,7 +107,7 @@ function aLabel(domain: string, label: string): string {
     if (!isAllowed(char)) throw misplaced(domain, char)
   }
   hyphens(domain, label)
-  if (/^\p{M}/u.test(label)) throw malformed(domain, `${quote(label)} begins with a combining mark`)
+  if (leadingMark.test(label)) throw malformed(domain, `${quote(label)} begins with a combining mark`)
   const context = contextFault(label)
   if (context !== undefined) throw malformed(domain, context)
   const encoded = label.length > MAX_LABEL * 2 ? undefined : ACE_PREFIX + encodePunycode(label)
@@ -121,8 +122,7 @@ function isAllowed(char: string): boolean {
   if (unassigned.test(char)) return false
   if (/^[a-z0-9-]$/.test(char) || joinControl.test(char)) return true
   // Unstable (§2.2) and IgnorableProperties (§2.3), then IgnorableBlocks (§2.4).
-  if (hasCompat(char) || /^[\p{Changes_When_NFKC_Casefolded}\p{Default_Ignorable_Code_Point}]$/u.test(char))
-    return false
+  if (hasCompat(char) || unstable.test(char)) return false
   if (ignorableBlocks.test(char) || oldHangulJamo.test(char)) return false
   return letterDigit.test(char)
 }
@@ -139,7 +139,9 @@ const MAX_NAME = 253
 /** UTF-16 units looked at: no more octets than these make a domainpart (RFC 7622 §3.2). */
 const MAX_INPUT = 1023
 
-const ascii = /^\p{ASCII}*$/u
+const leadingMark = lazily(String.raw`^\p{M}`)
+const unstable = lazily(String.raw`^[\p{Changes_When_NFKC_Casefolded}\p{Default_Ignorable_Code_Point}]$`)
+const ascii = lazily(String.raw`^\p{ASCII}*$`)
 /** What most names are, told in one look: ASCII labels, too short to break a limit, that are no number and no A-label. */
 const simple = /^(?=.{1,63}$)(?![\d.]+$)[a-z0-9_]+(?:[-.][a-z0-9_]+)*$/
 const fourNumbers = /^\d+\.\d+\.\d+\.\d+$/

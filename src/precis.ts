@@ -1,6 +1,7 @@
 import { XmppError } from './errors.ts'
 import { bidiFault, isRightToLeft } from './unicode/bidi.ts'
 import { contextFault } from './unicode/context.ts'
+import { lazily } from './unicode/lazily.ts'
 import {
   exception,
   hasCompat,
@@ -49,7 +50,7 @@ export function mapUsername(text: string): string {
 }
 
 function mapOpaque(text: string): string {
-  return text.replace(/\p{Zs}/gu, ' ').normalize('NFC')
+  return text.replace(spaces, ' ').normalize('NFC')
 }
 
 /** RFC 8264 §7: rules are applied until they change nothing, three times more at most. */
@@ -97,9 +98,11 @@ const ascii7 = /^[!-~]+$/
 /** The same and the space. */
 const printableAscii = /^[ -~]+$/
 /** PrecisIgnorableProperties and Controls (RFC 8264 §9.13, §9.12). */
-const ignorableOrControl = /^[\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\p{Cc}]$/u
+/** The category Zs. */
+const spaces = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/g
+const ignorableOrControl = lazily(String.raw`^[\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\p{Cc}]$`)
 /** LetterDigits, OtherLetterDigits, Spaces, Symbols and Punctuation (RFC 8264 §9.1, §9.18, §9.14 to §9.16). */
-const freeform = /^[\p{L}\p{M}\p{N}\p{Zs}\p{S}\p{P}]$/u
+const freeform = lazily(String.raw`^[\p{L}\p{M}\p{N}\p{Zs}\p{S}\p{P}]$`)
 
 function invalid(what: string, why: string): XmppError {
   return new XmppError('XMPP_JID_MALFORMED', `the ${what} is not valid: ${why}`, { condition: 'jid-malformed' })

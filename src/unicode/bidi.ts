@@ -1,3 +1,5 @@
+import { lazily } from './lazily.ts'
+
 /**
  * The Bidi Rule of RFC 5893 §2, which keeps text with right-to-left characters from being shown in an order that looks like
  * other text. Regular expressions lack Bidi_Class; for letters, digits, marks and ASCII, which are all that a label and a
@@ -39,11 +41,12 @@ function bidiClass(char: string): BidiClass {
 
 const europeanNumeral = /^[0-9\u06f0-\u06f9]$/
 const arabicNumeral = /^[\u0660-\u0669\u{10d30}-\u{10d39}\u{10d40}-\u{10d49}]$/u
-const mark = /^\p{Mn}$/u
+const mark = lazily(String.raw`^\p{Mn}$`)
 /** Nonspacing marks that are of class L nevertheless. */
 const strongMark = /^[\u0cbf\u0cc6\u{11a07}\u{11a08}\u{11c3f}]$/u
 const neutral =
   /^[!-/:-@[-`{-~\u00b7\u02b9\u02ba\u02c2-\u02cf\u02ec\u0375\u200c-\u200d\u2e2f\u30fb\ua67f\ua700-\ua71f\ua788]$/
 /** All letters and digits of the areas that Unicode keeps for right-to-left scripts, but for the Eastern Arabic-Indic digits. */
-const rightToLeft =
-  /(?![\u06f0-\u06f9])(?=[\p{L}\p{Nd}\u05f3\u05f4\u06fd\u06fe])[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u
+const rightToLeft = lazily(
+  String.raw`(?![\u06f0-\u06f9])(?=[\p{L}\p{Nd}\u05f3\u05f4\u06fd\u06fe])[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]`,
+)

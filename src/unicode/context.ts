@@ -1,4 +1,5 @@
 import { isTransparent, joinsNext, joinsPrevious } from './joining.ts'
+import { lazily } from './lazily.ts'
 import { isVirama, nameOf } from './properties.ts'
 
 /**
@@ -56,8 +57,8 @@ function betweenJoining(chars: readonly string[], at: number): boolean {
 }
 
 const contextual = /[\u00b7\u0375\u05f3\u05f4\u0660-\u0669\u06f0-\u06f9\u200c-\u200d\u30fb]/
-const greek = /^\p{Script=Greek}$/u
-const hebrew = /^\p{Script=Hebrew}$/u
-const japanese = /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u
+const greek = lazily(String.raw`^\p{Script=Greek}$`)
+const hebrew = lazily(String.raw`^\p{Script=Hebrew}$`)
+const japanese = lazily(String.raw`[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]`)
 const arabicIndic = /[\u0660-\u0669]/
 const easternArabicIndic = /[\u06f0-\u06f9]/

@@ -1,3 +1,5 @@
+import { lazily } from './lazily.ts'
+
 /**
  * Joining_Type: whether a letter is written together with the one before and behind it. Regular expressions lack the property;
  * these are the letters of Unicode 17 that have it. What is assigned later does not join here, so that a ZERO WIDTH NON-JOINER
@@ -19,7 +21,7 @@ export function isTransparent(char: string): boolean {
   return transparent.test(char)
 }
 
-const transparent = /^[\p{Mn}\p{Me}\u{1e94b}]$/u
+const transparent = lazily(String.raw`^[\p{Mn}\p{Me}\u{1e94b}]$`)
 
 const leftJoining = /^[\ua872\u{10acd}\u{10ad7}\u{10d00}\u{10fcb}]$/u
 

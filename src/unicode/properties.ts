@@ -1,13 +1,15 @@
+import { lazily, type Pattern } from './lazily.ts'
+
 /**
  * What IDNA2008 (RFC 5892 §2) and PRECIS (RFC 8264 §9) ask of Unicode, one code point at a time. Answers come from the tables
  * of the running Node (`process.versions.unicode`): what a later Unicode assigns is unassigned here, and is refused.
  */
 
 /** Letters, digits and the marks that go with them (RFC 5892 §2.1, RFC 8264 §9.1). */
-export const letterDigit = /^[\p{Ll}\p{Lu}\p{Lo}\p{Nd}\p{Lm}\p{Mn}\p{Mc}]$/u
+export const letterDigit = lazily(String.raw`^[\p{Ll}\p{Lu}\p{Lo}\p{Nd}\p{Lm}\p{Mn}\p{Mc}]$`)
 
 /** RFC 5892 §2.10, RFC 8264 §9.10; not the noncharacters, which never will be assigned. */
-export const unassigned = /^(?!\p{Noncharacter_Code_Point})\p{Cn}$/u
+export const unassigned = lazily(String.raw`^(?!\p{Noncharacter_Code_Point})\p{Cn}$`)
 
 /** Conjoining jamo, Hangul_Syllable_Type L, V and T (RFC 5892 §2.9, RFC 8264 §9.9). */
 export const oldHangulJamo = /^[\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7c6\ud7cb-\ud7fb]$/
@@ -55,23 +57,23 @@ export function originOf(char: string, text: string, map: (text: string) => stri
   return char
 }
 
-const mark = /^(?![\u05b0\u3099])[\p{Mn}\p{Mc}]$/u
+const mark = lazily(String.raw`^(?![\u05b0\u3099])[\p{Mn}\p{Mc}]$`)
 const exceptionsAllowed = /^[\u00df\u03c2\u06fd\u06fe\u0f0b\u3007]$/
 const exceptionsContextual = /^[\u00b7\u0375\u05f3\u05f4\u30fb\u0660-\u0669\u06f0-\u06f9]$/
 const exceptionsDisallowed = /^[\u0640\u07fa\u302e\u302f\u3031-\u3035\u303b]$/
 
-const kinds: readonly (readonly [RegExp, string])[] = [
-  [/^\p{Cs}$/u, 'half a surrogate pair'],
-  [/^\p{Noncharacter_Code_Point}$/u, 'no character'],
-  [/^\p{Cn}$/u, `unassigned in Unicode ${process.versions.unicode ?? 'of this Node'}`],
-  [/^\p{Cc}$/u, 'a control character'],
-  [/^\p{Z}$/u, 'a space'],
-  [/^[\p{Default_Ignorable_Code_Point}\p{Cf}]$/u, 'an invisible character'],
-  [/^\p{Co}$/u, 'a character for private use'],
-  [/^\p{S}$/u, 'a symbol'],
-  [/^\p{P}$/u, 'a punctuation mark'],
-  [/^[\p{Lu}\p{Lt}]$/u, 'a capital letter'],
-  [/^\p{M}$/u, 'a combining mark'],
-  [/^\p{N}$/u, 'a numeral'],
-  [/^\p{L}$/u, 'a letter'],
+const kinds: readonly (readonly [Pattern, string])[] = [
+  [lazily(String.raw`^\p{Cs}$`), 'half a surrogate pair'],
+  [lazily(String.raw`^\p{Noncharacter_Code_Point}$`), 'no character'],
+  [lazily(String.raw`^\p{Cn}$`), `unassigned in Unicode ${process.versions.unicode ?? 'of this Node'}`],
+  [lazily(String.raw`^\p{Cc}$`), 'a control character'],
+  [lazily(String.raw`^\p{Z}$`), 'a space'],
+  [lazily(String.raw`^[\p{Default_Ignorable_Code_Point}\p{Cf}]$`), 'an invisible character'],
+  [lazily(String.raw`^\p{Co}$`), 'a character for private use'],
+  [lazily(String.raw`^\p{S}$`), 'a symbol'],
+  [lazily(String.raw`^\p{P}$`), 'a punctuation mark'],
+  [lazily(String.raw`^[\p{Lu}\p{Lt}]$`), 'a capital letter'],
+  [lazily(String.raw`^\p{M}$`), 'a combining mark'],
+  [lazily(String.raw`^\p{N}$`), 'a numeral'],
+  [lazily(String.raw`^\p{L}$`), 'a letter'],
 ]
