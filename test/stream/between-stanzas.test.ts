@@ -70,6 +70,8 @@ t.test('it is reported once, and what is ill-formed in it as well', async t => {
     ['<a/>&foo;<b/>', ['a', 'b'], ['restricted-xml', 'bad-format']],
     ['<a/>hello & world<b/>', ['a'], ['bad-format', 'not-well-formed']],
     ['<a/>hello\u0001<b/>', ['a'], ['bad-format', 'not-well-formed']],
+    ['<a/><!-- a -> b --> <!----><b/>', ['a', 'b'], ['restricted-xml', 'restricted-xml']],
+    ['<a/><?x > y ? > z?><b/>', ['a', 'b'], ['restricted-xml']],
     ['<a/>x</stream:stream>', ['a', 'close'], ['bad-format']],
   ] as const) {
     for (const tokenizer of ['strict', 'sax'] as const) {
@@ -82,6 +84,29 @@ t.test('it is reported once, and what is ill-formed in it as well', async t => {
         t.same(read(content, size, { onViolation, tokenizer }), names, what)
         t.same(seen, reported, what)
       }
+    }
+  }
+})
+
+t.test('what is forbidden in front of the header is reported once', async t => {
+  for (const before of [
+    '<?x?>',
+    '<?x y?>',
+    '<?xmlx?>',
+    '<?xm?>',
+    '<!-- x -->',
+    '<!DOCTYPE a>',
+    '<!DOCTYPE a [<!ENTITY b "]>">]>',
+  ]) {
+    for (const size of [1, 2, 3, 7, 1000]) {
+      const seen: string[] = []
+      const parser = new Parser({ onViolation: error => void seen.push(error.condition) })
+      const bytes = Buffer.from(`${before}${HEADER}<a/>`)
+      const events: string[] = []
+      for (let at = 0; at < bytes.length; at += size) {
+        events.push(...parser.write(bytes.subarray(at, at + size)).map(event => event.type))
+      }
+      t.same([events, seen], [['open', 'element'], ['restricted-xml']], `${before} by ${size}`)
     }
   }
 })

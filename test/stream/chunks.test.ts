@@ -134,6 +134,35 @@ t.test('what onViolation throws ends the parser, and comes through as it is', as
   }
 })
 
+t.test('inside an element nothing is idle', async t => {
+  const parser = new Parser()
+  parser.write(Buffer.from(`${HEADER}<a>`))
+  t.notOk(parser.idle)
+  parser.write(Buffer.from('<b/>'))
+  t.notOk(parser.idle)
+  parser.write(Buffer.from('</a>'))
+  t.ok(parser.idle)
+  parser.write(Buffer.from('<a'))
+  t.notOk(parser.idle)
+})
+
+t.test('names and namespaces that look alike to the tables of those seen lately are told apart', async t => {
+  // The same length, first, middle and last character.
+  const alike = Array.from({ length: 12 }, (_, at) => `u${String.fromCharCode(0x61 + at)}zzzzzy`)
+  const stanzas = alike.map(name => `<${name} ${name}='1' xmlns='${name}' xmlns:p='${name}-' p:${name}='2'/>`)
+  const parser = new Parser()
+  parser.write(Buffer.from(HEADER))
+  for (let round = 0; round < 3; round++) {
+    for (const event of parser.write(Buffer.from(stanzas.join('')))) {
+      const element = event.type === 'element' ? event.element : undefined
+      const name = element?.name ?? ''
+      t.match(element, { ns: name, attrs: { [name]: '1', [`{${name}-}${name}`]: '2' } })
+      t.equal(name, alike.shift())
+      alike.push(name)
+    }
+  }
+})
+
 t.test('other streams may be read while one is being read', async t => {
   const inner = (): string[] => {
     const parser = new Parser()

@@ -135,6 +135,43 @@ t.test('names', async t => {
   }
 })
 
+t.test('references', async t => {
+  for (const xml of [(n: string) => `<a>&#x${n}41;</a>`, (n: string) => `<a b='&#x${n}41;'/>`]) {
+    for (const size of [1, 3, 1000]) {
+      const fits = Buffer.from(xml('0'.repeat(16)))
+      t.equal(refusedAfter(opened({ nameLength: 20 }), fits, size), undefined)
+      const tooLong = Buffer.from(xml('0'.repeat(17)))
+      t.type(refusedAfter(opened({ nameLength: 20 }), tooLong, size), 'number')
+    }
+  }
+})
+
+t.test('what passes a limit is reported once each time, and is read', async t => {
+  const limits = { stanzaBytes: 300, depth: 4, attributes: 2, nameLength: 15 }
+  const name = 'n'.repeat(16)
+  for (const [xml, times] of [
+    [`<${name}></${name}><${name}/>`, 2],
+    [`<a ${name}='' ${name}x=''/>`, 2],
+    [`<a>&#x0000000000000041;</a><a b='&#x0000000000000041;'/>`, 2],
+    ["<a b='' c='' d='' e='' f=''/><a b='' c='' d=''/>", 2],
+    [`<a>${'x'.repeat(900)}</a><b/><a>${'x'.repeat(900)}</a>`, 2],
+    ['<a><a><a><a/></a><a/><a><a/></a></a></a>', 2],
+    [`<${name} a='' b='' c=''>${'x'.repeat(300)}</${name}>`, 3],
+  ] as const) {
+    for (const size of [1, 2, 7, 100, 10_000]) {
+      let reported = 0
+      const parser = new Parser({ limits, onViolation: error => void (t.match(error, tooMuch) && reported++) })
+      const bytes = Buffer.from(HEADER.replace('>', ` x='1'>`) + xml)
+      // The header's own size and attributes are counted too.
+      const events: ParserEvent[] = []
+      for (let at = 0; at < bytes.length; at += size) events.push(...parser.write(bytes.subarray(at, at + size)))
+      t.equal(reported, times + 1, `${xml.slice(0, 60)} by ${size}`)
+      t.match(events.at(-1), { type: 'element' }, 'all is read')
+      t.ok(parser.idle)
+    }
+  }
+})
+
 t.test('the limits that are there by default', async t => {
   t.same(defaultLimits, { stanzaBytes: 262_144, depth: 100, attributes: 100, nameLength: 1000 })
   t.equal(opened({}).write(Buffer.from(`<a>${'x'.repeat(262_144 - 7)}</a>`)).length, 1)
