@@ -1,7 +1,9 @@
 import { clockOf } from './client.ts'
 import { type ConnectOptions, connect } from './connect.ts'
+import { XmppError } from './errors.ts'
 import { parseJid } from './jid.ts'
 import { NS_COMPONENT, negotiateComponent, type Progress } from './negotiate.ts'
+import { printable } from './printable.ts'
 import { Connection } from './reconnect.ts'
 import type { Xep } from './routes.ts'
 import { Session, type SessionOptions } from './session.ts'
@@ -30,10 +32,12 @@ export interface ComponentOptions extends ConnectOptions {
 
 /**
  * Attaches a component to its server once (XEP-0114).
- * @throws what {@link connect} throws; StreamError `not-authorized` when the secret is wrong
+ * @throws what {@link connect} throws; StreamError `not-authorized` when the secret is wrong; XmppError `XMPP_JID_MALFORMED` for
+ * what is no domain
  */
 export async function connectComponent(options: ComponentOptions): Promise<Session> {
-  const { domain, secret, tls = 'never' } = options
+  const { secret, tls = 'never' } = options
+  const domain = prepareDomain(options.domain)
   const service = {
     ns: NS_COMPONENT,
     domain,
@@ -58,9 +62,17 @@ export async function connectComponent(options: ComponentOptions): Promise<Sessi
  * @throws XmppError `XMPP_JID_MALFORMED` at once, since trying again would not help
  */
 export function createComponent(options: ComponentOptions): Connection {
-  parseJid(options.domain)
+  prepareDomain(options.domain)
   const kept = { sessions: new TlsSessions(), ...options }
   return new Connection((signal, xep, redirect) =>
     connectComponent({ ...kept, signal, redirect, xeps: [...(options.xeps ?? []), xep] }),
   )
+}
+
+/** A component is a domain, with everything in it (XEP-0114 §2). As prepared it goes into the header, as any domain of ours does. */
+function prepareDomain(text: string): string {
+  const { local, domain, resource } = parseJid(text)
+  if (local === '' && resource === '') return domain
+  const why = `"${printable(text.slice(0, 100))}" is no domain: a component has neither localpart nor resource`
+  throw new XmppError('XMPP_JID_MALFORMED', why, { condition: 'jid-malformed' })
 }

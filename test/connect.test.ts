@@ -308,5 +308,24 @@ t.test('an address that can never work is an error at once', async t => {
     t.throws(() => createClient({ jid, password: 'x' }), /JID|names no user/, jid)
     await rejects(t, connectClient({ jid, password: 'x' }), { code: 'XMPP_JID_MALFORMED' })
   }
-  t.throws(() => createComponent({ domain: 'a b', secret: 'x' }), /malformed JID/)
+  for (const domain of ['', 'a b', 'bot@example.org', 'example.org/bot']) {
+    t.throws(() => createComponent({ domain, secret: 'x' }), /malformed JID|no domain/, domain)
+    await rejects(t, connectComponent({ domain, secret: 'x', host: '127.0.0.1' }), { code: 'XMPP_JID_MALFORMED' })
+  }
+})
+
+t.test("a component's domain is prepared before anyone hears of it", async t => {
+  let header: string | undefined
+  const { port, gone } = await listen(t, socket => {
+    socket.once('data', data => {
+      header = `${data}`
+      socket.end()
+    })
+  })
+  const options = { secret: 'x', host: '127.0.0.1', port }
+  await rejects(t, connectComponent({ ...options, domain: 'Plays.XN--BCHER-KVA.example.' }), {
+    code: 'XMPP_CONNECTION_LOST',
+  })
+  t.match(header, / to='plays\.bücher\.example'/)
+  await gone()
 })
