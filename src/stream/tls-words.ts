@@ -63,6 +63,13 @@ export function alertIn(
   return { condition, words: certified && ours.has(condition) ? `our own certificate is refused: ${words}` : words }
 }
 
+/** In words, OpenSSL's error about what came after a handshake; undefined for every other error. Its message names its source files. */
+export function brokenRecord(error: unknown): string | undefined {
+  const { code, reason } = error as { code?: unknown; reason?: unknown }
+  if (typeof code !== 'string' || !code.startsWith('ERR_SSL_')) return undefined
+  return `what arrived is not what TLS expects here${typeof reason === 'string' ? `: ${reason}` : ''} (${code})`
+}
+
 // By OpenSSL's names for them, which differ from the RFC's here and there; in the order of RFC 8446 §6.2.
 const alerts: Record<string, readonly [condition: string, words: string] | undefined> = {
   UNEXPECTED_MESSAGE: ['unexpected_message', 'it did not expect what we said'],

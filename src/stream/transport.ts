@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import { describe, XmppError } from '../errors.ts'
 import { secure, type TlsFacts, type TlsOptions } from './tls.ts'
 import { tlsFacts } from './tls-handshake.ts'
-import { alertIn } from './tls-words.ts'
+import { alertIn, brokenRecord } from './tls-words.ts'
 
 /** A pipe of bytes to the other side. A program's is a socket, a test's may be half of a `duplexPair()`. */
 export interface Transport {
@@ -160,7 +160,8 @@ class DuplexTransport implements Transport {
 
   readonly #onError = (error: Error): void => {
     const alert = alertIn(error)
-    const why = alert === undefined ? describe(error) : `the peer has ended TLS: ${alert.words}`
+    const why =
+      alert === undefined ? (brokenRecord(error) ?? describe(error)) : `the peer has ended TLS: ${alert.words}`
     this.#error ??= new XmppError('XMPP_CONNECTION_LOST', `connection lost: ${why}`, {
       cause: error,
       ...(alert && { condition: alert.condition }),

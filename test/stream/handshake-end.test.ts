@@ -1,8 +1,10 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import t from 'tap'
+import { dial } from '../../src/stream/dial.ts'
 import { transport } from '../../src/stream/transport.ts'
 import { makeCertificate } from '../../src/testing/certificate.ts'
+import { listen } from '../helper/listen.ts'
 import { rejects } from '../helper/rejects.ts'
 
 t.test('a peer that ends its side during the handshake is not waited for', async t => {
@@ -22,4 +24,30 @@ t.test('a peer that ends its side during the handshake is not waited for', async
     pipe.destroy()
     await once(client, 'close')
   }
+})
+
+t.test('what is no TLS behind a handshake ends it in plain words', async t => {
+  const { cert, key, ca } = makeCertificate({ names: ['example.com'] })
+  const inner = await listen(t, socket => {
+    transport(socket)
+      .startTls({ role: 'acceptor', cert, key })
+      .catch(() => {})
+  })
+  let front: Socket | undefined
+  const { port } = await listen(t, socket => {
+    front = socket
+    const back = connect(inner.port, '127.0.0.1')
+    socket.pipe(back).pipe(socket, { end: false })
+    back.on('error', () => {})
+  })
+  const clear = await dial({ host: '127.0.0.1', port })
+  const secure = await clear.startTls({ domain: 'example.com', ca })
+  const read = secure.read()
+  front?.write('<message/>')
+  await rejects(t, read, {
+    code: 'XMPP_CONNECTION_LOST',
+    // And no line of OpenSSL's sources.
+    message: /^connection lost: what arrived is not what TLS expects here: [a-z ]+ \(ERR_SSL_[A-Z_]+\)$/,
+  })
+  secure.destroy()
 })
