@@ -1,4 +1,5 @@
 import * as characters from './characters.ts'
+import { type Forbidden, ForbiddenReader } from './forbidden.ts'
 import { type QName, qname, qnameAt } from './qname.ts'
 import { resolveReference } from './reference.ts'
 import {
@@ -59,10 +60,8 @@ const BANG_DASH = 18
 const CDATA_START = 19
 const CDATA = 20
 
-// What is forbidden and has been said to be, when reading goes on all the same.
-const COMMENT = 21
-const INSTRUCTION = 22
-const DTD = 23
+/** In what is forbidden and has been said to be, when reading goes on all the same. */
+const FORBIDDEN = 21
 
 const LF = 0x0a
 const CR = 0x0d
@@ -96,10 +95,11 @@ class StrictTokenizer implements Tokenizer {
   #held = ''
   /** What earlier chunks have given of the reference being read. */
   #reference = ''
-  /** Characters matched of what must come, or counted of what may end here. */
+  /** Characters matched of what must come. */
   #matched = 0
   /** The last character was a CR and has been read as a line's end: a LF belongs to it (XML 1.0 §2.11). */
   #cr = false
+  #forbidden: ForbiddenReader | undefined
   /** How many `]`, up to two, stood at the end of the last chunk. */
   #brackets = 0
 
@@ -155,10 +155,8 @@ class StrictTokenizer implements Tokenizer {
         return this.#refer(text, units, at)
       case CDATA:
         return this.#cdata(text, units, at)
-      case COMMENT:
-      case INSTRUCTION:
-      case DTD:
-        return this.#passOver(text, units, at)
+      case FORBIDDEN:
+        return this.#passOver(text, at)
       default:
         return this.#bang(units, at)
     }
@@ -287,9 +285,7 @@ class StrictTokenizer implements Tokenizer {
       this.#matched = 0
     } else if (code === BANG_MARK) this.#state = BANG
     else if (code === QUESTION) {
-      this.#handler.violation(restricted('processing instructions are'))
-      this.#state = INSTRUCTION
-      this.#matched = 0
+      this.#forbid('<?', 'processing instructions are')
     } else throw notWellFormed('a < that begins no tag')
     return at + 1
   }
@@ -479,9 +475,7 @@ class StrictTokenizer implements Tokenizer {
     this.#held += text.slice(from, at)
     // Longer is no target, and a rope had better not be looked into for every character that is added to it.
     if (before < 4 && !/^(?:x?$|xm$|xml$|xml[ \t\r\n?])/.test(this.#held.slice(0, 4))) {
-      this.#handler.violation(restricted('processing instructions are'))
-      this.#state = INSTRUCTION
-      this.#matched = this.#held.endsWith('?') ? 1 : 0
+      this.#forbid('<?', 'processing instructions are').read(this.#held, 0)
       this.#held = ''
       return at
     }
@@ -503,45 +497,30 @@ class StrictTokenizer implements Tokenizer {
       if (this.#matched === cdataStart.length) this.#state = CDATA
     } else if (this.#state === BANG_DASH) {
       if (code !== DASH) throw notWellFormed('a <! that begins nothing')
-      this.#handler.violation(restricted('comments are'))
-      this.#state = COMMENT
-      this.#matched = 0
+      this.#forbid('<!--', 'comments are')
     } else if (code === DASH) this.#state = BANG_DASH
     else if (code === OPEN_BRACKET && this.#open.length > 0) {
       this.#state = CDATA_START
       this.#matched = 1
     } else if (is(units, at, NAME_START)) {
-      this.#handler.violation(restricted('a DTD is'))
-      this.#state = DTD
-      this.#matched = 0
-      this.#quote = 0
+      this.#forbid('<!', 'a DTD is')
     } else throw notWellFormed('a <! that begins nothing')
     return at + 1
   }
 
-  /** To the end of what is forbidden. In a DTD quotes and brackets hide a `>`. */
-  #passOver(text: string, units: Uint16Array, from: number): number {
-    for (let at = from; at < text.length; at++) {
-      const code = units[at] as number
-      if (this.#state === COMMENT) {
-        if (code === GREATER && this.#matched >= 2) return this.#passedOver(at)
-        this.#matched = code === DASH ? this.#matched + 1 : 0
-      } else if (this.#state === INSTRUCTION) {
-        if (code === GREATER && this.#matched === 1) return this.#passedOver(at)
-        this.#matched = code === QUESTION ? 1 : 0
-      } else if (this.#quote !== 0) {
-        if (code === this.#quote) this.#quote = 0
-      } else if (code === QUOTE || code === APOSTROPHE) this.#quote = code
-      else if (code === OPEN_BRACKET) this.#matched++
-      else if (code === CLOSE_BRACKET) this.#matched--
-      else if (code === GREATER && this.#matched <= 0) return this.#passedOver(at)
-    }
-    return text.length
+  #forbid(what: Forbidden, words: string): ForbiddenReader {
+    this.#handler.violation(restricted(words))
+    this.#state = FORBIDDEN
+    this.#forbidden = new ForbiddenReader(what)
+    return this.#forbidden
   }
 
-  #passedOver(at: number): number {
+  #passOver(text: string, from: number): number {
+    const end = this.#forbidden?.read(text, from)
+    if (end === undefined) return text.length
+    this.#forbidden = undefined
     this.#state = CONTENT
-    return at + 1
+    return end
   }
 }
 

@@ -97,6 +97,9 @@ t.test('what is forbidden in front of the header is reported once', async t => {
     '<!-- x -->',
     '<!DOCTYPE a>',
     '<!DOCTYPE a [<!ENTITY b "]>">]>',
+    '<!DOCTYPE a SYSTEM ">">',
+    "<!DOCTYPE a [<!-- don't ]> --> <?x don't ]> ?> <!---->]>",
+    '<!DOCTYPE a [<!ENTITY b "<!--">]>',
   ]) {
     for (const size of [1, 2, 3, 7, 1000]) {
       const seen: string[] = []

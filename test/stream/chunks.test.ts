@@ -119,6 +119,23 @@ t.test('bytes that are not UTF-8 are not lost when the stream restarts in front 
   }
 })
 
+t.test('bytes that cannot become UTF-8 are refused when they arrive', async t => {
+  for (const bad of [
+    [0xc0],
+    [0xc1],
+    [0xf5],
+    [0xe0, 0x9f],
+    [0xed, 0xa0],
+    [0xf0, 0x8f],
+    [0xf4, 0x90],
+    [0xf0, 0x9f, 0x41],
+  ]) {
+    const parser = new Parser()
+    parser.write(Buffer.from(`${HEADER}<a>`))
+    throws(t, () => parser.write(Buffer.from(bad)), { condition: 'unsupported-encoding' }, `${bad}`)
+  }
+})
+
 t.test('what onViolation throws ends the parser, and comes through as it is', async t => {
   for (const content of ['<a><!-- x --></a>', '<a/>text<b/>', '<a></b>', '</stream:stream>x', '<a x:y=""/>']) {
     let told = 0
