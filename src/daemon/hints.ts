@@ -2,9 +2,12 @@ import { hideSecret } from '../account/index.ts'
 import type { AccountConfig } from '../config/index.ts'
 import { describe, StreamError, XmppError } from '../errors.ts'
 
+/** How far a connection had come: the server had not said a word of XMPP, had said some, had let us in. */
+export type Reached = 'nothing' | 'words' | 'session'
+
 /** Why an account has no connection, in a sentence for its owner: what happened and, where we can tell, what to change. */
-export function reasonOf(error: unknown, config: AccountConfig, connected: boolean): string {
-  const hint = hintFor(error, config, connected)
+export function reasonOf(error: unknown, config: AccountConfig, reached: Reached): string {
+  const hint = hintFor(error, config, reached)
   return `${hideSecret(happened(error), config.secret)}${hint === '' ? '' : `; ${hint}`}`
 }
 
@@ -24,7 +27,7 @@ function happened(error: unknown): string {
   return causes[codeOf(error.cause)] ?? describe(error.cause)
 }
 
-function hintFor(error: unknown, config: AccountConfig, connected: boolean): string {
+function hintFor(error: unknown, config: AccountConfig, reached: Reached): string {
   if (!(error instanceof XmppError)) return ''
   const place = `${config.file}:${config.line}`
   switch (error.code) {
@@ -37,19 +40,21 @@ function hintFor(error: unknown, config: AccountConfig, connected: boolean): str
     case 'XMPP_CONNECTION_LOST':
       // An alert, by which a server tells after a handshake of TLS 1.3 what it thinks of our certificate.
       if (error.condition !== undefined) return tlsHint(error, config)
-      return !connected && config.tls === 'starttls' ? 'if this is the port for direct TLS, set forceoldssl=yes' : ''
+      return wrongPort(config, reached)
     case 'XMPP_TLS_UNAVAILABLE':
       return 'a server without it needs forceoldssl=yes on its port for direct TLS'
   }
   switch (error.condition) {
     case 'not-authorized':
-      return connected ? '' : `check username and secret at ${place}`
+      return reached === 'session' ? '' : `check username and secret at ${place}`
     case 'encryption-required':
       return config.tls === 'none' ? 'set usetls=yes' : ''
     case 'invalid-namespace':
       return error instanceof StreamError && error.by === 'us' ? wrongKindOfPort(config) : ''
     case 'policy-violation':
-      return error instanceof StreamError && error.by === 'us' ? 'the limit is stanza_bytes in res-xmpp.conf' : ''
+      return error instanceof StreamError && error.by === 'us' ? violated(error) : ''
+    case 'not-well-formed':
+      return error instanceof StreamError && error.by === 'us' ? wrongPort(config, reached) : ''
     default:
       return ''
   }
@@ -68,6 +73,18 @@ function tlsHint({ condition, cause }: XmppError, config: AccountConfig): string
   return file === undefined
     ? 'to trust it, name a file with the certificate of its CA in tls_cafile'
     : `no CA in ${file} has issued it`
+}
+
+function violated({ text }: StreamError): string {
+  return / of more than \d+ bytes$/.test(text)
+    ? 'the limit is stanza_bytes in res-xmpp.conf'
+    : 'the server is faulty, or someone on the way puts words into its mouth'
+}
+
+/** TLS where XML belongs is a connection that closes at once, or an alert, which is no XML. */
+function wrongPort({ tls }: AccountConfig, reached: Reached): string {
+  const direct = tls === 'starttls' && reached === 'nothing'
+  return direct ? 'is port right? If it is the one for direct TLS, set forceoldssl=yes' : ''
 }
 
 function wrongKindOfPort({ type }: AccountConfig): string {

@@ -1,6 +1,6 @@
-import { type Account, type AccountEvent, hideSecret, maskSecrets } from '../account/index.ts'
+import { type Account, type AccountEvent, type AccountState, hideSecret, maskSecrets } from '../account/index.ts'
 import { SaslError, StreamError } from '../errors.ts'
-import { reasonOf } from './hints.ts'
+import { type Reached, reasonOf } from './hints.ts'
 import type { Level, Log } from './log.ts'
 
 /** Lines a minute about what strangers, and what a server that misbehaves, can bring about at will. */
@@ -16,15 +16,19 @@ export function logEvents(account: Account, log: Log): void {
   const strangers = throttle(STRANGERS, 'bounces and subscription requests')
   const warnings = throttle(STRANGERS, 'warnings')
   const presences = throttle(PRESENCE, 'changes of presence')
-  let connected = false
+  let reached: Reached = 'nothing'
+  account.on('state', ({ state }) => {
+    if (state === 'Connecting') reached = 'nothing'
+    else if (reached === 'nothing' && talking.has(state)) reached = 'words'
+  })
   account.on('connected', ({ jid, mechanism, tls, target }) => {
-    connected = true
+    reached = 'session'
     const place = target === undefined ? '' : ` at ${target.host} port ${target.port}`
     line('NOTICE', `Connected as ${jid}${place} (${tls ?? 'no TLS'}, ${mechanism})`)
   })
   account.on('offline', event => {
-    line('WARNING', offlineText(event, account, connected))
-    connected = false
+    line('WARNING', offlineText(event, account, reached))
+    reached = 'nothing'
   })
   account.on('bounce', ({ to, error }) => {
     if (strangers.allow()) line('WARNING', `a message to ${to} was not delivered: ${error.message}`)
@@ -47,10 +51,19 @@ export function logEvents(account: Account, log: Log): void {
   })
 }
 
+/** What an account does once the server has answered. */
+const talking: ReadonlySet<AccountState> = new Set<AccountState>([
+  'Waiting to request TLS',
+  'Requested TLS',
+  'Waiting to authenticate',
+  'Authenticating',
+  'Retrieving roster',
+])
+
 function offlineText(
   { error, retryIn, targets }: Extract<AccountEvent, { type: 'offline' }>,
   { config }: Account,
-  connected: boolean,
+  reached: Reached,
 ): string {
   const seconds = (retryIn / 1000).toFixed(retryIn < 10_000 ? 1 : 0)
   // Without delay means where the server has sent us.
@@ -62,8 +75,8 @@ function offlineText(
   const refused = error instanceof SaslError || (error instanceof StreamError && error.condition === 'not-authorized')
   const what = refused
     ? `${server} refused the login as ${config.username}`
-    : `${connected ? 'lost the' : 'no'} connection to ${server}`
-  return `${what}: ${reasonOf(error, config, connected)}; ${next}`
+    : `${reached === 'session' ? 'lost the' : 'no'} connection to ${server}`
+  return `${what}: ${reasonOf(error, config, reached)}; ${next}`
 }
 
 function subscriptionText(

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { loadConfig } from '../../src/config/index.ts'
 import { reasonOf } from '../../src/daemon/hints.ts'
-import type { XmppError } from '../../src/errors.ts'
+import { StreamError, XmppError } from '../../src/errors.ts'
 import { dial } from '../../src/stream/dial.ts'
 import { transport } from '../../src/stream/transport.ts'
 import { type CertificateOptions, makeCertificate } from '../../src/testing/certificate.ts'
@@ -51,7 +51,7 @@ t.test('TLS that was refused: what to change', async t => {
     const error = await clear
       .startTls({ domain: 'example.com', ca: config.tls_ca, servername: config.tls_servername })
       .catch((error: XmppError) => error)
-    t.match(reasonOf(error, config, false), hint, what)
+    t.match(reasonOf(error, config, 'words'), hint, what)
   }
 })
 
@@ -65,7 +65,29 @@ t.test('a server that wants a certificate', async t => {
   const clear = await dial({ host: '127.0.0.1', port })
   const secure = await clear.startTls({ domain: 'example.com', ca })
   const error = await secure.read().catch(error => error)
-  t.match(reasonOf(error, account(''), false), /it wants a certificate of ours; tls_certfile names one$/)
-  t.notMatch(reasonOf(error, account('tls_certfile=own.pem'), false), /;/, 'one that is not good enough')
+  t.match(reasonOf(error, account(''), 'words'), /it wants a certificate of ours; tls_certfile names one$/)
+  t.notMatch(reasonOf(error, account('tls_certfile=own.pem'), 'words'), /;/, 'one that is not good enough')
   secure.destroy()
+})
+
+t.test('a port that is perhaps the one for direct TLS: only while the server has not said a word of XMPP', async t => {
+  const lost = new XmppError('XMPP_CONNECTION_LOST', 'the peer closed the connection without closing its stream')
+  // An alert, in clear and read as XML.
+  const alert = new StreamError('not-well-formed', "the character U+0015 is none of XML's")
+  const hint = /; is port right\? If it is the one for direct TLS, set forceoldssl=yes$/
+  for (const error of [lost, alert]) {
+    t.match(reasonOf(error, account(''), 'nothing'), hint)
+    t.notMatch(reasonOf(error, account('forceoldssl=yes'), 'nothing'), /;/)
+    t.notMatch(reasonOf(error, account(''), 'words'), /;/)
+    t.notMatch(reasonOf(error, account(''), 'session'), /;/)
+  }
+})
+
+t.test('a limit has an option, other violations have none', async t => {
+  const hint = /; the limit is stanza_bytes in res-xmpp\.conf$/
+  const limit = new StreamError('policy-violation', 'stanza of more than 262144 bytes')
+  t.match(reasonOf(limit, account(''), 'session'), hint)
+  const injected = new StreamError('policy-violation', 'data in clear behind <proceed/>')
+  t.notMatch(reasonOf(injected, account(''), 'words'), /stanza_bytes/)
+  t.match(reasonOf(injected, account(''), 'words'), /; the server is faulty, or someone on the way/)
 })
