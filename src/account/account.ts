@@ -135,12 +135,13 @@ export class Account extends Emitter<AccountEvent> {
   /** Takes a changed configuration; what that does is told by its effects, as `diffAccounts` finds them. */
   async update(config: AccountConfig, effects: ReadonlySet<Effect>): Promise<void> {
     const before = this.#config
-    const again = effects.has('reconnect') && this.#abort !== undefined
-    if (again) await this.#leave()
+    // Its goodbye is for the buddies of before. Whatever is connected next, here or by a later change, is as this one says.
+    const leaving = effects.has('reconnect') && this.#abort !== undefined ? this.#leave() : undefined
     this.#config = config
     if (before.debug !== config.debug) this.#debug = undefined
     this.buddies.configure(config.buddy)
-    if (again) {
+    if (leaving !== undefined) {
+      await leaving
       if (this.#wanted) this.#launch()
       return
     }

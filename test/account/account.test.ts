@@ -378,6 +378,34 @@ t.test('update()', async t => {
   t.equal(events.filter(({ type }) => type === 'offline').length, 0)
 })
 
+t.test('update() while an earlier one is still leaving: the last one counts', async t => {
+  const { port, accept } = await script(t)
+  const clock = new HandClock()
+  const all = watched(t, clientConfig(port), { clock })
+  all.account.start()
+  const { play } = await accept()
+  await play(login())
+  await all.next('connected')
+  const updates = [
+    reload(all, 'secret=secret1'),
+    reload(all, 'secret=secret2\nbuddy=bob@example.com'),
+    reload(all, 'secret=secret2\nbuddy=carol@example.com'),
+  ]
+  await play(bye)
+  t.strictSame(
+    (await Promise.all(updates)).map(effects => effects.has('reconnect')),
+    [true, true, false],
+  )
+  t.equal(all.account.config.secret, 'secret2')
+  t.strictSame(
+    all.account.buddies.list().map(({ jid }) => jid),
+    ['carol@example.com'],
+  )
+  const again = await accept()
+  await again.play(authentication.replace('AGp1bGlldABzZWNyZXQ=', 'AGp1bGlldABzZWNyZXQy') + binding)
+  again.socket.destroy()
+})
+
 t.test('update() while there is no connection', async t => {
   const { port, accept } = await script(t)
   const clock = new HandClock()
