@@ -76,9 +76,8 @@ function tlsHint({ condition, cause }: XmppError, config: AccountConfig): string
 }
 
 function violated({ text }: StreamError): string {
-  return / of more than \d+ bytes$/.test(text)
-    ? 'the limit is stanza_bytes in res-xmpp.conf'
-    : 'the server is faulty, or someone on the way puts words into its mouth'
+  if (/ of more than \d+ bytes$/.test(text)) return 'the limit is stanza_bytes in res-xmpp.conf'
+  return text.startsWith('data in clear') ? 'the server is faulty, or someone on the way puts words into its mouth' : ''
 }
 
 /** TLS where XML belongs is a connection that closes at once, or an alert, which is no XML. */

@@ -89,5 +89,7 @@ t.test('a limit has an option, other violations have none', async t => {
   t.match(reasonOf(limit, account(''), 'session'), hint)
   const injected = new StreamError('policy-violation', 'data in clear behind <proceed/>')
   t.notMatch(reasonOf(injected, account(''), 'words'), /stanza_bytes/)
+  const deep = new StreamError('policy-violation', 'more than 64 elements inside one another')
+  t.notMatch(reasonOf(deep, account(''), 'session'), /;/)
   t.match(reasonOf(injected, account(''), 'words'), /; the server is faulty, or someone on the way/)
 })
