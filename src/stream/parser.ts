@@ -73,7 +73,7 @@ export class Parser {
   #badBytes: StreamError | undefined
 
   constructor({ limits, tokenizer = 'strict', onViolation }: ParserOptions = {}) {
-    this.#limits = { ...defaultLimits, ...limits }
+    this.#limits = withDefaults(limits)
     this.#onViolation = onViolation
     this.#builder = new TreeBuilder(this.#limits, error => this.#violation(error))
     this.#tokenizer = factory(tokenizer)(this.#builder, this.#limits)
@@ -88,7 +88,10 @@ export class Parser {
     this.#limits = { ...this.#limits, stanzaBytes: bytes }
   }
 
-  /** Takes a chunk and returns everything that became complete with it. */
+  /**
+   * Takes a chunk and returns everything that became complete with it. When it throws, what the chunk held before the fault is lost;
+   * `push()` and `next()` give that first.
+   */
   write(chunk: Uint8Array): ParserEvent[] {
     this.push(chunk)
     const events: ParserEvent[] = []
@@ -272,6 +275,12 @@ const AMPERSAND = 0x26
 /** Bytes that are made text at once. A tokenizer may look at all of the text for each tag. */
 const PIECE = 65_536
 const none = new Uint8Array()
+
+/** What is given as undefined is not given: a limit of nothing would let everything pass. */
+function withDefaults(limits: Partial<Limits> = {}): Limits {
+  const given = Object.entries(limits).filter(([, limit]) => limit !== undefined)
+  return { ...defaultLimits, ...Object.fromEntries(given) }
+}
 
 function factory(tokenizer: 'strict' | 'sax' | TokenizerFactory): TokenizerFactory {
   if (typeof tokenizer !== 'string') return tokenizer

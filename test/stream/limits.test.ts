@@ -174,6 +174,9 @@ t.test('what passes a limit is reported once each time, and is read', async t =>
 
 t.test('the limits that are there by default', async t => {
   t.same(defaultLimits, { stanzaBytes: 262_144, depth: 100, attributes: 100, nameLength: 1000 })
+  const notGiven = { depth: undefined, stanzaBytes: undefined } as unknown as Partial<Limits>
+  throws(t, () => opened(notGiven).write(Buffer.from('<a>'.repeat(100))), tooMuch)
+  t.equal(opened(notGiven).stanzaBytes, 262_144)
   t.equal(opened({}).write(Buffer.from(`<a>${'x'.repeat(262_144 - 7)}</a>`)).length, 1)
   throws(t, () => opened({}).write(Buffer.from(`<a>${'x'.repeat(262_144 - 6)}</a>`)), tooMuch)
 })
