@@ -1,5 +1,5 @@
-/** Texts of this many UTF-16 units and fewer share one array; it is what a socket delivers at once, and a character before it. */
-const SHARED = 65_540
+/** Texts of this many UTF-16 units and fewer share one array: what a socket delivers at once, behind a character that was cut. */
+const SHARED = 65_536 + 3
 
 let shared = new Uint16Array(0)
 let sharedBytes = Buffer.alloc(0)
