@@ -15,7 +15,7 @@ export interface Service {
   readonly port: number | undefined
   /** Where a host is spoken to that comes without a port. */
   readonly ports: { readonly direct: number; readonly clear: number }
-  /** A component: it has no SRV records (XEP-0114), and what it may say in clear on this machine it does not say elsewhere. */
+  /** A component: it has no SRV records (XEP-0114). */
   readonly component: boolean
 }
 
@@ -72,9 +72,10 @@ export class Targets {
    */
   async redirect(to: Redirect, only: boolean): Promise<string | undefined> {
     if (this.#redirects++ >= MAX_REDIRECTS) return 'which is one redirection too many'
-    const { policy, component } = this.#service
+    const { policy } = this.#service
     const direct = policy === 'direct' || (policy === 'starttls' && to.from?.direct === true)
-    if (component && !direct && isLoopback(to.from?.host ?? '') && !isLoopback(to.host)) {
+    // What a user lets be said in clear on this machine is not said in clear elsewhere.
+    if (policy === 'never' && isLoopback(to.from?.host ?? '') && !isLoopback(to.host)) {
       return 'which is not this machine, and nothing would be encrypted'
     }
     let others: Target[]

@@ -76,15 +76,15 @@ t.test('a name without a port is looked up like a domain', async t => {
   const here = await elsewhere(t, 'Other.Example')
   const dns = new Zone(
     { '_xmpp-client._tcp.other.example': [srv('c.example', there.port)] },
-    { 'c.example': ['127.0.0.1'] },
+    { 'here.example': ['127.0.0.1'], 'c.example': ['127.0.0.1'] },
   )
-  const session = await connectClient(juliet(here.port, { dns }))
+  const session = await connectClient(juliet(here.port, { host: 'here.example', dns }))
   t.match(session.target, { host: 'c.example', port: there.port })
-  t.same(dns.asked, ['SRV _xmpp-client._tcp.other.example', 'c.example'])
+  t.same(dns.asked, ['here.example', 'SRV _xmpp-client._tcp.other.example', 'c.example'])
   session.stream.destroy()
 
-  const none = new Zone({ '_xmpp-client._tcp.other.example': [srv('.', 0)] })
-  t.match(await failure(juliet(here.port, { dns: none })), {
+  const none = new Zone({ '_xmpp-client._tcp.other.example': [srv('.', 0)] }, { 'here.example': ['127.0.0.1'] })
+  t.match(await failure(juliet(here.port, { host: 'here.example', dns: none })), {
     condition: 'see-other-host',
     message:
       'see-other-host: other.example, which cannot be: other.example says by DNS that it offers no XMPP to clients',
@@ -240,6 +240,17 @@ t.test('from STARTTLS there is no way into clear', async t => {
   const here = await elsewhere(t, `127.0.0.1:${clear.port}`)
   const error = await failure(juliet(here.port, { tls: 'starttls' }))
   t.equal(error.code, 'XMPP_TLS_UNAVAILABLE')
+})
+
+t.test('what is said in clear to this machine is not said in clear to another', async t => {
+  const far = await elsewhere(t, 'far.example:5222')
+  const dns = new Zone({})
+  const error = await failure(juliet(far.port, { tls: 'never', host: '127.0.0.1', dns }))
+  t.equal(
+    error.message,
+    'see-other-host: far.example port 5222, which is not this machine, and nothing would be encrypted',
+  )
+  t.same(dns.asked, [])
 })
 
 t.test('a component is sent elsewhere, but not in clear off this machine', async t => {
