@@ -47,7 +47,7 @@ export function systemDns(servers?: readonly string[]): Dns {
       } catch (error) {
         signal.throwIfAborted()
         if (absent.includes((error as NodeJS.ErrnoException).code)) return []
-        throw error
+        throw inWords(error)
       } finally {
         signal.removeEventListener('abort', cancel)
       }
@@ -82,6 +82,21 @@ export async function addressesOf(host: string, dns: Dns, signal: AbortSignal): 
 export function literalAddress(host: string): string | undefined {
   const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1).replace('%25', '%') : host
   return isIP(bare) === 0 ? undefined : bare
+}
+
+/** For whoever reads it in a log; the code stays what it was. */
+function inWords(error: unknown): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException
+  const words = troubles[code]
+  return words === undefined ? error : Object.assign(new Error(`${words} (${code})`), { code })
+}
+
+const troubles: Record<string, string | undefined> = {
+  ESERVFAIL: 'the name server could not find out',
+  EREFUSED: 'the name server refuses to answer',
+  ETIMEOUT: 'no name server has answered in time',
+  ECONNREFUSED: 'nobody is there where the name server should be, see /etc/resolv.conf',
+  EBADRESP: 'the answer cannot be read',
 }
 
 /** The family of the first one begins: that is the one the system, or whoever sorted them, prefers. */

@@ -75,7 +75,20 @@ t.test('none, and failures', async t => {
     t.same(await systemDns([await server(t, () => ({ code }))]).srv(NAME, signal), [], name)
   }
   const failing = systemDns([await server(t, () => ({ code: SERVFAIL }))])
-  await rejects(t, failing.srv(NAME, signal), { code: 'ESERVFAIL' })
+  await rejects(t, failing.srv(NAME, signal), {
+    code: 'ESERVFAIL',
+    message: 'the name server could not find out (ESERVFAIL)',
+  })
+  const nobody = createSocket('udp4')
+  nobody.bind(0, '127.0.0.1')
+  await once(nobody, 'listening')
+  const { port } = nobody.address()
+  nobody.close()
+  await once(nobody, 'close')
+  await rejects(t, systemDns([`127.0.0.1:${port}`]).srv(NAME, signal), {
+    code: 'ECONNREFUSED',
+    message: /^nobody is there where the name server should be, .* \(ECONNREFUSED\)$/,
+  })
   t.same(await failing.srv(`${'x'.repeat(70)}.example`, signal), [], 'a name that cannot exist')
 })
 
