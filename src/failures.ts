@@ -48,9 +48,11 @@ function signs({ error: { code, condition, cause } }: Failure): string {
   return [code, condition, (cause as NodeJS.ErrnoException | undefined)?.code].join(' ')
 }
 
-function once({ error }: Failure, others: readonly Failure[]): string {
-  const places = others.flatMap(({ target }) => (target === undefined ? [] : [placeOf(target)]))
-  return places.length === 0 ? error.message : `${error.message}; the same at ${few(places).join(', ')}`
+function once({ error, target: own }: Failure, others: readonly Failure[]): string {
+  // A port may have been tried with direct TLS and without.
+  const places = new Set(others.flatMap(({ target }) => (target === undefined ? [] : [placeOf(target)])))
+  if (own !== undefined) places.delete(placeOf(own))
+  return places.size === 0 ? error.message : `${error.message}; the same at ${few([...places]).join(', ')}`
 }
 
 function each(domain: string, failures: readonly Failure[]): string {

@@ -21,6 +21,14 @@ t.test('of very many failures not all are told', async t => {
   t.ok(message.length < 16 * 1000, `${message.length}`)
 })
 
+t.test('a port that has been tried in both ways is told once', async t => {
+  const [one, two] = [failure(1, 'XMPP_X', 'no'), failure(2, 'XMPP_X', 'h2.example port 2: no')]
+  const direct = ({ target, ...rest }: Failure): Failure => ({ ...rest, target: target && { ...target, direct: true } })
+  const { message } = verdictOn('d.example', [direct(one), one, direct(two), two], [])
+  t.equal(message, 'h2.example port 2: no; the same at h1.example port 1')
+  t.equal(verdictOn('d.example', [direct(two), two], []).message, 'h2.example port 2: no', 'and not at itself')
+})
+
 t.test('what is told of one failure in which there was no server yet', async t => {
   const none: Failure = { target: undefined, error: new XmppError('XMPP_NO_SERVICE', 'no XMPP'), step: 'resolve' }
   t.equal(verdictOn('d.example', [none], []), none.error)
