@@ -34,7 +34,7 @@ Using one of these is a warning that says so: ${later.join(', ')}.
 - Without \`serverhost\` a client's servers are those that the DNS names for its domain, for STARTTLS (\`_xmpp-client\`) and for direct TLS (\`_xmpps-client\`, XEP-0368) taken together by
   priority and weight: \`forceoldssl=yes\` takes only the latter, \`usetls=no\` only the former. All are tried, and certificates must name the domain whatever the servers are called.
   res_xmpp requires \`serverhost\`. For a component it is the domain itself: XEP-0114 has no such records.
-- A server that answers \`see-other-host\` is believed, for at most five hosts in a row, in no circle, and with TLS as it was; a component that is in clear on this machine is not led off it.
+- A server that answers \`see-other-host\` is believed, for at most five hosts in a row, in no circle, and with TLS as it was; what is in clear on this machine is not led off it.
 - \`forceoldssl=yes\` works: direct TLS, by default on port 5223. res_xmpp ignores it.
 - A component has no STARTTLS. On another host than this one it needs \`forceoldssl=yes\` or an explicit \`usetls=no\`; with neither it is an error. res_xmpp waits for ever.
 - An account with an error is reported and left out; the others run. res_xmpp gives up the whole file.
