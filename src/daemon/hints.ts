@@ -13,8 +13,6 @@ export function reasonOf(error: unknown, config: AccountConfig, reached: Reached
 
 const causes: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there (ECONNREFUSED)',
-  ENOTFOUND: 'that name is not known (ENOTFOUND)',
-  EAI_AGAIN: 'the name could not be looked up just now (EAI_AGAIN)',
   ETIMEDOUT: 'no answer (ETIMEDOUT)',
   EHOSTUNREACH: 'there is no way to that host (EHOSTUNREACH)',
   ENETUNREACH: 'there is no way to that network (ENETUNREACH)',
@@ -32,6 +30,7 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
   const place = `${config.file}:${config.line}`
   switch (error.code) {
     case 'XMPP_CONNECT_FAILED':
+      if (codeOf(error) === 'EAI_AGAIN') return 'does this machine reach its name servers? See /etc/resolv.conf'
       return `check ${config.serverhost === undefined ? 'the domain of username, or set serverhost' : 'serverhost and port'} at ${place}`
     case 'XMPP_NO_SERVICE':
       return `check username at ${place}, or set serverhost${config.tls === 'direct' ? ' or forceoldssl=no' : ''}`

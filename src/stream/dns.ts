@@ -55,10 +55,10 @@ export function systemDns(servers?: readonly string[]): Dns {
     async addresses(host, signal) {
       const { lookup } = await import('node:dns/promises')
       signal.throwIfAborted()
-      return await unless(
-        signal,
-        lookup(host, { all: true }).then(all => all.map(({ address }) => address)),
-      )
+      const found = lookup(host, { all: true }).catch(error => {
+        throw inWords(error)
+      })
+      return (await unless(signal, found)).map(({ address }) => address)
     },
   }
 }
@@ -97,6 +97,8 @@ const troubles: Record<string, string | undefined> = {
   ETIMEOUT: 'no name server has answered in time',
   ECONNREFUSED: 'nobody is there where the name server should be, see /etc/resolv.conf',
   EBADRESP: 'the answer cannot be read',
+  ENOTFOUND: 'that name is not known',
+  EAI_AGAIN: 'the name could not be looked up just now',
 }
 
 /** The family of the first one begins: that is the one the system, or whoever sorted them, prefers. */

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { loadConfig } from '../../src/config/index.ts'
 import { reasonOf } from '../../src/daemon/hints.ts'
-import { StreamError, XmppError } from '../../src/errors.ts'
+import { retold, StreamError, XmppError } from '../../src/errors.ts'
 import { dial } from '../../src/stream/dial.ts'
 import { transport } from '../../src/stream/transport.ts'
 import { type CertificateOptions, makeCertificate } from '../../src/testing/certificate.ts'
@@ -80,6 +80,19 @@ t.test('a port that is perhaps the one for direct TLS: only while the server has
     t.notMatch(reasonOf(error, account('forceoldssl=yes'), 'nothing'), /;/)
     t.notMatch(reasonOf(error, account(''), 'words'), /;/)
     t.notMatch(reasonOf(error, account(''), 'session'), /;/)
+  }
+})
+
+t.test('a name that cannot be looked up says nothing of the configuration', async t => {
+  for (const [code, hint] of [
+    ['EAI_AGAIN', /; does this machine reach its name servers\? See \/etc\/resolv\.conf$/],
+    ['ENOTFOUND', /; check serverhost and port at /],
+  ] as const) {
+    const cause = Object.assign(new Error('so it is'), { code })
+    const error = new XmppError('XMPP_CONNECT_FAILED', 'cannot connect to a port 1: so it is', { cause })
+    t.match(reasonOf(error, account(''), 'nothing'), hint)
+    const told = retold(error, 'cannot connect to a port 1: so it is; and more')
+    t.match(reasonOf(told, account(''), 'nothing'), hint)
   }
 })
 

@@ -128,6 +128,12 @@ t.test('hosts, as the system knows them', async t => {
   const aborted = AbortSignal.abort(new Error('enough'))
   await rejects(t, systemDns().addresses('localhost', aborted), { message: 'enough' })
   t.equal(getEventListeners(signal, 'abort').length, 0)
+  // A label of 64 octets has no way into a question to any name server.
+  await rejects(t, systemDns().addresses(`${'x'.repeat(64)}.invalid`, signal), {
+    code: 'ENOTFOUND',
+    message: 'that name is not known (ENOTFOUND)',
+  })
+  t.equal(getEventListeners(signal, 'abort').length, 0)
 })
 
 t.test('the addresses to try: families take turns, the first one begins', async t => {
