@@ -61,7 +61,7 @@ export async function resolveClient(
 
   const kinds = policy === 'starttls' ? [true, false] : [direct]
   const answers = await Promise.all(kinds.map(kind => ask(kind, host, dns, signal)))
-  const trouble = answers.flatMap(answer => answer.trouble ?? []).join('; ') || undefined
+  const trouble = inWords(answers.flatMap(answer => answer.trouble ?? []))
   const found = answers.flatMap(answer => answer.records)
   if (found.length > 0) return { targets: distinct(bySrvOrder(found, random)).slice(0, MAX_TARGETS), trouble }
   // The last one asked is that without which there is nothing to fall back to.
@@ -95,7 +95,22 @@ interface Answer {
   readonly records: readonly (Target & SrvRecord)[]
   /** The domain says that it does not offer this. */
   readonly none: boolean
-  readonly trouble: string | undefined
+  readonly trouble: Trouble | undefined
+}
+
+interface Trouble {
+  readonly name: string
+  readonly what: string
+}
+
+/** One line for all names; when it is the same with each, it is said once. */
+function inWords(troubles: readonly Trouble[]): string | undefined {
+  const kinds = [...new Set(troubles.map(({ what }) => what))]
+  const lines = kinds.map(what => {
+    const names = troubles.filter(trouble => trouble.what === what).map(({ name }) => name)
+    return `${names.join(' and ')} ${what}`
+  })
+  return lines.length === 0 ? undefined : lines.join('; ')
 }
 
 async function ask(direct: boolean, domain: string, dns: Dns, signal: AbortSignal): Promise<Answer> {
@@ -109,9 +124,16 @@ async function ask(direct: boolean, domain: string, dns: Dns, signal: AbortSigna
     const present = all.filter(record => record.name !== '' && record.name !== '.')
     if (present.length === 0) return { ...nothing, none: true }
     const records = present.flatMap(record => usable(record, direct) ?? [])
-    return { ...nothing, records, trouble: records.length > 0 ? undefined : `${name} has no usable SRV record` }
+    return {
+      ...nothing,
+      records,
+      trouble: records.length > 0 ? undefined : { name, what: 'gave no usable SRV record' },
+    }
   } catch (error) {
-    return { ...nothing, trouble: `${name} could not be looked up: ${printable(describe(error).slice(0, 200))}` }
+    return {
+      ...nothing,
+      trouble: { name, what: `could not be looked up: ${printable(describe(error).slice(0, 200))}` },
+    }
   }
 }
 

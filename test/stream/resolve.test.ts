@@ -75,7 +75,9 @@ t.test('what cannot be looked up counts as not there, and is told', async t => {
   const trouble = `${DIRECT} could not be looked up: querySrv ESERVFAIL`
   t.match(await find('starttls', servfail, [srv('a', 1)]), { targets: ['a:1'], trouble })
   t.match(await find('starttls', servfail, none.slice(1)), { targets: ['example.org:5222'], trouble })
-  t.match(await find('starttls', servfail, servfail), { trouble: new RegExp(`${DIRECT}.*; ${CLIENT}`) })
+  t.match(await find('starttls', servfail, new Error('another')), { trouble: new RegExp(`${DIRECT}.*; ${CLIENT}`) })
+  const both = `${DIRECT} and ${CLIENT} could not be looked up: querySrv ESERVFAIL`
+  t.equal((await find('starttls', servfail, servfail)).trouble, both, 'one reason, said once')
   t.match(await find('direct', servfail, []), { targets: ['example.org:5223 direct'], trouble })
   const long = await find('never', [], new Error(`\n${'x'.repeat(10_000)}`))
   t.ok((long.trouble ?? '').length < 300)
@@ -140,7 +142,7 @@ t.test('hostile answers', async t => {
   for (const record of bad) {
     const { targets, trouble } = await find('never', [], [record])
     t.strictSame(targets, ['example.org:5222'], JSON.stringify(record).slice(0, 60))
-    t.equal(trouble, `${CLIENT} has no usable SRV record`)
+    t.equal(trouble, `${CLIENT} gave no usable SRV record`)
   }
   t.strictSame((await find('never', [], [...bad, srv('Good_1.Example.', 9)])).targets, ['good_1.example:9'])
 })
