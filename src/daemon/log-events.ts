@@ -66,8 +66,8 @@ function offlineText(
   reached: Reached,
 ): string {
   const seconds = (retryIn / 1000).toFixed(retryIn < 10_000 ? 1 : 0)
-  // Without delay means where the server has sent us.
-  const next = retryIn === 0 ? 'going there' : `trying again in ${seconds} s`
+  // Without delay when a server has sent us elsewhere: there if that may be (a host in clear off this machine may not).
+  const next = retryIn === 0 ? 'connecting again at once' : `trying again in ${seconds} s`
   // The error names them when they are several.
   const [target, ...others] = targets
   const place = target === undefined || others.length > 0 ? '' : ` at ${target.host} port ${target.port}`

@@ -130,7 +130,7 @@ t.test('sent elsewhere while connected: at once, and back when that fails', asyn
   t.match(await next('connected'), { target: { host: '127.0.0.1', port: there.port } })
   t.match(
     lines.join(''),
-    `lost the connection to example.com at a.example port ${here.port}: see-other-host: 127.0.0.1:${there.port}; going there\n`,
+    `lost the connection to example.com at a.example port ${here.port}: see-other-host: 127.0.0.1:${there.port}; connecting again at once\n`,
   )
   second.socket.end(streamError('see-other-host', `127.0.0.1:${await nobody(t)}`))
   const third = await here.accept()
