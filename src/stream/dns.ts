@@ -72,7 +72,7 @@ export async function addressesOf(host: string, dns: Dns, signal: AbortSignal): 
   const address = literalAddress(host)
   if (address !== undefined) return [address]
   const name = /^\p{ASCII}*$/u.test(host) ? host : toAscii(host)
-  const found = await unless(signal, dns.addresses(name, signal))
+  const found = name === '' ? [] : await unless(signal, dns.addresses(name, signal))
   const addresses = found.slice(0, MAX_ADDRESSES * 2).filter(one => isIP(one) !== 0)
   if (addresses.length === 0) throw new Error('the name has no address')
   return takingTurns([...new Set(addresses)]).slice(0, MAX_ADDRESSES)

@@ -156,6 +156,8 @@ t.test('an address needs no DNS, a name is asked for in A-labels', async t => {
   t.equal(literalAddress('[fe80::1%25eth0]'), 'fe80::1%eth0')
   t.equal(literalAddress('fe80::1%eth0'), 'fe80::1%eth0')
   t.equal(literalAddress('[192.0.2.7'), undefined)
+  // Node takes '' for no question at all, and warns of it on stderr.
+  await rejects(t, addressesOf('', dns, signal), { message: 'the name has no address' })
   t.same(dns.asked, [])
   t.same(await addressesOf('bücher.example', dns, signal), ['192.0.2.1'])
 })
