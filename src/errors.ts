@@ -40,7 +40,7 @@ export class StreamError extends XmppError {
   readonly otherHost: OtherHost | undefined
 
   constructor(condition: string, text = '', options: StreamErrorOptions = {}) {
-    super('XMPP_STREAM_ERROR', text === '' ? condition : `${condition}: ${text}`, { ...options, condition })
+    super('XMPP_STREAM_ERROR', worded(condition, text), { ...options, condition })
     this.text = text
     this.by = options.by ?? 'us'
     this.otherHost = options.otherHost
@@ -65,7 +65,7 @@ export class SaslError extends XmppError {
   declare readonly condition: string
 
   constructor(condition: string, text = '', options: ErrorOptions = {}) {
-    super('XMPP_SASL_FAILURE', text === '' ? condition : `${condition}: ${text}`, { ...options, condition })
+    super('XMPP_SASL_FAILURE', worded(condition, text), { ...options, condition })
   }
 }
 
@@ -81,7 +81,7 @@ export class StanzaError extends XmppError {
   readonly element: Element | undefined
 
   constructor(type: StanzaErrorType, condition: string, text = '', element?: Element) {
-    super('XMPP_STANZA_ERROR', text === '' ? condition : `${condition}: ${text}`, { condition })
+    super('XMPP_STANZA_ERROR', worded(condition, text), { condition })
     this.type = type
     this.text = text
     this.element = element
@@ -98,6 +98,14 @@ export class StanzaError extends XmppError {
     return new StanzaError(known ? type : 'cancel', condition, text, error)
   }
 }
+
+/** A peer may say as much as a stanza holds; `text` keeps all of it, but a message is for people and for logs. */
+function worded(condition: string, text: string): string {
+  if (text === '') return condition
+  return `${condition}: ${text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text}`
+}
+
+const LONGEST_TEXT = 500
 
 /** The same error for programs, its cause the one that was thrown, with a message that tells more of how it came to it. */
 export function retold(error: XmppError, message: string): XmppError {

@@ -128,3 +128,12 @@ t.test('the version is the package’s', async t => {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   t.equal(VERSION, version)
 })
+
+t.test("a peer's long text is cut in the message, and kept for who asks", async t => {
+  const text = 'x'.repeat(100_000)
+  for (const error of [new StreamError('policy-violation', text), new StanzaError('cancel', 'gone', text)]) {
+    t.ok(error.message.length < 600, `${error.name}: ${error.message.length} characters`)
+    t.equal(error.text, text)
+  }
+  t.ok(new SaslError('aborted', text).message.length < 600)
+})
