@@ -1,8 +1,6 @@
 import { NS_XML } from './namespaces.ts'
 import { serialize } from './serialize.ts'
 
-export { NS_STREAM } from './namespaces.ts'
-
 /**
  * Attributes by name. One in a namespace is `{namespace}local`, except `xml:lang` and its like, which keep their prefix.
  * Namespace declarations are not attributes.

@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { type ComponentOptions, connectComponent, type Element, type Session, sendPing } from '../../src/index.ts'
 import { NS_BIND, NS_CLIENT } from '../../src/negotiate.ts'
-import { NS_STREAM } from '../../src/stream/element.ts'
+import { NS_STREAM } from '../../src/stream/namespaces.ts'
 import { rejects } from '../helper/rejects.ts'
 import { Waiters } from '../helper/waiters.ts'
 import { type LiveServer, servers, skip } from './servers/servers.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { NS_STREAM } from '../../src/stream/element.ts'
+import { NS_STREAM } from '../../src/stream/namespaces.ts'
 import { Parser } from '../../src/stream/parser.ts'
 import { XmlStream } from '../../src/stream/stream.ts'
 import { transport } from '../../src/stream/transport.ts'
