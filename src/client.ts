@@ -17,6 +17,7 @@ import { clientIdentity, standardXeps } from './xep/index.ts'
 export interface ClientOptions extends ConnectOptions {
   /** With a resource to ask for it, without to let the server choose one. */
   readonly jid: string
+  /** Or a function that fetches user name and password when a login needs them; see `res-xmpp/sasl`. */
   readonly password: string | CredentialSource
   /**
    * `starttls` (default) and `direct` (XEP-0368) mean TLS or no session. Where the DNS is asked for servers, the first takes those
@@ -30,7 +31,9 @@ export interface ClientOptions extends ConnectOptions {
   readonly xeps?: readonly Xep[]
   /** What disco says we are. */
   readonly identity?: Identity
+  /** Told how far the login is, in the words of `xmpp show connections`. */
   readonly onProgress?: (progress: Progress) => void
+  /** How the session behaves, beside its extensions and its clock, which is that of `stream`. */
   readonly session?: Omit<SessionOptions, 'xeps' | 'clock'>
 }
 

@@ -20,13 +20,17 @@ const COMPONENT_PORT = 5347
 export interface ComponentOptions extends ConnectOptions {
   /** The component's own domain, as the server's configuration names it. */
   readonly domain: string
+  /** What the component shares with its server. */
   readonly secret: string
   /** `direct` for TLS from the first byte; XEP-0114 knows no STARTTLS. Default `never`: in clear. */
   readonly tls?: 'direct' | 'never'
+  /** Extensions beside the standard ones (disco, version, ping). */
   readonly xeps?: readonly Xep[]
   /** What disco says we are. Default a gateway to the telephone network. */
   readonly identity?: Identity
+  /** Told how far the login is, in the words of `xmpp show connections`. */
   readonly onProgress?: (progress: Progress) => void
+  /** How the session behaves, beside its extensions and its clock, which is that of `stream`. */
   readonly session?: Omit<SessionOptions, 'xeps' | 'clock'>
 }
 

@@ -17,13 +17,18 @@ export interface ConnectOptions extends TlsTrust {
   readonly port?: number | undefined
   /** ms for each step; see {@link Timeouts} for the defaults. */
   readonly timeout?: number | Partial<Timeouts> | undefined
+  /**
+   * Gives up connecting, which then rejects with the signal's reason; a session that is there already is not touched. For those who
+   * connect once: `createClient()` and `createComponent()` look at none but their own, which `stop()` aborts.
+   */
   readonly signal?: AbortSignal | undefined
+  /** Limits, clock, and what testers need: see `StreamOptions` of `res-xmpp/stream`. */
   readonly stream?: Omit<StreamOptions, 'ns'> | undefined
   /** Where names are looked up. Default: as this machine is set up. */
   readonly dns?: Dns | undefined
   /** For the choice among servers of one priority: 0 ≤ random() < 1. */
   readonly random?: (() => number) | undefined
-  /** Where a server has sent us: tried before anything else. */
+  /** Where a server has sent us: tried before anything else. For those who connect once, like `signal`. */
   readonly redirect?: Redirect | undefined
   /** Told of each server before it is tried. */
   readonly onTarget?: ((target: Target) => void) | undefined
@@ -42,7 +47,8 @@ export interface Protocol {
  * has let us in: dials, puts TLS under the connection when it is direct, and logs in. What goes wrong once credentials are in play
  * is final, for other servers of the domain would say the same. Whatever fails, nothing stays open.
  * @throws what dialling, TLS and the login throw, see {@link verdictOn} for more than one; XmppError `XMPP_TIMEOUT` that names the
- * step, `XMPP_NO_SERVICE` when the DNS says that there is none; the signal's reason
+ * step, `XMPP_NO_SERVICE` when the DNS says that there is none, `XMPP_CONNECT_FAILED` when none can be reached, `XMPP_TLS_REFUSED` when a
+ * certificate or the handshake is at fault; StreamError; the signal's reason
  */
 export async function connect<T>(
   service: Service & Protocol,

@@ -36,12 +36,13 @@ export interface ParserOptions {
   readonly limits?: Partial<Limits>
   /**
    * What cuts the text into tags: `strict`, the default, is ours; `sax` is the library of that name, which is loaded only then and lets
-   * some ill-formed XML pass; or one of your own.
+   * some ill-formed XML pass, so that an element may hold what makes its `toString()` throw; or one of your own.
    */
   readonly tokenizer?: 'strict' | 'sax' | TokenizerFactory
   /**
    * For testers: violations are handed to this function instead of being thrown. After one that is only forbidden or too big
    * reading goes on; after text that is not well-formed, which no reader can follow, the rest of the stream is ignored.
+   * What is too big is then held whole, however large it grows: throw from this function to refuse it, and what it throws ends reading.
    */
   readonly onViolation?: (error: StreamError) => void
 }

@@ -149,7 +149,10 @@ export class XmlStream {
     return event
   }
 
-  /** Forgets the old stream; what the peer sent behind its last element is read as a new one. */
+  /**
+   * Forgets the old stream; what the peer sent behind its last element is read as a new one. `open()` does so itself, an acceptor calls
+   * it after TLS and after `<success/>`.
+   */
   restart(): void {
     const rest = this.#parser.takeRest()
     this.#parser = new Parser(this.#options)
@@ -157,7 +160,8 @@ export class XmlStream {
   }
 
   /**
-   * Puts TLS under the stream. The caller has just seen `<proceed/>`, or sent it.
+   * Puts TLS under the stream. The caller has just seen `<proceed/>`, or sent it. A new stream begins inside (RFC 6120 §5.4.3.3): call
+   * `open()` next, or as acceptor `restart()` and `readHeader()`.
    * @throws StreamError `policy-violation` when anything arrived in clear behind the last element (RFC 6120 §5.4.3.3)
    */
   async startTls(options: TlsOptions): Promise<void> {

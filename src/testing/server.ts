@@ -41,7 +41,8 @@ export interface Loopback {
    */
   send(to: string, stanza: Element | string): number
   /**
-   * Resolves when that JID or component is connected, or with `false` no longer is.
+   * Resolves when that JID or component is connected, or with `false` no longer is. Messages to a bare JID need more: a resource that
+   * has sent presence (RFC 6121 §8.5.2).
    * @throws the signal's reason; XmppError `XMPP_STOPPED` when the server stops first
    */
   waitFor(who: string, connected?: boolean, signal?: AbortSignal): Promise<void>
