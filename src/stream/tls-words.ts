@@ -53,7 +53,10 @@ export function alertIn(
   certified = true,
 ): { readonly condition: string; readonly words: string } | undefined {
   const { code } = error as { code?: unknown }
-  const name = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13)_(?:ALERT_)?([A-Z_]+)$/.exec(typeof code === 'string' ? code : '')?.[1]
+  // OpenSSL calls the oldest ones SSLV3, and since 3.2 SSL/TLS.
+  const name = /^ERR_SSL_(?:SSLV3|SSL\/TLS|TLSV1|TLSV13)_(?:ALERT_)?([A-Z_]+)$/.exec(
+    typeof code === 'string' ? code : '',
+  )?.[1]
   const alert = name === undefined ? undefined : alerts[name]
   if (alert === undefined) return undefined
   const [condition, words] = alert

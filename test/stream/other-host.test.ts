@@ -52,14 +52,7 @@ t.test('what is none', async t => {
     '127.1',
     '0x7f.1',
   ]
-  const long = [
-    'x'.repeat(64),
-    `${'a.'.repeat(127)}a`,
-    'x'.repeat(1_000_000),
-    `${' '.repeat(300)}a`,
-    'a:1\u202e',
-    'xn--a',
-  ]
+  const long = ['x'.repeat(64), `${'a.'.repeat(127)}a`, 'x'.repeat(1_000_000), `${' '.repeat(300)}a`, 'a:1\u202e']
   for (const text of [...bad, ...odd, ...long])
     t.equal(readOtherHost(text), undefined, JSON.stringify(text).slice(0, 60))
 })

@@ -71,6 +71,7 @@ t.test('alerts of the other side', async t => {
   t.match(failed(failure), { condition: 'handshake_failure', message: /no cipher, .*; or it wants a certificate \(/ })
   t.notMatch(failed(failure, {}, [], true).message, /or it wants/)
   t.equal(alertIn(new Error('x')), undefined)
+  t.match(alertIn({ code: code('SSL/TLS_ALERT_HANDSHAKE_FAILURE') }), { condition: 'handshake_failure' }, 'OpenSSL 3.2')
   t.equal(alertIn({ code: 'ERR_SSL_TLSV1_ALERT_OF_ANOTHER_WORLD' }), undefined)
   t.equal(alertIn({ code: 5 }), undefined)
 })
