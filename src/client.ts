@@ -2,11 +2,12 @@ import { type ConnectOptions, connect } from './connect.ts'
 import { XmppError } from './errors.ts'
 import { type Jid, parseJid } from './jid.ts'
 import { NS_CLIENT, negotiateClient, type Progress } from './negotiate.ts'
-import { Connection } from './reconnect.ts'
+import { Connection, type ReconnectOptions } from './reconnect.ts'
 import type { Xep } from './routes.ts'
 import { mechanisms as builtIn } from './sasl/index.ts'
 import type { CredentialSource, Mechanism } from './sasl/mechanism.ts'
 import { Session, type SessionOptions } from './session.ts'
+import { timeoutsOf } from './steps.ts'
 import { CLIENT_DIRECT_PORT, CLIENT_PORT } from './stream/resolve.ts'
 import { trustOf } from './stream/tls.ts'
 import { TlsSessions } from './stream/tls-sessions.ts'
@@ -75,13 +76,15 @@ export async function connectClient(options: ClientOptions): Promise<Session> {
 
 /**
  * A client that stays connected from `start()` to `stop()`. It resumes its TLS sessions when it reconnects.
- * @throws XmppError `XMPP_JID_MALFORMED` at once, since trying again would not help
+ * @throws XmppError `XMPP_JID_MALFORMED`, RangeError for a time limit that is none, at once, since trying again would not help
  */
-export function createClient(options: ClientOptions): Connection {
+export function createClient(options: Omit<ClientOptions, 'signal' | 'redirect'>): Connection {
   parseClientJid(options.jid)
+  timeoutsOf(options.timeout)
   const kept = { sessions: new TlsSessions(), ...options }
-  return new Connection((signal, xep, redirect) =>
-    connectClient({ ...kept, signal, redirect, xeps: [...(options.xeps ?? []), xep] }),
+  return new Connection(
+    (signal, xep, redirect) => connectClient({ ...kept, signal, redirect, xeps: [...(options.xeps ?? []), xep] }),
+    paceOf(options),
   )
 }
 
@@ -90,6 +93,11 @@ function parseClientJid(text: string): Jid {
   if (jid.local !== '') return jid
   const why = `"${text.slice(0, 100)}" names no user: a client logs in as user@domain`
   throw new XmppError('XMPP_JID_MALFORMED', why, { condition: 'jid-malformed' })
+}
+
+/** What a connection is kept up by: the clock of its streams, and the dice that choose among servers. */
+export function paceOf(options: ConnectOptions): Pick<ReconnectOptions, 'clock' | 'random'> {
+  return { ...clockOf(options), ...(options.random && { random: options.random }) }
 }
 
 /** The clock of the stream for its session. */

@@ -1,4 +1,4 @@
-import { clockOf } from './client.ts'
+import { clockOf, paceOf } from './client.ts'
 import { type ConnectOptions, connect } from './connect.ts'
 import { XmppError } from './errors.ts'
 import { parseJid } from './jid.ts'
@@ -7,6 +7,7 @@ import { printable } from './printable.ts'
 import { Connection } from './reconnect.ts'
 import type { Xep } from './routes.ts'
 import { Session, type SessionOptions } from './session.ts'
+import { timeoutsOf } from './steps.ts'
 import { componentServices } from './stream/identity.ts'
 import { trustOf } from './stream/tls.ts'
 import { TlsSessions } from './stream/tls-sessions.ts'
@@ -63,13 +64,15 @@ export async function connectComponent(options: ComponentOptions): Promise<Sessi
 
 /**
  * A component that stays attached from `start()` to `stop()`.
- * @throws XmppError `XMPP_JID_MALFORMED` at once, since trying again would not help
+ * @throws XmppError `XMPP_JID_MALFORMED`, RangeError for a time limit that is none, at once, since trying again would not help
  */
-export function createComponent(options: ComponentOptions): Connection {
+export function createComponent(options: Omit<ComponentOptions, 'signal' | 'redirect'>): Connection {
   prepareDomain(options.domain)
+  timeoutsOf(options.timeout)
   const kept = { sessions: new TlsSessions(), ...options }
-  return new Connection((signal, xep, redirect) =>
-    connectComponent({ ...kept, signal, redirect, xeps: [...(options.xeps ?? []), xep] }),
+  return new Connection(
+    (signal, xep, redirect) => connectComponent({ ...kept, signal, redirect, xeps: [...(options.xeps ?? []), xep] }),
+    paceOf(options),
   )
 }
 

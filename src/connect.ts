@@ -19,14 +19,14 @@ export interface ConnectOptions extends TlsTrust {
   readonly timeout?: number | Partial<Timeouts> | undefined
   /**
    * Gives up connecting, which then rejects with the signal's reason; a session that is there already is not touched. For those who
-   * connect once: `createClient()` and `createComponent()` look at none but their own, which `stop()` aborts.
+   * connect once: what stays connected is stopped by `stop()`.
    */
   readonly signal?: AbortSignal | undefined
   /** Limits, clock, and what testers need: see `StreamOptions` of `res-xmpp/stream`. */
   readonly stream?: Omit<StreamOptions, 'ns'> | undefined
   /** Where names are looked up. Default: as this machine is set up. */
   readonly dns?: Dns | undefined
-  /** For the choice among servers of one priority: 0 ≤ random() < 1. */
+  /** For the choice among servers of one priority, and for the jitter of a back-off: 0 ≤ random() < 1. */
   readonly random?: (() => number) | undefined
   /** Where a server has sent us: tried before anything else. For those who connect once, like `signal`. */
   readonly redirect?: Redirect | undefined
@@ -48,7 +48,7 @@ export interface Protocol {
  * is final, for other servers of the domain would say the same. Whatever fails, nothing stays open.
  * @throws what dialling, TLS and the login throw, see {@link verdictOn} for more than one; XmppError `XMPP_TIMEOUT` that names the
  * step, `XMPP_NO_SERVICE` when the DNS says that there is none, `XMPP_CONNECT_FAILED` when none can be reached, `XMPP_TLS_REFUSED` when a
- * certificate or the handshake is at fault; StreamError; the signal's reason
+ * certificate or the handshake is at fault; StreamError; the signal's reason; RangeError for a time limit that is none
  */
 export async function connect<T>(
   service: Service & Protocol,

@@ -2,8 +2,10 @@
  * The library: XMPP clients and components for TypeScript. Importing it starts nothing, installs nothing and loads no XML
  * parser yet.
  */
+
 export type { ClientOptions } from './client.ts'
 export { connectClient, createClient } from './client.ts'
+export type { Clock } from './clock.ts'
 export type { ComponentOptions } from './component.ts'
 export { connectComponent, createComponent } from './component.ts'
 export type { ConnectOptions } from './connect.ts'

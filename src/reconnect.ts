@@ -120,13 +120,16 @@ export type Connect = (signal: AbortSignal, xep: Xep, redirect?: Redirect) => Pr
 /** A connection that is kept up, for those who like events better than loops. */
 export class Connection extends Emitter<ConnectionEvent> {
   readonly #connect: Connect
+  readonly #pace: Pick<ReconnectOptions, 'clock' | 'random'>
   #abort: AbortController | undefined
   #ended: Promise<void> = Promise.resolve()
   #session: Session | undefined
 
-  constructor(connect: Connect) {
+  /** @param pace the clock and the dice of the back-off; see {@link ReconnectOptions} */
+  constructor(connect: Connect, pace: Pick<ReconnectOptions, 'clock' | 'random'> = {}) {
     super()
     this.#connect = connect
+    this.#pace = pace
   }
 
   /** The session while there is one. */
@@ -153,7 +156,7 @@ export class Connection extends Emitter<ConnectionEvent> {
       onEvery(type, (stanza, session) => this.emit({ type, stanza, session } as ConnectionEvent))
     const xep: Xep = { name: 'events', routes: [hear('message'), hear('presence')] }
     const connect = (signal: AbortSignal, redirect?: Redirect): Promise<Session> => this.#connect(signal, xep, redirect)
-    for await (const link of stayConnected(connect, { signal })) {
+    for await (const link of stayConnected(connect, { ...this.#pace, signal })) {
       this.#session = link.type === 'online' ? link.session : undefined
       this.emit(link)
     }

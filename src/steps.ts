@@ -16,13 +16,26 @@ export interface Timeouts {
   readonly negotiation: number
 }
 
-/** One number is the limit of each step. */
+/**
+ * One number is the limit of each step.
+ * @throws RangeError for what is no time to wait: a timer would go off at once
+ */
 export function timeoutsOf(timeout: number | Partial<Timeouts> = {}): Timeouts {
-  if (typeof timeout !== 'number') return { ...defaults, ...timeout }
-  return { resolve: timeout, connect: timeout, tls: timeout, negotiation: timeout }
+  const limits = { ...defaults }
+  for (const step of Object.keys(defaults) as Step[]) {
+    const ms = (typeof timeout === 'number' ? timeout : timeout[step]) ?? defaults[step]
+    if (!(ms > 0 && ms <= LONGEST)) {
+      throw new RangeError(`the time limit for ${step} must be above 0 and at most ${LONGEST} ms, not ${ms}`)
+    }
+    limits[step] = ms
+  }
+  return limits
 }
 
-const defaults: Timeouts = { resolve: 10_000, connect: 20_000, tls: 20_000, negotiation: 30_000 }
+/** What a timer of Node can count, in ms: 24 days. */
+const LONGEST = 2_147_483_647
+
+const defaults: Readonly<Timeouts> = { resolve: 10_000, connect: 20_000, tls: 20_000, negotiation: 30_000 }
 
 /** What all steps of one connect() have in common. */
 export interface Way {

@@ -262,6 +262,28 @@ t.test('a client that stays connected', async t => {
   await gone()
 })
 
+t.test('the back-off goes by the clock and the dice that were handed in', async t => {
+  const clock = new HandClock()
+  const { port, sockets } = await listen(t, socket => void socket.destroy())
+  const client = createClient(juliet(port, { tls: 'never', stream: { clock }, random: () => 0 }))
+  const offline = (): Promise<number> =>
+    new Promise(resolve => {
+      const off = client.on('offline', ({ retryIn }) => {
+        off()
+        resolve(retryIn)
+      })
+    })
+  const first = offline()
+  client.start()
+  t.equal(await first, 500)
+  const second = offline()
+  await clock.advance(500)
+  t.equal(await second, 1000)
+  await client.stop()
+  t.equal(clock.pending, 0)
+  t.equal(sockets.size, 0)
+})
+
 t.test('a client that stays connected, and is sent elsewhere meanwhile', async t => {
   let loggedIn = (): void => {}
   const second = new Promise<void>(resolve => {

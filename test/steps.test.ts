@@ -10,6 +10,10 @@ t.test('limits: one for all, some, none said', async t => {
   t.same(timeoutsOf(7), { resolve: 7, connect: 7, tls: 7, negotiation: 7 })
   t.same(timeoutsOf(), { resolve: 10_000, connect: 20_000, tls: 20_000, negotiation: 30_000 })
   t.same(timeoutsOf({ tls: 5 }), { ...timeoutsOf(), tls: 5 })
+  for (const ms of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31]) {
+    t.throws(() => timeoutsOf(ms), RangeError, `${ms}`)
+    t.throws(() => timeoutsOf({ connect: ms }), { message: /connect/ }, `connect: ${ms}`)
+  }
 })
 
 t.test('a step that takes too long names itself', async t => {

@@ -53,10 +53,12 @@ export function readTls(sheet: AccountSheet, jid: Jid | undefined): TlsMode | un
         'a component has TLS with forceoldssl only: this stays unencrypted, within this machine',
       )
   } else if (usetls) {
+    const elsewhere =
+      sheet.get('serverhost') === undefined ? '; if the server runs on this machine, say serverhost=127.0.0.1' : ''
     sheet.error(
       'component-tls',
       'usetls',
-      `${noStartTls}: "${host}" is not this machine, so choose forceoldssl=yes (TLS from the first byte, where the server has a port for it) or usetls=no (unencrypted)`,
+      `${noStartTls}: "${host}" is not this machine, so choose forceoldssl=yes (TLS from the first byte, where the server has a port for it) or usetls=no (unencrypted)${elsewhere}`,
     )
   } else {
     sheet.warn('risk', 'usetls', unencrypted)

@@ -10,7 +10,8 @@ export function readHost(text: string): HostReading {
   if (/^[^:]*:\d*$/.test(text))
     return { expected: 'a host name or an address (the port has an option of its own, port)' }
   if (text.includes('@')) return { expected: 'a host name or an address (the JID has an option of its own, username)' }
-  if (text === '' || text.length > 253 || /[\s"&'/:<>@[\]\\%?#;,]/.test(text))
+  if (/^\d+\.\d+\.\d+\.\d+$/.test(text)) return { expected: 'an address of four numbers up to 255' }
+  if (text === '' || text.length > 253 || /[\s"&'*/:<>@[\]\\%?#;,]/.test(text))
     return { expected: 'a host name or an address' }
   return { value: text }
 }

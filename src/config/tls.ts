@@ -23,7 +23,7 @@ export function readTlsCertificate(
 ): ClientCertificate | undefined {
   const [certfile, keyfile] = [sheet.get('tls_certfile'), sheet.get('tls_keyfile')]
   if (certfile === undefined) {
-    if (keyfile !== undefined) sheet.error('missing', 'tls_certfile', 'tls_keyfile is given, but no certificate for it')
+    if (keyfile !== undefined) sheet.error('missing', 'tls_keyfile', 'there is no tls_certfile whose key it could be')
     return undefined
   }
   const reading = read(certfile, keyfile)

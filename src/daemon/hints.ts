@@ -46,6 +46,9 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
   switch (error.condition) {
     case 'not-authorized':
       return reached === 'session' ? '' : `check username and secret at ${place}`
+    case 'host-unknown':
+    case 'host-gone':
+      return `check the domain of username at ${place}`
     case 'encryption-required':
       return config.tls === 'none' ? 'set usetls=yes' : ''
     case 'invalid-namespace':

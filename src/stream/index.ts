@@ -1,3 +1,5 @@
+export type { Clock } from '../clock.ts'
+export { StreamError, XmppError } from '../errors.ts'
 export type { DialOptions } from './dial.ts'
 export { dial } from './dial.ts'
 export type { Dns, SrvRecord } from './dns.ts'

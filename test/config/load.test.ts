@@ -182,6 +182,8 @@ t.test('values in error leave the account out', async t => {
     ['serverhost=xmpp.example.com:5222', 'error bad-value@5 serverhost'],
     ['serverhost=alice@example.com', 'error bad-value@5 serverhost'],
     ['serverhost=a b', 'error bad-value@5 serverhost'],
+    ['serverhost=10.0.0.256', 'error bad-value@5 serverhost'],
+    ['serverhost=*.example.com', 'error bad-value@5 serverhost'],
     ['usetls=maybe', 'error bad-value@5 usetls'],
     ['usetls=', 'error bad-value@5 usetls'],
     ['tls_verify=yess', 'error bad-value@5 tls_verify'],
@@ -268,6 +270,16 @@ t.test('TLS of a client', async t => {
     account: { tls: 'direct' },
     problems: ['warning contradiction@5 usetls'],
   })
+})
+
+t.test('a component without serverhost is told of both ways out', async t => {
+  const [problem] = load('[c]\ntype=component\nusername=comp.example.com\nsecret=s').problems.filter(
+    ({ code }) => code === 'component-tls',
+  )
+  t.match(
+    problem?.message,
+    /usetls=no \(unencrypted\); if the server runs on this machine, say serverhost=127\.0\.0\.1$/,
+  )
 })
 
 t.test('TLS of a component', async t => {
@@ -436,7 +448,7 @@ t.test('tls_certfile and tls_keyfile', async t => {
     t.match(described, /tls_certfile/)
   }
   const bad: readonly (readonly [lines: string, problem: string, words: RegExp])[] = [
-    ['tls_keyfile=own.key', 'missing@1 tls_certfile', /no certificate for it/],
+    ['tls_keyfile=own.key', 'missing@5 tls_keyfile', /there is no tls_certfile/],
     ['tls_certfile=own.pem', 'bad-certfile@5 tls_certfile', /own\.pem" holds no private key: tls_keyfile has to say/],
     ['tls_certfile=', 'bad-certfile@5 tls_certfile', /names no file/],
     ['tls_certfile=none.pem', 'bad-certfile@5 tls_certfile', /asterisk\/none\.pem" cannot be read/],

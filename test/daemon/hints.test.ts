@@ -96,6 +96,11 @@ t.test('a name that cannot be looked up says nothing of the configuration', asyn
   }
 })
 
+t.test('a domain that the server does not serve', async t => {
+  const error = new StreamError('host-unknown', '', { by: 'peer' })
+  t.match(reasonOf(error, account(''), 'words'), /^host-unknown; check the domain of username at /)
+})
+
 t.test('a limit has an option, other violations have none', async t => {
   const hint = /; the limit is stanza_bytes in res-xmpp\.conf$/
   const limit = new StreamError('policy-violation', 'stanza of more than 262144 bytes')
