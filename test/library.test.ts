@@ -7,10 +7,9 @@ const root = new URL('..', import.meta.url)
 
 /** Runs a program as a user's own module would run, and returns the JSON it prints. */
 async function evaluate(program: string): Promise<unknown> {
-  const args = ['--input-type=module', '-e', program]
-  // tap has its own modules loaded into every Node it is the parent of, and these listen for signals.
-  const env = { ...process.env, NODE_OPTIONS: '' }
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, env })
+  // tap puts options into the environment of every child, by which Node loads modules of tap's that listen for signals.
+  const args = ['-u', 'NODE_OPTIONS', process.execPath, '--input-type=module', '-e', program]
+  const { stdout } = await promisify(execFile)('env', args, { cwd: root })
   return JSON.parse(stdout)
 }
 
