@@ -9,6 +9,11 @@ export function printable(text: string): string {
   })
 }
 
+/** How a code point is called in messages: `U+00E9`. */
+export function codePointName(code: number): string {
+  return `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
+}
+
 /** A value as JSON in one line, in which the same characters stand as JSON's own `\uNNNN`: it reads back as it was. */
 export function printableJson(value: unknown): string {
   return JSON.stringify(value).replace(unprintable, char =>

@@ -1,7 +1,8 @@
 import { isLoopback } from './config/host.ts'
 import { describe } from './errors.ts'
+import { literalAddress } from './ip-literal.ts'
 import { Steps, type Way } from './steps.ts'
-import { type Dns, literalAddress } from './stream/dns.ts'
+import type { Dns } from './stream/dns.ts'
 import type { OtherHost } from './stream/other-host.ts'
 import { hostOf, resolveClient, type Target, type TlsPolicy } from './stream/resolve.ts'
 

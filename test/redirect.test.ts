@@ -2,13 +2,22 @@ import { createSecureContext, TLSSocket } from 'node:tls'
 import t from 'tap'
 import { type ClientOptions, connectClient } from '../src/client.ts'
 import { connectComponent } from '../src/component.ts'
-import { XmppError } from '../src/errors.ts'
 import { makeCertificate } from '../src/testing/certificate.ts'
 import { srv, Zone } from './helper/dns.ts'
 import { listen } from './helper/listen.ts'
 import { Peer } from './helper/peer.ts'
 import { rejects } from './helper/rejects.ts'
-import { DOMAIN, distrusting, header, nobody, refuse, refusing, streamError, welcoming } from './helper/servers.ts'
+import {
+  DOMAIN,
+  distrusting,
+  failure,
+  header,
+  nobody,
+  refuse,
+  refusing,
+  streamError,
+  welcoming,
+} from './helper/servers.ts'
 import { play, playText } from './helper/transcript.ts'
 
 const juliet = (port: number, options: Partial<ClientOptions> = {}): ClientOptions => ({
@@ -22,16 +31,6 @@ const juliet = (port: number, options: Partial<ClientOptions> = {}): ClientOptio
 })
 
 const elsewhere = (t: Parameters<typeof refusing>[0], where: string) => refusing(t, 'see-other-host', where)
-
-/** The error of a login that must fail. */
-async function failure(options: ClientOptions): Promise<XmppError> {
-  const error = await connectClient(options).then(
-    () => undefined,
-    reason => reason,
-  )
-  if (error instanceof XmppError) return error
-  throw error ?? new Error('logged in')
-}
 
 t.test('to another port, with the same `to`', async t => {
   // The transcript wants the domain in `to`.

@@ -2,13 +2,13 @@ import { createSecureContext, TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { type ClientOptions, connectClient } from '../src/client.ts'
 import { connectComponent } from '../src/component.ts'
-import { SaslError, StreamError, XmppError } from '../src/errors.ts'
+import { SaslError, StreamError } from '../src/errors.ts'
 import type { SrvRecord } from '../src/stream/dns.ts'
 import { makeCertificate } from '../src/testing/certificate.ts'
 import { type Known, srv, Zone } from './helper/dns.ts'
 import { listen } from './helper/listen.ts'
 import { rejects } from './helper/rejects.ts'
-import { DOMAIN, distrusting, nobody, refusing, welcoming } from './helper/servers.ts'
+import { DOMAIN, distrusting, failure, nobody, refusing, welcoming } from './helper/servers.ts'
 import { play } from './helper/transcript.ts'
 
 /** A DNS in which the servers of the domain, named by letters, are ports of this machine. */
@@ -29,16 +29,6 @@ const juliet = (dns: Zone, options: Partial<ClientOptions> = {}): ClientOptions 
   dns,
   ...options,
 })
-
-/** The error of a login that must fail. */
-async function failure(options: ClientOptions): Promise<XmppError> {
-  const error = await connectClient(options).then(
-    () => undefined,
-    reason => reason,
-  )
-  if (error instanceof XmppError) return error
-  throw error ?? new Error('logged in')
-}
 
 t.test('one server after the other, until one lets us in', async t => {
   const unknown = await refusing(t, 'host-unknown')

@@ -1,12 +1,13 @@
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIPv6 } from 'node:net'
+import { literalAddress } from '../ip-literal.ts'
 
 /** A host to connect to, or what was expected instead. */
 export type HostReading = { readonly value: string } | { readonly expected: string }
 
 /** Reads a host name or an address; an IPv6 address may stand in brackets, and loses them. */
 export function readHost(text: string): HostReading {
-  const bare = withoutBrackets(text)
-  if (isIP(bare) !== 0) return { value: bare }
+  const address = literalAddress(text)
+  if (address !== undefined) return { value: address }
   if (/^[^:]*:\d*$/.test(text))
     return { expected: 'a host name or an address (the port has an option of its own, port)' }
   if (text.includes('@')) return { expected: 'a host name or an address (the JID has an option of its own, username)' }
@@ -18,16 +19,11 @@ export function readHost(text: string): HostReading {
 
 /** Whether a host can only be this machine: `localhost`, names below it, 127.0.0.0/8, ::1. */
 export function isLoopback(host: string): boolean {
-  const bare = withoutBrackets(host)
-  const version = isIP(bare)
-  if (version !== 0) return loopback.check(bare, version === 6 ? 'ipv6' : 'ipv4')
+  const address = literalAddress(host)
+  if (address !== undefined) return loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
   return /(^|\.)localhost\.?$/i.test(host)
 }
 
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8)
 loopback.addAddress('::1', 'ipv6')
-
-function withoutBrackets(text: string): string {
-  return text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text
-}

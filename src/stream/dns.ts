@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { toAscii } from '../idna.ts'
+import { literalAddress } from '../ip-literal.ts'
 import { unless } from '../steps.ts'
 
 /** One SRV record (RFC 2782). */
@@ -76,12 +77,6 @@ export async function addressesOf(host: string, dns: Dns, signal: AbortSignal): 
   const addresses = found.slice(0, MAX_ADDRESSES * 2).filter(one => isIP(one) !== 0)
   if (addresses.length === 0) throw new Error('the name has no address')
   return takingTurns([...new Set(addresses)]).slice(0, MAX_ADDRESSES)
-}
-
-/** The IP address that a host is, undefined for a name. */
-export function literalAddress(host: string): string | undefined {
-  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1).replace('%25', '%') : host
-  return isIP(bare) === 0 ? undefined : bare
 }
 
 /** For whoever reads it in a log; the code stays what it was. */

@@ -1,5 +1,6 @@
-import { isIP } from 'node:net'
+import { isIPv6 } from 'node:net'
 import { toAscii } from '../idna.ts'
+import { ipLiteral, literalAddress } from '../ip-literal.ts'
 import { type CertificateName, shown } from './certificate.ts'
 
 /** The services of which an SRV-ID may speak to a client: by STARTTLS or direct, names are looked at alike (XEP-0368 §3). */
@@ -13,7 +14,7 @@ export const componentServices: readonly string[] = ['xmpp-server']
 
 /** The name of the server one wants to talk to (RFC 9525 §6.1), ready to be compared. */
 export interface Reference {
-  /** A domain in A-labels and lower case; an address as the URL parser writes it. */
+  /** A domain in A-labels and lower case; an address in the form of RFC 5952, one of IPv6 in brackets. */
   readonly name: string
   readonly address: boolean
 }
@@ -23,9 +24,9 @@ export interface Reference {
  * @throws XmppError `XMPP_JID_MALFORMED` for what is neither
  */
 export function referenceOf(name: string): Reference {
-  const bare = name.startsWith('[') && name.endsWith(']') ? name.slice(1, -1) : name
-  const address = isIP(bare) !== 0
-  return { name: address ? canonicalAddress(bare) : toAscii(bare), address }
+  const address = literalAddress(name)
+  if (address === undefined) return { name: toAscii(name), address: false }
+  return { name: canonicalAddress(address), address: true }
 }
 
 /**
@@ -94,7 +95,7 @@ function aLabels(domain: string): string | undefined {
   }
 }
 
-/** The URL parser writes every address of IPv6 in one form, and knows no zones. */
+/** Each address in one form, without a zone, which is this machine's own affair. */
 function canonicalAddress(address: string): string {
-  return isIP(address) === 6 ? new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname : address
+  return ipLiteral(isIPv6(address) ? `[${address.replace(/%.*$/, '')}]` : address) ?? address
 }

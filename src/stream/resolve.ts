@@ -1,8 +1,9 @@
 import { describe, XmppError } from '../errors.ts'
 import { toAscii } from '../idna.ts'
+import { literalAddress } from '../ip-literal.ts'
 import { printable } from '../printable.ts'
 import { unless } from '../steps.ts'
-import { type Dns, literalAddress, type SrvRecord } from './dns.ts'
+import type { Dns, SrvRecord } from './dns.ts'
 import { hostName } from './other-host.ts'
 
 /** Where a connection may be made to. */

@@ -1,4 +1,5 @@
 import { XmppError } from '../errors.ts'
+import { codePointName } from '../printable.ts'
 import { isName } from './characters.ts'
 import type { Attrs, Element } from './element.ts'
 import { NS_STREAM, NS_XML, NS_XMLNS } from './namespaces.ts'
@@ -110,8 +111,7 @@ export function escapeXml(text: string): string {
   if (!special.test(text)) return text
   const bad = unsendable.exec(text)
   if (bad !== null) {
-    const code = bad[0].codePointAt(0) ?? 0
-    const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
+    const name = codePointName(bad[0].codePointAt(0) ?? 0)
     throw new XmppError('XMPP_XML_CHARACTER', `XML cannot carry the character ${name} (at offset ${bad.index})`)
   }
   return text.replace(escapable, char => entities[char] ?? char)

@@ -1,3 +1,4 @@
+import { codePointName } from '../printable.ts'
 import * as characters from './characters.ts'
 import { type Forbidden, ForbiddenReader } from './forbidden.ts'
 import { type QName, qname, qnameAt } from './qname.ts'
@@ -539,12 +540,12 @@ function bracketsBefore(units: Uint16Array, at: number, from: number, before: nu
 }
 
 function badCharacter(code: number): Error {
-  return notWellFormed(`the character U+${code.toString(16).toUpperCase().padStart(4, '0')} is none of XML's`)
+  return notWellFormed(`the character ${codePointName(code)} is none of XML's`)
 }
 
 function shown(text: string, at: number): string {
   const code = text.codePointAt(at) as number
-  return code > 0x20 && code < 0x7f ? `a ${text[at]}` : `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
+  return code > 0x20 && code < 0x7f ? `a ${text[at]}` : codePointName(code)
 }
 
 function mismatch(name: string): Error {

@@ -1,3 +1,4 @@
+import { codePointName } from '../printable.ts'
 import { lazily, type Pattern } from './lazily.ts'
 
 /**
@@ -43,9 +44,8 @@ export function isVirama(char: string): boolean {
 
 /** What a code point is, for an error message: `U+2665, a symbol`. */
 export function nameOf(char: string): string {
-  const point = (char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
   const [, kind] = kinds.find(([pattern]) => pattern.test(char)) ?? [undefined, 'no letter or digit']
-  return `U+${point}, ${oldHangulJamo.test(char) ? 'a conjoining jamo' : kind}`
+  return `${codePointName(char.codePointAt(0) ?? 0)}, ${oldHangulJamo.test(char) ? 'a conjoining jamo' : kind}`
 }
 
 /** The code point of a text that a mapping made this one of, so that an error can name what was typed; itself when none was. */

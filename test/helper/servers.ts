@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Test } from 'tap'
+import { type ClientOptions, connectClient } from '../../src/client.ts'
+import { XmppError } from '../../src/errors.ts'
 import { type Listening, listen } from './listen.ts'
 import { NS_STREAM, Peer } from './peer.ts'
 import { play, playText } from './transcript.ts'
@@ -57,4 +59,14 @@ S: <failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>
       () => {},
     )
   })
+}
+
+/** The error of a login that must fail. */
+export async function failure(options: ClientOptions): Promise<XmppError> {
+  const error = await connectClient(options).then(
+    () => undefined,
+    reason => reason,
+  )
+  if (error instanceof XmppError) return error
+  throw error ?? new Error('logged in')
 }
