@@ -1,3 +1,4 @@
+import type { AccountConfig } from '../config/account.ts'
 import { type Attrs, type Element, el } from '../stream/element.ts'
 
 /** Of SASL (RFC 6120 §6) and XEP-0388: all character data is an exchange of credentials. */
@@ -12,10 +13,17 @@ const secretNames = new Set(['handshake', 'password', 'digest', 'secret', 'token
 /** Fields of forms (XEP-0004) whose values are secrets; what is submitted need not repeat the type. */
 const secretField = /password|secret|token/i
 
-/** A text of a peer's without our secret, which a server may repeat by mistake or to have it written down. */
-export function hideSecret(text: string, secret: string): string {
-  return secret.length < 4 ? text : text.replaceAll(secret, '[masked]')
+/** A text of a peer's without our secrets, which a server may repeat by mistake or to have them written down. */
+export function hideSecrets(text: string, { secret, refresh_token, oauth_secret }: Secrets): string {
+  let hidden = text
+  for (const own of [secret, refresh_token, oauth_secret]) {
+    if (own !== undefined && own.length >= 4) hidden = hidden.replaceAll(own, '[masked]')
+  }
+  return hidden
 }
+
+/** What of an account's configuration nobody may see. */
+type Secrets = Pick<AccountConfig, 'secret' | 'refresh_token' | 'oauth_secret'>
 
 /** The element with everything masked that could be, or could be turned into, a password. */
 export function maskSecrets(element: Element): Element {
