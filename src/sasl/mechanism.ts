@@ -1,4 +1,5 @@
 import { SaslError } from '../errors.ts'
+import { printable } from '../printable.ts'
 import type { ChannelBinding } from './channel-binding.ts'
 
 /** Who logs in, and what proves it; of what proves it, whatever the mechanism chosen needs. */
@@ -35,7 +36,8 @@ export type Proof = 'password' | 'token' | 'certificate' | 'nothing'
 /**
  * A mechanism is a dialogue: it yields what we say and is resumed with what the server answered; when it returns, it has seen
  * all it wants, the server's proof above all. Strings are the decoded payloads, '' is an empty one. Only the first thing yielded may be
- * undefined: no initial response, the server speaks first (RFC 6120 §6.4.2).
+ * undefined: no initial response, the server speaks first (RFC 6120 §6.4.2). That the server has refused the login is told to it by
+ * throwing the failure into it ({@link refused}), for it may know more of the reason.
  */
 export interface Mechanism {
   /** As registered with IANA. */
@@ -54,8 +56,10 @@ export interface Mechanism {
 export interface Circumstances {
   /** Nobody else can listen, or the user has said that it does not matter. */
   readonly plaintext: boolean
-  /** There is a channel to bind to, so -PLUS can be used. */
-  readonly binding: boolean
+  /** The stream is under TLS. Where it is not, what does not show the password comes first. */
+  readonly encrypted: boolean
+  /** There is a channel to bind to, so -PLUS can be used. `required`: and for a password nothing else may be. */
+  readonly binding: boolean | 'required'
   /** What the user can prove an identity with. */
   readonly proofs: ReadonlySet<Proof>
 }
@@ -68,20 +72,37 @@ export interface Circumstances {
 export function selectMechanism(
   mechanisms: readonly Mechanism[],
   offered: readonly string[],
-  { plaintext, binding, proofs }: Circumstances,
+  circumstances: Circumstances,
 ): Mechanism {
-  const ours = mechanisms.filter(({ needs, binds }) => proofs.has(needs) && (binding || binds === undefined))
+  const { plaintext, encrypted } = circumstances
+  const ours = mechanisms.filter(mechanism => fits(mechanism, circumstances))
   const common = ours.filter(({ name }) => offered.includes(name))
-  const usable = common.find(mechanism => plaintext || !mechanism.plaintext)
+  const silent = common.find(mechanism => !mechanism.plaintext && mechanism.needs !== 'nothing')
+  const usable = (encrypted ? undefined : silent) ?? common.find(mechanism => plaintext || !mechanism.plaintext)
   if (usable !== undefined) return usable
   if (common.length > 0) {
     throw new SaslError(
       'encryption-required',
-      `only ${names(common)} in common, which needs TLS to protect the password`,
+      `only ${names(common)} in common, which needs TLS to protect the ${common[0]?.needs}`,
     )
   }
-  const theirs = offered.length === 0 ? 'no mechanism' : offered.join(' ').slice(0, 300)
+  const theirs = offered.length === 0 ? 'no mechanism' : printable(offered.join(' ').slice(0, 300))
   throw new SaslError('invalid-mechanism', `the server offers ${theirs}, we can use ${names(ours) || 'none'}`)
+}
+
+/**
+ * Tells a dialogue that the server has refused the login.
+ * @throws what the mechanism makes of the failure, which is the failure itself unless it knows more
+ */
+export async function refused(dialogue: AsyncGenerator<unknown, void, string>, failure: SaslError): Promise<never> {
+  await dialogue.throw(failure)
+  // It has no business to go on.
+  throw failure
+}
+
+function fits({ needs, binds }: Mechanism, { proofs, binding }: Circumstances): boolean {
+  if (!proofs.has(needs)) return false
+  return binds === true ? binding !== false : binding !== 'required' || needs !== 'password'
 }
 
 const names = (mechanisms: readonly Mechanism[]): string => mechanisms.map(({ name }) => name).join(' ')
