@@ -62,13 +62,13 @@ export async function* stayConnected(
       const close = (): void => void session?.close()
       try {
         session = await connect({ signal, redirect: redirect ?? locationOf(earlier), earlier })
+        const resumed = session === earlier
+        earlier = session
         signal.throwIfAborted()
         since = clock.now()
         signal.addEventListener('abort', close)
         const running = session.run({ keep: true })
         running.catch(() => {})
-        const resumed = session === earlier
-        earlier = session
         yield { type: 'online', session, resumed }
         await running
         error = new XmppError('XMPP_STREAM_ENDED', 'the server closed the stream')

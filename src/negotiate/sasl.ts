@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { SaslError } from '../errors.ts'
 import { decideBinding } from '../sasl/channel-binding.ts'
-import { type Credentials, type Mechanism, type SaslContext, selectMechanism } from '../sasl/mechanism.ts'
+import { type Credentials, type Mechanism, refused, type SaslContext, selectMechanism } from '../sasl/mechanism.ts'
 import { type Element, el } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
 import type { ClientNegotiation } from './options.ts'
@@ -102,22 +102,23 @@ function choose(
   if (offered.length === 0 && !encrypted) {
     throw new SaslError('encryption-required', 'the server offers no login without TLS')
   }
-  const listed = features
+  const types = features
     .child('sasl-channel-binding', NS_CHANNEL_BINDING)
     ?.elements.map(({ attrs }) => attrs.type ?? '')
   // A certificate is bound to its channel by TLS itself.
   const certified = mechanisms.some(({ name, needs }) => needs === 'certificate' && proofs.has(needs) && offered.includes(name))
   const policy = certified ? 'no' : channelBinding
-  const { binding, couldBind, why } = decideBinding({ policy, tls, offered, listed })
-  const circumstances = { encrypted, plaintext: encrypted || wanted === 'never', proofs, binding: binding !== undefined }
-  const usable = policy === 'required' ? mechanisms.filter(({ binds }) => binds) : mechanisms
-  const mechanism = selectMechanism(usable, offered, circumstances)
+  const bindings = tls?.bindings() ?? new Map()
+  const { binding, couldBind, notice } = decideBinding({ policy, bindings, version: tls?.version, offered, types })
+  const plaintext = encrypted || wanted === 'never'
+  const bindable = policy === 'required' ? policy : binding !== undefined
+  const mechanism = selectMechanism(mechanisms, offered, { encrypted, plaintext, proofs, binding: bindable })
   const bound = mechanism.binds ? binding : undefined
   return {
     mechanism,
     context: { domain, binding: bound, couldBind: bound === undefined && couldBind },
     binding: bound?.type,
-    unbound: mechanism.name.startsWith('SCRAM-') && bound === undefined ? why : undefined,
+    unbound: mechanism.needs === 'password' && bound === undefined ? notice : undefined,
   }
 }
 
@@ -135,7 +136,7 @@ async function converse(
   stream.send(profile.begin(mechanism, turn.value === undefined ? undefined : encode(turn.value)))
   for (;;) {
     const reply = await stream.expect(ns, 'challenge', 'success', 'failure', ...profile.others)
-    if (reply.name === 'failure') throw await told(dialogue, readFailure(reply))
+    if (reply.name === 'failure') return await refused(dialogue, readFailure(reply))
     if (reply.name === 'success') {
       // Additional data may come with success (RFC 6120 §6.3.10). It counts only when the mechanism has seen all it wants.
       const data = profile.dataOf(reply)
@@ -150,16 +151,6 @@ async function converse(
     if (turn.done) throw new SaslError('aborted', `${mechanism.name} is done, but the server goes on asking`)
     turn = await answer(profile, stream, dialogue, decode(profile, stream, reply.text))
     stream.send(el('response', ns, {}, ...(turn.value ? [encode(turn.value)] : [])))
-  }
-}
-
-/** A mechanism may know more of a refusal than the server's condition says: OAUTHBEARER has been told in a challenge. */
-async function told(dialogue: AsyncGenerator<string | undefined, void, string>, refusal: SaslError): Promise<unknown> {
-  try {
-    await dialogue.throw(refusal)
-    return refusal
-  } catch (error) {
-    return error
   }
 }
 
