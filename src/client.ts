@@ -6,7 +6,7 @@ import { type ClientNegotiation, NS_CLIENT, negotiateClient } from './negotiate.
 import { Connection, type ReconnectOptions } from './reconnect.ts'
 import type { Xep } from './routes.ts'
 import { mechanisms as builtIn } from './sasl/index.ts'
-import type { Credentials, CredentialSource, Mechanism, Proof } from './sasl/mechanism.ts'
+import type { CredentialSource, Credentials, Mechanism, Proof } from './sasl/mechanism.ts'
 import { Session, type SessionOptions } from './session.ts'
 import { timeoutsOf } from './steps.ts'
 import { CLIENT_DIRECT_PORT, CLIENT_PORT } from './stream/resolve.ts'

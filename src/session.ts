@@ -13,7 +13,7 @@ import { type Attrs, type Child, type Element, el } from './stream/element.ts'
 import type { Target } from './stream/resolve.ts'
 import { sendable, serialize } from './stream/serialize.ts'
 import type { XmlStream } from './stream/stream.ts'
-import { NS_SM, StreamManagement } from './stream-management.ts'
+import { NS_SM } from './stream-management.ts'
 
 export type { IqOptions } from './session/requests.ts'
 
@@ -78,10 +78,10 @@ export class Session {
 
   constructor(stream: XmlStream, negotiated: Negotiated, options: SessionOptions) {
     this.#stream = stream
-    this.#negotiated = negotiated
     // It was cut from what the server sent when it bound the resource.
     const own = parseJid(detached(negotiated.jid))
     this.jid = formatJid(own)
+    this.#negotiated = kept(negotiated, this.jid)
     this.#bare = bareJid(this.jid)
     this.#domain = own.domain
     this.xeps = options.xeps
@@ -217,7 +217,9 @@ export class Session {
   // ── beyond its stream (XEP-0198 §5) ──────────────────────────────────────────────────────────────────────────────────
 
   /** What another login needs to resume this session; undefined when that cannot be, or is too late. */
-  get resumption(): { readonly id: string; readonly handled: number; readonly location: string | undefined } | undefined {
+  get resumption():
+    | { readonly id: string; readonly handled: number; readonly location: string | undefined }
+    | undefined {
     const resumable = this.#acks?.resumable
     if (resumable === undefined || this.#ending?.resumable !== true) return undefined
     const { id, location, max } = resumable
@@ -242,7 +244,7 @@ export class Session {
       throw stream.fail(error as Error)
     }
     this.#stream = stream
-    this.#negotiated = { ...negotiated, jid: this.jid }
+    this.#negotiated = kept(negotiated, this.jid)
     this.#ending = undefined
     this.resumptions++
   }
@@ -253,7 +255,10 @@ export class Session {
    * @param handled how many of the earlier session's stanzas the server has handled, if it says so
    */
   takeOver(earlier: Session, handled?: number): void {
-    const left = earlier.#end(new XmppError('XMPP_STREAM_ENDED', 'the session was lost, and another one has begun'), handled)
+    const left = earlier.#end(
+      new XmppError('XMPP_STREAM_ENDED', 'the session was lost, and another one has begun'),
+      handled,
+    )
     for (const stanza of left) {
       const { from, to } = stanza.attrs
       if (stanza.name !== 'message' || stanza.attrs.type === 'error' || (to === undefined && from === undefined)) {
@@ -262,7 +267,11 @@ export class Session {
       }
       try {
         // The resource may be another one now.
-        this.send(from === undefined ? stanza : el(stanza.name, stanza.ns, { ...stanza.attrs, from: this.jid }, ...stanza.children))
+        this.send(
+          from === undefined
+            ? stanza
+            : el(stanza.name, stanza.ns, { ...stanza.attrs, from: this.jid }, ...stanza.children),
+        )
       } catch {
         earlier.#fail(stanza)
       }
@@ -445,3 +454,9 @@ export function errorElement(error: StanzaError, ns: string): Element {
 }
 
 const routeKey = (kind: string, ns: string, name: string): string => `${kind} {${ns}}${name}`
+
+/** What holds nothing of the chunks it was cut from. */
+function kept(negotiated: Negotiated, jid: string): Negotiated {
+  const { streamId, unbound } = negotiated
+  return { ...negotiated, jid, streamId: detached(streamId), ...(unbound && { unbound: detached(unbound) }) }
+}

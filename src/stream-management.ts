@@ -1,4 +1,5 @@
 /** XEP-0198 Stream Management, version 1.6: what both sides count, and what the other has not acknowledged yet. */
+import { detached } from './detached.ts'
 import { StreamError, XmppError } from './errors.ts'
 import { type Element, el } from './stream/element.ts'
 
@@ -188,7 +189,8 @@ export function readEnabled({ attrs }: Element): Resumable | undefined {
   if ((resume !== 'true' && resume !== '1') || id === undefined || id === '' || id.length > 4000) return undefined
   // A server that keeps it no time at all keeps it for whom it knows better.
   const seconds = /^\d{1,9}$/.test(max) && Number(max) > 0 ? Number(max) : undefined
-  return { id, location, max: seconds }
+  // It is kept for as long as the session.
+  return { id: detached(id), location: location && detached(location), max: seconds }
 }
 
 /** Why the server would not enable or resume, in words. */

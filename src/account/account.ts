@@ -22,6 +22,7 @@ import { Buddies, type JabberStatus, type Resource } from './buddies.ts'
 import { connectAccount } from './connect.ts'
 import type { AccountEvent, AccountState } from './events.ts'
 import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
+import { type TokenSource, tokenSource } from './oauth-token.ts'
 
 /** What an account needs from outside; everything has a default. */
 export interface AccountEnvironment {
@@ -44,7 +45,8 @@ export class Account extends Emitter<AccountEvent> {
   readonly #clock: Clock
   readonly #arrivals: Xep
   readonly #tlsSessions = new TlsSessions()
-  #token: ((refused?: string) => Promise<string>) | undefined
+  /** Of an account with a refresh token; access tokens outlive connections. */
+  #tokens: TokenSource | undefined
   #config: AccountConfig
   #debug: boolean | undefined
   #state: AccountState = 'Disconnected'
@@ -72,6 +74,7 @@ export class Account extends Emitter<AccountEvent> {
     this.#config = config
     this.#environment = environment
     this.#clock = environment.clock ?? systemClock
+    this.#tokens = tokensOf(config, this.#clock)
     this.buddies.configure(config.buddy)
     this.inbox = new Inbox({
       hold: () => this.#config.timeout * 1000,
@@ -146,6 +149,7 @@ export class Account extends Emitter<AccountEvent> {
     const leaving = effects.has('reconnect') && this.#abort !== undefined ? this.#leave() : undefined
     this.#config = config
     if (before.debug !== config.debug) this.#debug = undefined
+    if (effects.has('reconnect')) this.#tokens = tokensOf(config, this.#clock)
     this.buddies.configure(config.buddy)
     if (leaving !== undefined) {
       await leaving
@@ -252,7 +256,7 @@ export class Account extends Emitter<AccountEvent> {
       onProgress: progress => this.#setState(progress),
       sessions: this.#tlsSessions,
       userAgentId: this.#userAgentId,
-      token: this.#token,
+      token: this.#tokens?.token,
       session: {
         onFailed: (stanza, error) => this.emit({ type: 'failed', stanza, error }),
         onHandlerError: (error, stanza) =>
@@ -372,4 +376,11 @@ export class Account extends Emitter<AccountEvent> {
     this.#dropsReported = now
     this.emit({ type: 'warning', text })
   }
+}
+
+/** Undefined for an account that logs in with something else than a token. */
+function tokensOf(config: AccountConfig, clock: Clock): TokenSource | undefined {
+  const { refresh_token, oauth_clientid = '', oauth_secret = '', oauth_token_url: url } = config
+  if (refresh_token === undefined) return undefined
+  return tokenSource({ url, clientId: oauth_clientid, clientSecret: oauth_secret, refreshToken: refresh_token, clock })
 }

@@ -13,16 +13,16 @@ const secretNames = new Set(['handshake', 'password', 'digest', 'secret', 'token
 /** Fields of forms (XEP-0004) whose values are secrets; what is submitted need not repeat the type. */
 const secretField = /password|secret|token/i
 
-/** A text of a peer's without our secrets, which a server may repeat by mistake or to have them written down. */
-export function hideSecrets(text: string, { secret, refresh_token, oauth_secret }: Secrets): string {
-  let hidden = text
-  for (const own of [secret, refresh_token, oauth_secret]) {
-    if (own !== undefined && own.length >= 4) hidden = hidden.replaceAll(own, '[masked]')
-  }
-  return hidden
+/** A text of a peer's without our secret, which a server may repeat by mistake or to have it written down. */
+export function hideSecret(text: string, secret: string): string {
+  return secret.length < 4 ? text : text.replaceAll(secret, '[masked]')
 }
 
-/** What of an account's configuration nobody may see. */
+/** The same for all that an account's configuration holds. */
+export function hideSecrets(text: string, { secret, refresh_token, oauth_secret }: Secrets): string {
+  return [secret, refresh_token, oauth_secret].reduce<string>((hidden, own) => hideSecret(hidden, own ?? ''), text)
+}
+
 type Secrets = Pick<AccountConfig, 'secret' | 'refresh_token' | 'oauth_secret'>
 
 /** The element with everything masked that could be, or could be turned into, a password. */

@@ -1,6 +1,6 @@
+import type { TlsMode } from './connection.ts'
 import { isLoopback } from './host.ts'
 import { didYouMean, shownName } from './names.ts'
-import type { TlsMode } from './connection.ts'
 import type { AccountOptions, OptionName } from './options.ts'
 import type { Sheet } from './sheet.ts'
 
@@ -132,17 +132,31 @@ function checkNoSasl(sheet: AccountSheet): void {
 function readMechanisms(sheet: AccountSheet): readonly string[] | undefined {
   const text = sheet.get('sasl_mechanisms')
   if (text === undefined) return undefined
-  const names = text.toUpperCase().split(/[\s,]+/).filter(name => name !== '')
+  const names = text
+    .toUpperCase()
+    .split(/[\s,]+/)
+    .filter(name => name !== '')
   const known: readonly string[] = Object.values(mechanismNames).flat()
   const unknown = names.filter(name => !known.includes(name))
   for (const name of unknown) {
-    const hint = didYouMean(name, known)
-    sheet.error('bad-value', 'sasl_mechanisms', `there is no mechanism ${shownName(name)}${hint}; known are ${known.join(' ')}`)
+    const hint = didYouMean(
+      name,
+      known.map(each => each.toLowerCase()),
+    )
+    sheet.error(
+      'bad-value',
+      'sasl_mechanisms',
+      `there is no mechanism ${shownName(name)}${hint}; known are ${known.join(' ')}`,
+    )
   }
   if (names.length === 0) sheet.error('bad-value', 'sasl_mechanisms', 'it names no mechanism')
   const usable = usableNames(sheet)
   if (unknown.length === 0 && names.length > 0 && !names.some(name => usable.includes(name))) {
-    sheet.error('contradiction', 'sasl_mechanisms', `the account has no credentials for any of them, only for ${usable.join(' ')}`)
+    sheet.error(
+      'contradiction',
+      'sasl_mechanisms',
+      `the account has no credentials for any of them, only for ${usable.join(' ')}`,
+    )
   }
   return names
 }

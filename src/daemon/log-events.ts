@@ -28,7 +28,10 @@ export function logEvents(account: Account, log: Log): void {
   })
   account.on('failed', ({ stanza: { name, attrs } }) => {
     if (name === 'message' && failures.allow()) {
-      line('WARNING', `a message to ${attrs.to} may not have arrived: the session ended before the server acknowledged it`)
+      line(
+        'WARNING',
+        `a message to ${attrs.to} may not have arrived: the session ended before the server acknowledged it`,
+      )
     }
   })
   account.on('offline', event => {

@@ -41,7 +41,9 @@ export async function begin(
     throw new XmppError('XMPP_BIND_FAILED', 'the server offers no resource binding')
   }
   if (!early || options.resume !== undefined) askToBind(stream, options)
-  const jid = readBound(await answerTo(stream, 'bind', 'bind').catch(error => Promise.reject(bindFailure('bind', error))))
+  const jid = readBound(
+    await answerTo(stream, 'bind', 'bind').catch(error => Promise.reject(bindFailure('bind', error))),
+  )
   await startSession(stream, features)
   return { jid, notResumed, ...(managed && askToManage(stream, options)) }
 }
@@ -55,7 +57,10 @@ export async function startSession(stream: XmlStream, features: Element): Promis
 }
 
 /** `<enable/>`, whose answer is left to the session: nothing has to wait for it (XEP-0198 §3). */
-export function askToManage(stream: XmlStream, { streamManagement }: ClientNegotiation): Pick<Negotiated, 'management'> {
+export function askToManage(
+  stream: XmlStream,
+  { streamManagement }: ClientNegotiation,
+): Pick<Negotiated, 'management'> {
   if (streamManagement === undefined) return {}
   stream.send(enable(streamManagement === 'resumable'))
   return { management: 'requested' }

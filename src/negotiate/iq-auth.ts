@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { SaslError, StanzaError, XmppError } from '../errors.ts'
 import { type Element, el } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
-import { type Beginning, askToManage, startSession } from './bind.ts'
+import { askToManage, type Beginning, startSession } from './bind.ts'
 import type { ClientNegotiation } from './options.ts'
 import { answerTo, ask } from './request.ts'
 
@@ -49,8 +49,14 @@ function proofOf(
   // §3.1 calls it a digest of the id, which must be unguessable: without one it would be the same each time.
   if (wants('digest') && streamId !== '') return field('digest', digest(streamId, password))
   if (!wants('password')) {
-    const theirs = fields?.elements.map(({ name }) => name).join(' ').slice(0, 200)
-    throw new SaslError('invalid-mechanism', `the server wants neither digest nor password, but: ${theirs || 'nothing'}`)
+    const theirs = fields?.elements
+      .map(({ name }) => name)
+      .join(' ')
+      .slice(0, 200)
+    throw new SaslError(
+      'invalid-mechanism',
+      `the server wants neither digest nor password, but: ${theirs || 'nothing'}`,
+    )
   }
   if (stream.transport.tls !== undefined) return field('password', password)
   const advice = tls === 'never' ? 'and XEP-0078 sends it under TLS only' : 'which needs TLS'
@@ -92,7 +98,9 @@ function refusal(error: StanzaError): XmppError {
     case 'feature-not-implemented':
       return new SaslError('invalid-mechanism', `the server does no XEP-0078: usesasl=yes${says}`, { cause: error })
     default:
-      return new SaslError('not-authorized', `the server does not accept this user name and password${says}`, { cause: error })
+      return new SaslError('not-authorized', `the server does not accept this user name and password${says}`, {
+        cause: error,
+      })
   }
 }
 

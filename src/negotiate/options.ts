@@ -1,8 +1,8 @@
 import type { BindingPolicy } from '../sasl/channel-binding.ts'
 import type { CredentialSource, Mechanism, Proof } from '../sasl/mechanism.ts'
-import type { Resumable } from '../stream-management.ts'
 import type { Target } from '../stream/resolve.ts'
 import type { TlsClientOptions } from '../stream/tls.ts'
+import type { Resumable } from '../stream-management.ts'
 
 /** How far a negotiation has come, in the words of Asterisk's console. */
 export type Progress = 'Waiting to request TLS' | 'Requested TLS' | 'Waiting to authenticate' | 'Authenticating'

@@ -39,11 +39,7 @@ const classic: SaslProfile = {
 }
 
 /** Logs in by what `<mechanisms/>` offers. */
-export function authenticate(
-  stream: XmlStream,
-  features: Element,
-  options: ClientNegotiation,
-): Promise<Authenticated> {
+export function authenticate(stream: XmlStream, features: Element, options: ClientNegotiation): Promise<Authenticated> {
   const offered = features.child('mechanisms', NS_SASL)?.elements.map(child => child.text) ?? []
   return authenticateBy(classic, offered, stream, features, options)
 }
@@ -106,7 +102,9 @@ function choose(
     .child('sasl-channel-binding', NS_CHANNEL_BINDING)
     ?.elements.map(({ attrs }) => attrs.type ?? '')
   // A certificate is bound to its channel by TLS itself.
-  const certified = mechanisms.some(({ name, needs }) => needs === 'certificate' && proofs.has(needs) && offered.includes(name))
+  const certified = mechanisms.some(
+    ({ name, needs }) => needs === 'certificate' && proofs.has(needs) && offered.includes(name),
+  )
   const policy = certified ? 'no' : channelBinding
   const bindings = tls?.bindings() ?? new Map()
   const { binding, couldBind, notice } = decideBinding({ policy, bindings, version: tls?.version, offered, types })

@@ -77,15 +77,12 @@ function profile(asked: readonly Element[], { userAgentId: id }: ClientNegotiati
   }
 }
 
-async function beginningOf(
-  stream: XmlStream,
-  success: Element,
-  options: ClientNegotiation,
-): Promise<Beginning> {
+async function beginningOf(stream: XmlStream, success: Element, options: ClientNegotiation): Promise<Beginning> {
   const jid = success.childText('authorization-identifier')
   if (!jid) throw new SaslError('aborted', 'the server does not say as whom we are logged in')
   const resumed = success.child('resumed', NS_SM)
-  if (resumed !== undefined && options.resume !== undefined) return { jid: '', resumed: { handled: readHandled(resumed) } }
+  if (resumed !== undefined && options.resume !== undefined)
+    return { jid: '', resumed: { handled: readHandled(resumed) } }
   const failed = success.child('failed', NS_SM)
   const notResumed = failed && options.resume && readNotResumed(failed)
   const bound = success.child('bound', NS_BIND2)

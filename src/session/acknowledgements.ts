@@ -2,14 +2,7 @@ import type { Clock } from '../clock.ts'
 import { XmppError } from '../errors.ts'
 import type { Element } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
-import {
-  answer,
-  readEnabled,
-  readHandled,
-  request,
-  type Resumable,
-  StreamManagement,
-} from '../stream-management.ts'
+import { answer, type Resumable, readEnabled, readHandled, request, StreamManagement } from '../stream-management.ts'
 
 /** Stanzas after which the other side is asked what it has handled. */
 const EVERY = 250
@@ -143,4 +136,3 @@ export class Acknowledgements {
     stream.destroy(new XmppError('XMPP_ACK_TIMEOUT', text))
   }
 }
-
