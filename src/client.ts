@@ -7,6 +7,7 @@ import { Connection, type ReconnectOptions } from './reconnect.ts'
 import type { Xep } from './routes.ts'
 import { mechanisms as builtIn } from './sasl/index.ts'
 import type { CredentialSource, Credentials, Mechanism, Proof } from './sasl/mechanism.ts'
+import { endingOf } from './session/ending.ts'
 import { Session, type SessionOptions } from './session.ts'
 import { timeoutsOf } from './steps.ts'
 import { CLIENT_DIRECT_PORT, CLIENT_PORT } from './stream/resolve.ts'
@@ -64,8 +65,7 @@ export interface ClientOptions
 export async function connectClient(options: ClientOptions): Promise<Session> {
   const { tls = 'starttls', earlier, streamManagement = 'acknowledge', channelBinding = 'auto' } = options
   const { local, domain, resource } = parseClientJid(options)
-  const resume = channelBinding === 'no' ? 'all' : 'tls1.3'
-  const trust = { ...trustOf(options), resume } as const
+  const trust = { ...trustOf(options), resume: channelBinding === 'no' ? 'all' : 'tls1.3' } as const
   const service = {
     ns: NS_CLIENT,
     domain,
@@ -77,7 +77,8 @@ export async function connectClient(options: ClientOptions): Promise<Session> {
     component: false,
   }
   return connect(service, options, async (stream, target, onStep) => {
-    const negotiated = await negotiateClient(stream, {
+    const resume = earlier?.resumption
+    const negotiating = negotiateClient(stream, {
       ...negotiationOf(options),
       domain,
       resource: resource === '' ? undefined : resource,
@@ -86,8 +87,13 @@ export async function connectClient(options: ClientOptions): Promise<Session> {
       ...identityOf(local, options),
       mechanisms: options.mechanisms ?? builtIn,
       streamManagement: streamManagement === false ? undefined : streamManagement,
-      resume: earlier?.resumption,
+      resume,
       onStep,
+    })
+    const negotiated = await negotiating.catch(error => {
+      // A server that no longer knows XEP-0198 may end the stream for being asked to resume, and would do so each time.
+      if (resume !== undefined && !endingOf(error, 0).resumable) earlier?.cannotResume()
+      throw error
     })
     if (negotiated.resumed !== undefined && earlier !== undefined) {
       earlier.resume(stream, { ...negotiated, target })

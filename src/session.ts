@@ -227,6 +227,11 @@ export class Session {
     return { id, handled: this.#acks?.books.handled ?? 0, location }
   }
 
+  /** A login has failed at this session being resumed: the next one does without. */
+  cannotResume(): void {
+    if (this.#ending !== undefined) this.#ending = { ...this.#ending, resumable: false }
+  }
+
   /** What the server has not acknowledged, oldest first; empty without stream management. */
   get unacknowledged(): readonly Element[] {
     return this.#acks?.books.unacknowledged() ?? []

@@ -29,9 +29,8 @@ export async function begin(
   options: ClientNegotiation,
   early: boolean,
 ): Promise<Beginning> {
-  const managed = features.child('sm', NS_SM) !== undefined
   let notResumed: Negotiated['notResumed']
-  if (options.resume !== undefined && (early || managed)) {
+  if (options.resume !== undefined && (early || features.child('sm', NS_SM) !== undefined)) {
     if (!early) askEarly(stream, options)
     const reply = await stream.expect(NS_SM, 'resumed', 'failed')
     if (reply.name === 'resumed') return { jid: '', resumed: { handled: readHandled(reply) } }
@@ -45,7 +44,7 @@ export async function begin(
     await answerTo(stream, 'bind', 'bind').catch(error => Promise.reject(bindFailure('bind', error))),
   )
   await startSession(stream, features)
-  return { jid, notResumed, ...(managed && askToManage(stream, options)) }
+  return { jid, notResumed, ...askToManage(stream, features, options) }
 }
 
 /** RFC 3921's session, which servers still announce; the draft that made it optional marks it so. */
@@ -56,12 +55,13 @@ export async function startSession(stream: XmlStream, features: Element): Promis
   await answerTo(stream, 'session', 'session').catch(error => Promise.reject(bindFailure('session', error)))
 }
 
-/** `<enable/>`, whose answer is left to the session: nothing has to wait for it (XEP-0198 §3). */
+/** `<enable/>` where that is offered; its answer is left to the session, since nothing has to wait for it (XEP-0198 §3). */
 export function askToManage(
   stream: XmlStream,
+  features: Element,
   { streamManagement }: ClientNegotiation,
 ): Pick<Negotiated, 'management'> {
-  if (streamManagement === undefined) return {}
+  if (streamManagement === undefined || features.child('sm', NS_SM) === undefined) return {}
   stream.send(enable(streamManagement === 'resumable'))
   return { management: 'requested' }
 }

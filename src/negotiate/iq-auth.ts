@@ -35,7 +35,7 @@ export async function loginByIq(
   await result(stream, 'login')
   if (features === undefined) return { jid: `${username}@${domain}/${resource}` }
   await startSession(stream, features)
-  return { jid: `${username}@${domain}/${resource}`, ...askToManage(stream, options) }
+  return { jid: `${username}@${domain}/${resource}`, ...askToManage(stream, features, options) }
 }
 
 function proofOf(

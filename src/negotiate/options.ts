@@ -55,7 +55,7 @@ export interface ClientNegotiation {
 
 /** What a negotiation has come to. */
 export interface Negotiated {
-  /** The full JID the server has given us, or the component's domain. */
+  /** The full JID the server has given us, or the component's domain; empty where the earlier session goes on, which has it. */
   readonly jid: string
   /** What the server calls the stream. */
   readonly streamId: string
