@@ -1,6 +1,6 @@
 /** XEP-0198 Stream Management, version 1.6: what both sides count, and what the other has not acknowledged yet. */
 import { detached } from './detached.ts'
-import { StreamError, XmppError } from './errors.ts'
+import { StreamError } from './errors.ts'
 import { type Element, el } from './stream/element.ts'
 
 export const NS_SM = 'urn:xmpp:sm:3'
@@ -191,10 +191,4 @@ export function readEnabled({ attrs }: Element): Resumable | undefined {
   const seconds = /^\d{1,9}$/.test(max) && Number(max) > 0 ? Number(max) : undefined
   // It is kept for as long as the session.
   return { id: detached(id), location: location && detached(location), max: seconds }
-}
-
-/** Why the server would not enable or resume, in words. */
-export function failureOf(failed: Element): XmppError {
-  const condition = failed.elements[0]?.name ?? 'undefined-condition'
-  return new XmppError('XMPP_SM_FAILED', `stream management was refused: ${condition}`, { condition })
 }
