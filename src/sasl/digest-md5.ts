@@ -39,7 +39,7 @@ export const digestMd5: Mechanism = {
   },
 }
 
-/** What goes into a response of DIGEST-MD5; no authorization identity is among it. */
+/** What goes into a response of DIGEST-MD5. */
 export interface DigestFacts {
   readonly username: string
   readonly realm: string
@@ -48,6 +48,8 @@ export interface DigestFacts {
   readonly cnonce: string
   /** digest-uri: `xmpp/` and the domain. */
   readonly uri: string
+  /** The authorization identity, if one was given. */
+  readonly authzid?: string | undefined
 }
 
 /** The nonce is used once, so its count is always the first. */
@@ -55,9 +57,9 @@ export const COUNT = '00000001'
 
 /** RFC 2831 §2.1.2.1 for the client's `response`, §2.1.3 for the server's `rspauth`; both for qop=auth and md5-sess. */
 export function digestResponse(facts: DigestFacts, side: 'client' | 'server' = 'client'): string {
-  const { username, realm, password, nonce, cnonce, uri } = facts
+  const { username, realm, password, nonce, cnonce, uri, authzid } = facts
   const secret = md5(bytes(username), ':', bytes(realm), ':', bytes(password))
-  const a1 = md5(secret, `:${nonce}:${cnonce}`)
+  const a1 = md5(secret, `:${nonce}:${cnonce}${authzid === undefined ? '' : `:${authzid}`}`)
   const a2 = md5(`${side === 'client' ? 'AUTHENTICATE' : ''}:${uri}`)
   return md5(`${a1.toString('hex')}:${nonce}:${COUNT}:${cnonce}:auth:${a2.toString('hex')}`).toString('hex')
 }

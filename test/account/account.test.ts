@@ -98,7 +98,7 @@ t.test('the states with TLS', async t => {
   t.match(tls, /^TLSv1\.[23]$/)
   t.equal(jid, 'juliet@example.com/asterisk-xmpp')
   t.equal(account.jid, jid)
-  t.equal(mechanism, 'SCRAM-SHA-512')
+  t.equal(mechanism, 'SCRAM-SHA-512-PLUS')
   await account.stop()
   t.strictSame(states, [
     'Connecting',
