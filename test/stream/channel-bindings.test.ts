@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
 import { createServer, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { signatureHash } from '../../src/stream/certificate-hash.ts'
@@ -70,21 +72,28 @@ t.test('what the types are, by RFC 9266 §4.2 and RFC 5929 §4', async t => {
   )
 })
 
-t.test('tls-unique is the first Finished message, as a socket of Node alone has it', async t => {
+t.test('tls-unique is the first Finished message, as sockets of Node alone have it', async t => {
   const server = createServer({ cert, key, maxVersion: 'TLSv1.2' })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
   t.teardown(() => server.close())
-  const accepted = new Promise<TLSSocket>(resolve => server.once('secureConnection', resolve))
-  const address = server.address()
-  const port = address !== null && typeof address === 'object' ? address.port : 0
-  const socket = tlsConnect({ host: '127.0.0.1', port, servername: DOMAIN, ca })
-  t.teardown(() => socket.destroy())
-  const peer = await accepted
-  t.teardown(() => peer.destroy())
-  const wanted = peer.getPeerFinished()
-  t.ok(wanted?.length)
-  // Whoever hands in a TLS socket of his own does not say which side it is.
-  for (const end of [socket, peer]) t.same(data(transport(end).tls as TlsFacts, 'tls-unique'), wanted)
+  const { port } = server.address() as AddressInfo
+  let session: Buffer | undefined
+  for (const resumed of [false, true]) {
+    const accepted = once(server, 'secureConnection')
+    const socket = tlsConnect({ host: '127.0.0.1', port, servername: DOMAIN, ca, ...(session && { session }) })
+    t.teardown(() => socket.destroy())
+    const [peer] = (await accepted) as [TLSSocket]
+    t.teardown(() => peer.destroy())
+    if (!socket.authorized) await once(socket, 'secureConnect')
+    session = socket.getSession()
+    t.equal(socket.isSessionReused(), resumed)
+    // The client's on a full handshake, the server's on a resumed one, for there the server is first (RFC 5246 §7.3).
+    const first = resumed ? peer.getFinished() : socket.getFinished()
+    t.ok(first?.length)
+    // Whoever hands in a TLS socket of his own does not say which side it is.
+    for (const end of [socket, peer]) t.same(data(transport(end).tls as TlsFacts, 'tls-unique'), first)
+  }
 })
 
 t.test('a session of TLS 1.2 is left alone where a login may be bound', async t => {
