@@ -23,7 +23,7 @@ const { DOMAIN = '', SECRET = '', HOST = '127.0.0.1', PORT = '5347' } = process.
 const stop = new AbortController()
 process.once('SIGINT', () => stop.abort())
 
-const connect = (signal: AbortSignal) =>
+const connect = ({ signal }: { signal: AbortSignal }) =>
   connectComponent({ domain: DOMAIN, secret: SECRET, host: HOST, port: Number(PORT), xeps: [time], signal })
 
 for await (const link of stayConnected(connect, { signal: stop.signal })) {

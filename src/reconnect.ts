@@ -121,12 +121,29 @@ const slowConditions = new Set([
  * 1 to 10 minutes and a bit where haste is pointless.
  */
 export function retryDelay(error: unknown, attempt: number, random: number): number {
-  const refused = error instanceof SaslError && error.condition !== 'temporary-auth-failure'
-  if (refused || (error instanceof StreamError && slowConditions.has(error.condition))) {
+  if (pointless(error)) {
     return Math.min(600_000, 60_000 * 2 ** attempt) * (1 + random / 4)
   }
   return Math.min(60_000, 1000 * 2 ** attempt) * (0.5 + random / 2)
 }
+
+function pointless(error: unknown): boolean {
+  if (error instanceof SaslError) return error.condition !== 'temporary-auth-failure'
+  if (error instanceof StreamError) return slowConditions.has(error.condition)
+  if (!(error instanceof XmppError)) return false
+  if (error.code === 'XMPP_OAUTH') return lastingGrantErrors.has(error.condition ?? '')
+  return error.code === 'XMPP_SASLPREP'
+}
+
+/** What a token endpoint says that someone has to do something about (RFC 6749 §5.2). */
+const lastingGrantErrors = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+])
 
 function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {

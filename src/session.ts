@@ -221,7 +221,7 @@ export class Session {
     | { readonly id: string; readonly handled: number; readonly location: string | undefined }
     | undefined {
     const resumable = this.#acks?.resumable
-    if (resumable === undefined || this.#ending?.resumable !== true) return undefined
+    if (resumable === undefined || !this.#keep || this.#ending?.resumable !== true) return undefined
     const { id, location, max } = resumable
     if (max !== undefined && this.clock.now() - this.#ending.at > max * 1000) return undefined
     return { id, handled: this.#acks?.books.handled ?? 0, location }
@@ -304,7 +304,10 @@ export class Session {
   #take(element: Element): void {
     const acks = this.#acks
     if (element.ns !== this.#stream.ns) {
-      if (element.ns === NS_SM && acks?.take(element) === false) this.#acks = undefined
+      if (element.ns === NS_SM && acks?.take(element) === false) {
+        acks.stop()
+        this.#acks = undefined
+      }
       return
     }
     acks?.books.received()
@@ -403,7 +406,7 @@ export class Session {
 
   /** There is no stream, and what is sent waits for the next one. */
   get #suspended(): boolean {
-    return this.#keep && this.#ending?.resumable === true && this.#acks?.resumable !== undefined
+    return this.resumption !== undefined
   }
 
   #ended(cause: unknown): void {

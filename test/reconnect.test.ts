@@ -29,6 +29,8 @@ t.test('haste is pointless when someone has to change something first', async t 
     new StreamError('not-authorized', '', { by: 'peer' }),
     new StreamError('host-unknown'),
     new StreamError('policy-violation'),
+    new XmppError('XMPP_SASLPREP', 'x'),
+    new XmppError('XMPP_OAUTH', 'x', { condition: 'invalid_grant' }),
   ]) {
     const delays = [0, 1, 2, 3, 4, 100].map(n => retryDelay(error, n, 0))
     t.same(delays, [60_000, 120_000, 240_000, 480_000, 600_000, 600_000], error.message)
@@ -40,6 +42,8 @@ t.test('haste is pointless when someone has to change something first', async t 
     new StreamError('reset'),
     new XmppError('XMPP_TLS_REFUSED', 'x'),
     new XmppError('XMPP_TIMEOUT', 'x'),
+    new XmppError('XMPP_OAUTH', 'x'),
+    new XmppError('XMPP_OAUTH', 'x', { condition: 'temporarily_unavailable' }),
     new Error('x'),
     undefined,
   ]) {

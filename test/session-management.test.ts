@@ -284,6 +284,7 @@ t.test('closed by us: the last word is how much there was', async t => {
   peer.write('<message/>')
   session.send(message(session, 'm1'))
   t.same(await got(peer, 1), ['message m1'])
+  await settled()
   const closing = session.close()
   t.same(await got(peer, 3), ['a 1', 'r', 'close'])
   peer.write('</stream:stream>')
@@ -314,6 +315,7 @@ t.test('closed while it waits to be resumed', async t => {
   await first.session.close()
   await rejects(t, asked, { code: 'XMPP_STREAM_ENDED' })
   t.same(first.failed, [['message', 'm1', 'XMPP_UNACKNOWLEDGED']])
+  await settled()
   t.equal(first.clock.pending, 0)
 })
 

@@ -120,4 +120,3 @@ t.test('what the elements say', async t => {
   }
   t.equal(enabled({ id: 'x'.repeat(4001), resume: 'true' }), undefined, 'what is too long to be held')
 })
-})
