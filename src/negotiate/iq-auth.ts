@@ -32,7 +32,11 @@ export async function loginByIq(
   const query = await result(stream, 'fields')
   const proof = proofOf(query.child('query', NS_IQ_AUTH), streamId, password, stream, options)
   ask(stream, 'set', 'login', el('query', NS_IQ_AUTH, {}, user, proof, field('resource', resource)), domain)
-  await result(stream, 'login')
+  const answer = await result(stream, 'login')
+  // COMPAT Prosody: what it does not take it answers with the fields it wants, as if it had been asked for them.
+  if (answer.elements.length > 0) {
+    throw new SaslError('invalid-mechanism', 'the server does not take what it was sent, and asks for the fields again')
+  }
   if (features === undefined) return { jid: `${username}@${domain}/${resource}` }
   await startSession(stream, features)
   return { jid: `${username}@${domain}/${resource}`, ...askToManage(stream, features, options) }

@@ -2,7 +2,14 @@
 import { isUtf8 } from 'node:buffer'
 import { SaslError } from '../errors.ts'
 import { decideBinding } from '../sasl/channel-binding.ts'
-import { type Credentials, type Mechanism, refused, type SaslContext, selectMechanism } from '../sasl/mechanism.ts'
+import {
+  type CredentialSource,
+  type Credentials,
+  type Mechanism,
+  refused,
+  type SaslContext,
+  selectMechanism,
+} from '../sasl/mechanism.ts'
 import { type Element, el } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
 import type { ClientNegotiation } from './options.ts'
@@ -64,16 +71,15 @@ export async function authenticateBy(
     shown = await options.credentials(refused)
     return shown
   }
-  let success: Element
-  try {
-    success = await converse(profile, mechanism, { ...context, credentials: noting }, stream)
-  } catch (error) {
-    const old: Credentials | undefined = shown
+  const attempt = (credentials: CredentialSource): Promise<Element> =>
+    converse(profile, mechanism, { ...context, credentials }, stream)
+  const success = await attempt(noting).catch(async error => {
     if (mechanism.needs !== 'token' || !(error instanceof SaslError) || !stale.has(error.condition)) throw error
-    const fresh = await options.credentials(old)
-    if (fresh.token === old?.token || !stream.writable) throw error
-    success = await converse(profile, mechanism, { ...context, credentials: async () => fresh }, stream)
-  }
+    const fresh = await options.credentials(shown)
+    if (fresh.token === shown?.token || !stream.writable) throw error
+    // COMPAT Prosody: there is no second try in XEP-0388 there, and what it says of one is not the reason.
+    return attempt(async () => fresh).catch(second => Promise.reject(second instanceof SaslError ? error : second))
+  })
   return { mechanism: mechanism.name, binding, unbound, success }
 }
 

@@ -1,12 +1,14 @@
 import type { Mechanism } from './mechanism.ts'
+import { prepare } from './prepare.ts'
 
 /** EXTERNAL, RFC 4422 appendix A: the certificate shown in TLS says who we are (XEP-0178). */
 export const external: Mechanism = {
   name: 'EXTERNAL',
   plaintext: false,
   needs: 'certificate',
-  async *start() {
-    // No authorization identity: the server takes it from the certificate, which names one account (XEP-0178 §3).
-    yield ''
+  async *start({ credentials, domain }) {
+    const { username } = await credentials()
+    // The server could take it from the certificate (XEP-0178 §2), but not every one reads the '=' that says so: jabberd2 does not.
+    yield username === '' ? '' : `${await prepare(username, 'user name')}@${domain}`
   },
 }

@@ -14,8 +14,8 @@ export const oauthbearer: Mechanism = {
     const given = await credentials()
     const token = tokenOf(given, 'OAUTHBEARER')
     const account = escapeName(`${await prepare(given.username, 'user name')}@${domain}`)
-    // §3.1: the port may be left out, and says nothing where servers are found by SRV.
-    const answer = yield `n,a=${account},\x01host=${domain}\x01auth=Bearer ${token}\x01\x01`
+    // §3.1: the port may be left out, and says nothing where servers are found by SRV. COMPAT Prosody 0.12: auth has to come first.
+    const answer = yield `n,a=${account},\x01auth=Bearer ${token}\x01host=${domain}\x01\x01`
     if (answer === '') return
 
     // §3.2.3: the server says why in JSON, and fails the login once we have taken note.

@@ -18,7 +18,7 @@ t.test('OAUTHBEARER, RFC 7628 §4.1', async t => {
   t.equal(
     (await dialogue.next()).value,
     // The example's port is left out (§3.1).
-    `n,a=user@server.example.com,\x01host=server.example.com\x01auth=Bearer ${TOKEN}\x01\x01`,
+    `n,a=user@server.example.com,\x01auth=Bearer ${TOKEN}\x01host=server.example.com\x01\x01`,
   )
   t.match(await dialogue.next(''), { done: true })
   const odd = begin(oauthbearer, 'us=er,\u00aa')
@@ -98,17 +98,16 @@ t.test('tokens that are none are not sent, and not shown', async t => {
   }
 })
 
-t.test('EXTERNAL and ANONYMOUS say nothing, and that at once', async t => {
-  for (const [mechanism, needs] of [
-    [external, 'certificate'],
-    [anonymous, 'nothing'],
-  ] as const) {
+t.test('EXTERNAL names the account, ANONYMOUS nobody, and both at once', async t => {
+  const said: [mechanism: Mechanism, needs: string, username: string, first: string][] = [
+    [external, 'certificate', 'juliet', 'juliet@example.com'],
+    [external, 'certificate', '', ''],
+    [anonymous, 'nothing', '', ''],
+  ]
+  for (const [mechanism, needs, username, first] of said) {
     t.strictSame([mechanism.plaintext, mechanism.needs], [false, needs])
-    const dialogue = mechanism.start({
-      credentials: async () => t.fail('asked for credentials') as never,
-      domain: 'x',
-    })
-    t.same(await dialogue.next(), { value: '', done: false })
+    const dialogue = mechanism.start({ credentials: async () => ({ username }), domain: 'example.com' })
+    t.same(await dialogue.next(), { value: first, done: false })
     t.match(await dialogue.next(''), { done: true })
   }
 })
