@@ -5,8 +5,8 @@
  * into one when the same entry points reach both; each entry point is therefore made to reach all of a group or nothing of it.
  */
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { relative, sep } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build, type Plugin } from 'esbuild'
@@ -60,7 +60,7 @@ async function declarations(): Promise<void> {
 
 async function javaScript(): Promise<void> {
   const entries = [...doors(), 'daemon/main']
-  await build({
+  const { outputFiles } = await build({
     entryPoints: entries.map(entry => ({ in: `entry:${entry}`, out: entry })),
     outdir: out,
     chunkNames: 'chunks/[name]-[hash]',
@@ -72,7 +72,21 @@ async function javaScript(): Promise<void> {
     packages: 'external',
     plugins: [grouping],
     logLevel: 'warning',
+    write: false,
   })
+  for (const { path, text } of outputFiles) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, named(text))
+  }
+}
+
+/**
+ * esbuild calls a class that speaks of itself `_Name`, which an error would show: `var Name = class _Name {`. Its own name serves inside as
+ * well. (`keepNames` would do it too, by a call for each function and at each closure.)
+ */
+function named(code: string): string {
+  const names = [...code.matchAll(/^var (\w+) = class _\1\b/gm)].map(([, name = '']) => name)
+  return names.reduce((text, name) => text.replace(new RegExp(`(?<![.#\\w$])_${name}\\b`, 'g'), name), code)
 }
 
 /** The modules behind the `exports` of package.json. */

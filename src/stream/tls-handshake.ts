@@ -1,9 +1,14 @@
-import { constants } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
+import { nodeCrypto } from '../builtin.ts'
 import type { TlsFacts } from './tls.ts'
 
 /** What both sides do without: renegotiation, which TLS 1.3 has dropped, and compression, which gives away what it shortens. */
-export const bothSides = { secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION }
+export const bothSides = {
+  get secureOptions() {
+    const { constants } = nodeCrypto()
+    return constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION
+  },
+}
 
 /**
  * Reads off a socket what its handshake agreed on.
