@@ -13,15 +13,21 @@ import { build, type Plugin } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** What is one file of its own each, as the modules of src/ that lead to all of it; what is in an earlier group stays there. */
-const groups = {
-  /** What the readers of configurations and the command need as well as the library. */
-  base: ['jid', 'version', 'config/host', 'daemon/io', 'daemon/places', 'stream/identity'],
-  library: ['index', 'stream/index', 'sasl/index', ...modulesOf('xep')],
-}
+/** What is one file each, as the modules of src/ that lead to all of it; what is in an earlier group stays there. */
+const groups = [
+  /** What everybody needs. */
+  ['errors', 'printable', 'version', 'daemon/io', 'daemon/places'],
+  /** What the readers of configurations need as well as the library. */
+  ['jid', 'config/host', 'stream/identity'],
+  /** The library. */
+  ['index', 'stream/index', 'sasl/index', ...modulesOf('xep')],
+]
 
-/** Entry points that do without the library: whoever calls `res-xmpp rx` should not wait for it. All others have every group. */
-const withoutLibrary = /^(config|daemon\/(main|rx|check))\b/
+/** How many of the groups an entry point has: whoever calls `res-xmpp rx` should not wait for the library. */
+function groupsOf(entry: string): number {
+  if (/^daemon\/(main|rx)$/.test(entry)) return 1
+  return /^(config\/|daemon\/check$)/.test(entry) ? 2 : 3
+}
 
 /** Stands before each entry point, and before what is loaded later, a module that takes in its groups whole. */
 const grouping: Plugin = {
@@ -35,8 +41,10 @@ const grouping: Plugin = {
       return found.errors.length > 0 ? found : { path: module, namespace: 'entry' }
     })
     onLoad({ filter: /.*/, namespace: 'entry' }, ({ path }) => {
-      const first = withoutLibrary.test(path) ? groups.base : [...groups.base, ...groups.library]
-      const imports = first.map(module => `import './src/${module}.ts'`)
+      const imports = groups
+        .slice(0, groupsOf(path))
+        .flat()
+        .map(module => `import './src/${module}.ts'`)
       return { contents: [...imports, `export * from './src/${path}.ts'`].join('\n'), resolveDir: root, loader: 'ts' }
     })
   },
@@ -52,8 +60,8 @@ renameSync(out, 'dist')
 
 async function declarations(): Promise<void> {
   const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', out]
-  await promisify(execFile)(process.execPath, tsc).catch(({ stdout, stderr }) => {
-    process.stderr.write(`${stdout}${stderr}`)
+  await promisify(execFile)(process.execPath, tsc).catch(error => {
+    process.stderr.write(error.stdout || error.stderr || `${error.message}\n`)
     process.exit(1)
   })
 }
@@ -101,5 +109,7 @@ function doors(): string[] {
 }
 
 function modulesOf(folder: string): string[] {
-  return readdirSync(`${root}/src/${folder}`).map(file => `${folder}/${file.replace(/\.ts$/, '')}`)
+  const files = readdirSync(`${root}/src/${folder}`, { recursive: true, encoding: 'utf8' })
+  const modules = files.filter(file => file.endsWith('.ts')).map(file => file.replace(/\.ts$/, ''))
+  return modules.map(module => `${folder}/${module.split(sep).join('/')}`)
 }
