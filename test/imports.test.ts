@@ -24,7 +24,7 @@ const layers: readonly (readonly string[])[] = [
     'detached',
   ],
   ['sasl', 'config', 'saslprep.d'],
-  ['negotiate'],
+  ['negotiate', 'stream-management'],
   ['session', 'routes', 'namespace'],
   ['xep', 'pubsub'],
   ['targets', 'failures', 'attempt', 'connect', 'client', 'component', 'reconnect'],

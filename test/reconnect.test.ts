@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import t from 'tap'
 import { SaslError, StreamError, XmppError } from '../src/errors.ts'
-import { Connection, type Link, retryDelay, stayConnected } from '../src/reconnect.ts'
+import { type Attempted, Connection, type Link, retryDelay, stayConnected } from '../src/reconnect.ts'
 import type { Xep } from '../src/routes.ts'
 import { Session } from '../src/session.ts'
 import type { Target } from '../src/stream/resolve.ts'
@@ -58,7 +58,7 @@ function harness() {
     signal: AbortSignal
     redirect: Redirect | undefined
   }[] = []
-  const connect = (signal: AbortSignal, redirect?: Redirect): Promise<Session> =>
+  const connect = ({ signal, redirect }: Attempted): Promise<Session> =>
     new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason))
       pending.push({ resolve, reject, signal, redirect })
@@ -312,7 +312,7 @@ t.test('a consumer that leaves closes the session', async t => {
 t.test('a connection with events', async t => {
   const sessions: Awaited<ReturnType<typeof fresh>>[] = []
   const xeps: Xep[] = []
-  const connection = new Connection(async (_signal, xep) => {
+  const connection = new Connection(async ({ xep }) => {
     xeps.push(xep)
     const opened = await openStream()
     const session = new Session(

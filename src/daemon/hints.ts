@@ -1,4 +1,4 @@
-import { hideSecret } from '../account/index.ts'
+import { hideSecrets } from '../account/index.ts'
 import type { AccountConfig } from '../config/index.ts'
 import { describe, StreamError, XmppError } from '../errors.ts'
 
@@ -8,7 +8,7 @@ export type Reached = 'nothing' | 'words' | 'session'
 /** Why an account has no connection, in a sentence for its owner: what happened and, where we can tell, what to change. */
 export function reasonOf(error: unknown, config: AccountConfig, reached: Reached): string {
   const hint = hintFor(error, config, reached)
-  return `${hideSecret(happened(error), config.secret)}${hint === '' ? '' : `; ${hint}`}`
+  return `${hideSecrets(happened(error), config)}${hint === '' ? '' : `; ${hint}`}`
 }
 
 const causes: Record<string, string> = {

@@ -28,7 +28,7 @@ export async function accept(
     socket.destroy()
     throw refused(error)
   }
-  return { socket, facts: tlsFacts(socket, false) }
+  return { socket, facts: tlsFacts(socket, { verified: false, role: 'acceptor' }) }
 }
 
 function refused(error: unknown): XmppError {

@@ -57,8 +57,11 @@ C: <presence type='subscribe' to='bob@example.com'><status>{any}</status></prese
     events.find(({ type }) => type === 'connected'),
     {
       type: 'connected',
+      resumed: false,
       jid: 'juliet@example.com/balcony',
       mechanism: 'PLAIN',
+      binding: undefined,
+      unbound: undefined,
       tls: undefined,
       target: { host: '127.0.0.1', port, direct: false },
     },
