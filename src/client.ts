@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { type ConnectOptions, connect } from './connect.ts'
 import { XmppError } from './errors.ts'
 import { type Jid, parseJid } from './jid.ts'
@@ -118,7 +117,7 @@ export function createClient(options: Omit<ClientOptions, 'signal' | 'redirect' 
   const kept = {
     sessions: new TlsSessions(),
     streamManagement: 'resumable' as const,
-    userAgentId: randomUUID(),
+    userAgentId: crypto.randomUUID(),
     ...options,
   }
   return new Connection(

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { nodeCrypto } from './builtin.ts'
 import { StreamError } from './errors.ts'
 import { askEarly, begin } from './negotiate/bind.ts'
 import { loginByIq } from './negotiate/iq-auth.ts'
@@ -74,7 +74,8 @@ export async function negotiateComponent(stream: XmlStream, options: ComponentNe
 
 /** What a component proves its secret with: the lower-case hexadecimal SHA-1 of stream id and secret (XEP-0114 §3). */
 export function handshakeDigest(id: string, secret: string): string {
-  return createHash('sha1')
+  return nodeCrypto()
+    .createHash('sha1')
     .update(id + secret)
     .digest('hex')
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from './clock.ts'
 import { detached } from './detached.ts'
 import { StanzaError, StreamError, XmppError } from './errors.ts'
@@ -72,7 +71,7 @@ export class Session {
   readonly #requests = new Map<string, Handler>()
   readonly #listeners: Record<'message' | 'presence', Route[]> = { message: [], presence: [] }
   /** An id that nobody can guess cannot be answered by someone who was not asked. */
-  readonly #idPrefix = randomBytes(6).toString('base64url')
+  readonly #idPrefix = Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('base64url')
   #lastId = 0
   #busy = 0
 

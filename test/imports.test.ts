@@ -8,6 +8,7 @@ const src = fileURLToPath(new URL('../src', import.meta.url))
 /** Folders and root files of src/, lowest first. A file may import its own layer and those below, never one above. */
 const layers: readonly (readonly string[])[] = [
   [
+    'builtin',
     'errors',
     'jid',
     'idna',

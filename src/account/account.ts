@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '../clock.ts'
 import type { AccountConfig } from '../config/account.ts'
 import type { Effect } from '../config/options.ts'
@@ -61,7 +60,7 @@ export class Account extends Emitter<AccountEvent> {
   /** The configuration has changed since our presence was last sent. */
   #stale = false
   /** Tells the server that it is still us after a lost connection (XEP-0388 §2.3). */
-  readonly #userAgentId = randomUUID()
+  readonly #userAgentId = crypto.randomUUID()
   /** Ids of the latest messages we sent, oldest first. */
   readonly #sent = new Set<string>()
   /** The servers tried for the connection that is on or being made. */

@@ -1,5 +1,5 @@
 /** XEP-0078 Non-SASL Authentication, version 2.5: how one logged in before SASL, and still does where there is none. */
-import { createHash } from 'node:crypto'
+import { nodeCrypto } from '../builtin.ts'
 import { SaslError, StanzaError, XmppError } from '../errors.ts'
 import { type Element, el } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
@@ -69,7 +69,8 @@ function proofOf(
 
 /** Lower-case hexadecimal SHA-1 of stream id and password (XEP-0078 §3.1). */
 function digest(streamId: string, password: string): string {
-  return createHash('sha1')
+  return nodeCrypto()
+    .createHash('sha1')
     .update(streamId + password)
     .digest('hex')
 }

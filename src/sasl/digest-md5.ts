@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { nodeCrypto } from '../builtin.ts'
 import { SaslError } from '../errors.ts'
 import { passwordOf } from './credentials.ts'
 import { type Directive, quote, readDirectives, single } from './digest-directives.ts'
@@ -98,12 +98,13 @@ function assertSayable({ utf8, realm = '' }: Challenge, username: string, passwo
 function verify(message: string, expected: string): void {
   const rspauth = single(readDirectives(message, SERVER), 'rspauth', SERVER) ?? ''
   const [received, wanted] = [Buffer.from(rspauth), Buffer.from(expected)]
-  if (received.length !== wanted.length || !timingSafeEqual(received, wanted)) throw refuse('its rspauth is wrong')
+  if (received.length !== wanted.length || !nodeCrypto().timingSafeEqual(received, wanted))
+    throw refuse('its rspauth is wrong')
 }
 
 const SERVER = "the server's"
 const refuse = (why: string): SaslError => new SaslError('aborted', `the server failed to prove itself: ${why}`)
-const randomNonce = (): string => randomBytes(24).toString('base64')
+const randomNonce = (): string => nodeCrypto().randomBytes(24).toString('base64')
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ISO 8859-1
 const isLatin1 = (text: string): boolean => /^[\x00-\xff]*$/.test(text)
@@ -112,7 +113,7 @@ const isLatin1 = (text: string): boolean => /^[\x00-\xff]*$/.test(text)
 const bytes = (text: string): Buffer => Buffer.from(text, isLatin1(text) ? 'latin1' : 'utf8')
 
 function md5(...parts: readonly (string | Buffer)[]): Buffer {
-  const hash = createHash('md5')
+  const hash = nodeCrypto().createHash('md5')
   for (const part of parts) hash.update(part)
   return hash.digest()
 }

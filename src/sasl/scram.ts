@@ -1,5 +1,4 @@
-import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
-import { promisify } from 'node:util'
+import { nodeCrypto } from '../builtin.ts'
 import { SaslError } from '../errors.ts'
 import { printable } from '../printable.ts'
 import type { ChannelBinding } from './channel-binding.ts'
@@ -57,13 +56,16 @@ export const MAX_ITERATIONS = 1_000_000
 
 /** SaltedPassword of RFC 5802 §3; the work is done off the event loop. */
 export function derive(hash: ScramHash, password: string, salt: Uint8Array, iterations: number): Promise<Buffer> {
-  return promisify(pbkdf2)(password, salt, iterations, lengths[hash], hash)
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, key: Buffer): void => (error === null ? resolve(key) : reject(error))
+    nodeCrypto().pbkdf2(password, salt, iterations, lengths[hash], hash, done)
+  })
 }
 
 /** ClientKey XOR ClientSignature (RFC 5802 §3). */
 export function clientProof(hash: ScramHash, salted: Uint8Array, transcript: string): Buffer {
   const clientKey = hmac(hash, salted, 'Client Key')
-  const signature = hmac(hash, createHash(hash).update(clientKey).digest(), transcript)
+  const signature = hmac(hash, nodeCrypto().createHash(hash).update(clientKey).digest(), transcript)
   return Buffer.from(clientKey.map((byte, at) => byte ^ (signature[at] as number)))
 }
 
@@ -83,8 +85,9 @@ export function escapeName(name: string): string {
 }
 
 const lengths = { sha1: 20, sha256: 32, sha512: 64 } as const
-const hmac = (hash: ScramHash, key: Uint8Array, text: string): Buffer => createHmac(hash, key).update(text).digest()
-const randomNonce = (): string => randomBytes(24).toString('base64')
+const hmac = (hash: ScramHash, key: Uint8Array, text: string): Buffer =>
+  nodeCrypto().createHmac(hash, key).update(text).digest()
+const randomNonce = (): string => nodeCrypto().randomBytes(24).toString('base64')
 const refuse = (why: string): SaslError => new SaslError('aborted', `the server failed to prove itself: ${why}`)
 
 function channelOf({ binding }: SaslContext, name: string): ChannelBinding {
@@ -119,7 +122,7 @@ function verify(message: string, expected: Buffer): void {
   const [first = ''] = message.split(',', 1)
   const received = Buffer.from(first)
   const wanted = Buffer.from(`v=${expected.toString('base64')}`)
-  if (received.length === wanted.length && timingSafeEqual(received, wanted)) return
+  if (received.length === wanted.length && nodeCrypto().timingSafeEqual(received, wanted)) return
   throw serverError(message) ?? refuse('its signature is wrong')
 }
 

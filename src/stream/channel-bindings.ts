@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
+import { nodeCrypto } from '../builtin.ts'
 import { signatureHash } from './certificate-hash.ts'
 
 /** The names of RFC 5929 and RFC 9266. */
@@ -22,7 +22,8 @@ export function channelBindings(socket: TLSSocket, role: 'initiator' | 'acceptor
   const hash = server && signatureHash(server)
   if (hash !== undefined)
     bindings.set('tls-server-end-point', () =>
-      createHash(hash)
+      nodeCrypto()
+        .createHash(hash)
         .update(server as Uint8Array)
         .digest(),
     )

@@ -1,10 +1,15 @@
-import { constants } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
+import { nodeCrypto } from '../builtin.ts'
 import { channelBindings } from './channel-bindings.ts'
 import type { TlsFacts } from './tls.ts'
 
 /** What both sides do without: renegotiation, which TLS 1.3 has dropped, and compression, which gives away what it shortens. */
-export const bothSides = { secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION }
+export const bothSides = {
+  get secureOptions() {
+    const { constants } = nodeCrypto()
+    return constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION
+  },
+}
 
 /** What is known of a handshake otherwise than by the socket. */
 export interface Known {

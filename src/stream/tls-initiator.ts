@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
-import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
+import type { ConnectionOptions, DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import { nodeTls } from '../builtin.ts'
 import { describe, XmppError } from '../errors.ts'
 import { readCertificate } from './certificate.ts'
 import { clientServices, listNames, matches, type Reference, referenceOf } from './identity.ts'
@@ -77,7 +78,7 @@ function chainOf(socket: TLSSocket, earlier: KeptSession | undefined): readonly 
 /** What Node throws at once is about what we have handed to it, not about the server. */
 function begin(options: ConnectionOptions): TLSSocket {
   try {
-    return connect(options)
+    return nodeTls().connect(options)
   } catch (error) {
     const { reason } = error as { reason?: string }
     const text = `TLS cannot be started with this certificate, key or CA: ${reason ?? describe(error)}`
