@@ -1,22 +1,21 @@
 import { type Clock, systemClock } from './clock.ts'
 import { detached } from './detached.ts'
-import { StanzaError, StreamError, XmppError } from './errors.ts'
+import { StreamError, XmppError } from './errors.ts'
 import { bareJid, formatJid, parseJid, prepareJid } from './jid.ts'
 import { inNamespace } from './namespace.ts'
 import { type Negotiated, NS_CLIENT, NS_COMPONENT } from './negotiate.ts'
-import type { Handler, Route, Xep } from './routes.ts'
+import type { Xep } from './routes.ts'
 import { Acknowledgements } from './session/acknowledgements.ts'
+import { Dispatch } from './session/dispatch.ts'
 import { type Ending, endingOf } from './session/ending.ts'
 import { type IqOptions, Requests } from './session/requests.ts'
 import { type Attrs, type Child, type Element, el } from './stream/element.ts'
 import type { Target } from './stream/resolve.ts'
-import { sendable, serialize } from './stream/serialize.ts'
+import { serialize } from './stream/serialize.ts'
 import type { XmlStream } from './stream/stream.ts'
 import { NS_SM } from './stream-management.ts'
 
 export type { IqOptions } from './session/requests.ts'
-
-export const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 
 /** What a session offers and how it behaves. */
 export interface SessionOptions {
@@ -61,19 +60,16 @@ export class Session {
   readonly #bare: string
   readonly #domain: string
   readonly #options: SessionOptions
-  readonly #handlers: number
   readonly #pending: Requests
   #acks: Acknowledgements | undefined
   #keep = false
   #closing = false
   /** How the stream has ended; undefined while there is one. */
   #ending: Ending | undefined
-  readonly #requests = new Map<string, Handler>()
-  readonly #listeners: Record<'message' | 'presence', Route[]> = { message: [], presence: [] }
+  readonly #dispatch: Dispatch
   /** An id that nobody can guess cannot be answered by someone who was not asked. */
   readonly #idPrefix = Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('base64url')
   #lastId = 0
-  #busy = 0
 
   constructor(stream: XmlStream, negotiated: Negotiated, options: SessionOptions) {
     this.#stream = stream
@@ -93,11 +89,7 @@ export class Session {
     }
     this.#component = stream.ns === NS_COMPONENT
     this.#options = options
-    this.#handlers = options.handlers ?? 256
-    for (const route of options.xeps.flatMap(xep => xep.routes ?? [])) {
-      if (route.kind === 'message' || route.kind === 'presence') this.#listeners[route.kind].push(route)
-      else this.#requests.set(routeKey(route.kind, route.ns, route.name), route.handler)
-    }
+    this.#dispatch = new Dispatch(this, options)
   }
 
   /** The stream it goes over now, or went over last. */
@@ -189,7 +181,7 @@ export class Session {
       for await (const batch of stream.batches()) {
         for (const element of batch) {
           // Most handlers are done by the next turn of the event loop; a burst must not look as if none ever was.
-          if (this.#busy >= this.#handlers) await new Promise(resolve => setImmediate(resolve))
+          if (this.#dispatch.busy) await new Promise(resolve => setImmediate(resolve))
           // COMPAT jabberd2: all it routes to a component is in the namespace of clients, whatever the stream's (XEP-0114 §3).
           this.#take(this.#component ? inNamespace(element, NS_CLIENT, NS_COMPONENT) : element)
         }
@@ -312,7 +304,7 @@ export class Session {
     acks?.books.received()
     if (!this.#addressed(element)) return
     if (element.name === 'iq') this.#iq(element)
-    else if (element.name === 'message' || element.name === 'presence') this.#notify(element.name, element)
+    else if (element.name === 'message' || element.name === 'presence') this.#dispatch.notify(element.name, element)
     else this.#stream.violated(new StreamError('unsupported-stanza-type', `<${element.name}> is no stanza`))
   }
 
@@ -325,80 +317,9 @@ export class Session {
   }
 
   #iq(stanza: Element): void {
-    const { type, id = '' } = stanza.attrs
-    if (type === 'result' || type === 'error') {
-      this.#pending.take(stanza)
-      return
-    }
-    const payloads = stanza.elements
-    const [payload] = payloads
-    if ((type !== 'get' && type !== 'set') || id === '' || payload === undefined || payloads.length > 1) {
-      this.#refuse(stanza, new StanzaError('modify', 'bad-request'))
-      return
-    }
-    const handler = this.#requests.get(routeKey(`iq-${type}`, payload.ns, payload.name))
-    if (handler === undefined) this.#refuse(stanza, new StanzaError('cancel', 'service-unavailable'))
-    else this.#call(handler, stanza, answer => this.#answer(stanza, answer))
-  }
-
-  #notify(kind: 'message' | 'presence', stanza: Element): void {
-    for (const { ns, name, handler } of this.#listeners[kind]) {
-      if (name !== '' && stanza.child(name, ns) === undefined) continue
-      this.#call(handler, stanza, answer => {
-        if (answer instanceof Error) this.#report(answer, stanza)
-      })
-    }
-  }
-
-  /** Runs a handler without waiting for it. `done` gets what it returned, or the StanzaError it stands for. */
-  #call(handler: Handler, stanza: Element, done: (answer: Element | Error | undefined) => void): void {
-    if (this.#busy >= this.#handlers) {
-      const answered = stanza.name === 'iq' || (stanza.name === 'message' && stanza.attrs.type !== 'error')
-      if (answered) this.#refuse(stanza, new StanzaError('wait', 'resource-constraint', 'too many requests at once'))
-      return
-    }
-    const fail = (error: unknown): void => {
-      if (error instanceof StanzaError) return done(error)
-      this.#report(error, stanza)
-      if (stanza.name === 'iq') done(new StanzaError('cancel', 'internal-server-error'))
-    }
-    try {
-      const result = handler(stanza, this)
-      if (!(result instanceof Promise)) return done(result as Element | undefined)
-      this.#busy++
-      result
-        .then(answer => done(answer as Element | undefined), fail)
-        .catch(fail)
-        .finally(() => this.#busy--)
-    } catch (error) {
-      fail(error)
-    }
-  }
-
-  /** Answers what no handler has seen. */
-  #refuse(stanza: Element, error: StanzaError): void {
-    if (this.#options.automatic !== false) this.#answer(stanza, error)
-  }
-
-  /** The address asked is the address that answers; a client's is stamped by its server. */
-  #answer(stanza: Element, answer: Element | Error | undefined): void {
-    const error = answer instanceof StanzaError
-    const { from: to, id, to: asked } = stanza.attrs
-    if (!this.writable || (this.#component && to === undefined)) return
-    const from = this.#component ? asked : undefined
-    const payload = error ? errorElement(answer, stanza.ns) : (answer as Element | undefined)
-    const reply = this.stanza(
-      stanza.name,
-      { type: error ? 'error' : 'result', to, from, id },
-      ...(payload === undefined ? [] : [payload]),
-    )
-    try {
-      this.send(reply)
-    } catch (reason) {
-      this.#report(reason, stanza)
-      // Whoever asked is owed an answer (RFC 6120 §8.2.3), if not with what could not be sent.
-      if (stanza.name === 'iq' && !error) this.#answer(stanza, new StanzaError('cancel', 'internal-server-error'))
-    }
+    const { type } = stanza.attrs
+    if (type === 'result' || type === 'error') this.#pending.take(stanza)
+    else this.#dispatch.request(stanza)
   }
 
   // ── the end of a stream ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -440,11 +361,6 @@ export class Session {
     onFailed?.(stanza, new XmppError('XMPP_UNACKNOWLEDGED', text))
   }
 
-  #report(error: unknown, stanza: Element): void {
-    if (this.#options.onHandlerError !== undefined) this.#options.onHandlerError(error, stanza)
-    else process.emitWarning(error instanceof Error ? error : String(error))
-  }
-
   /** Who may answer a request to `to`. Servers answer for the account with its bare JID, its full one or none (RFC 6120 §8.1.2.1). */
   #senders(to: string | undefined): ReadonlySet<string> {
     const own = ['', this.#bare, this.jid]
@@ -453,14 +369,6 @@ export class Session {
     return new Set(!this.#component && asked === this.#bare ? own : [asked])
   }
 }
-
-/** `<error/>` as it stands in a stanza (RFC 6120 §8.3.2). */
-export function errorElement(error: StanzaError, ns: string): Element {
-  const text = error.text === '' ? [] : [el('text', NS_STANZA_ERRORS, {}, sendable(error.text))]
-  return el('error', ns, { type: error.type }, el(error.condition, NS_STANZA_ERRORS), ...text)
-}
-
-const routeKey = (kind: string, ns: string, name: string): string => `${kind} {${ns}}${name}`
 
 /** What holds nothing of the chunks it was cut from. */
 function kept(negotiated: Negotiated, jid: string): Negotiated {
