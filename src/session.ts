@@ -256,8 +256,8 @@ export class Session {
       handled,
     )
     for (const stanza of left) {
-      const { from, to } = stanza.attrs
-      if (stanza.name !== 'message' || stanza.attrs.type === 'error' || (to === undefined && from === undefined)) {
+      const { from, type } = stanza.attrs
+      if (stanza.name !== 'message' || type === 'error') {
         earlier.#fail(stanza)
         continue
       }
