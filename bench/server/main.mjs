@@ -40,5 +40,8 @@ for (const [name, offer] of Object.entries(offers)) {
   ports[name] = { port }
   for (const [via, delay] of Object.entries(proxies)) ports[name][via] = await listen(proxy(port, delay))
 }
-process.on('disconnect', () => process.exit(0))
-process.send({ ports, ca })
+if (process.send === undefined) console.log(JSON.stringify(ports))
+else {
+  process.on('disconnect', () => process.exit(0))
+  process.send({ ports, ca })
+}
