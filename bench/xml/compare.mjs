@@ -25,19 +25,20 @@ export function compareReaders({ rounds, quick = false, only = '' }) {
 
 /** Medians, and how many times ours they are, in Markdown. */
 export function readersTable(results) {
-  const timeOf = (name, { script, chunk }) =>
-    median(
-      results
-        .filter(result => result.name === name && result.script === script && result.chunk === chunk)
-        .map(({ microseconds }) => microseconds),
-    )
+  const timesOf = (name, { script, chunk }) =>
+    results
+      .filter(result => result.name === name && result.script === script && result.chunk === chunk)
+      .map(({ microseconds }) => microseconds)
   const names = [...new Set(results.map(({ name }) => name))]
-  const measured = cases.filter(one => !Number.isNaN(timeOf(OURS, one)))
+  const measured = cases.filter(one => timesOf(OURS, one).length > 0)
   const title = measured.map(({ script, chunk }) => `${script}, ${chunk} B`).join(' | ')
   const rows = names.map(name => {
     const cells = measured.map(one => {
-      const time = timeOf(name, one)
-      return `${time.toFixed(2)} (${(time / timeOf(OURS, one)).toFixed(2)})`
+      // Of each round, in which both were measured one shortly after the other.
+      const ours = timesOf(OURS, one)
+      const times = timesOf(name, one)
+      const ratio = median(times.map((time, round) => time / ours[round]))
+      return `${median(times).toFixed(2)} (${ratio.toFixed(2)})`
     })
     return `| ${name} | ${cells.join(' | ')} |`
   })
