@@ -89,12 +89,38 @@ async function ltx(onStanza) {
   return decoded(text => tokenizer.write(text))
 }
 
+async function xmppjs(onStanza) {
+  // It builds its trees itself, of ltx's elements.
+  const { default: Parser } = await import('@xmpp/xml/lib/Parser.js')
+  const parser = new Parser()
+  parser.on('element', onStanza)
+  parser.on('error', error => {
+    throw error
+  })
+  return decoded(text => parser.write(text))
+}
+
+async function stanza(onStanza) {
+  const { default: jxt } = await import('stanza/jxt/Parser.js')
+  const builder = new Builder(onStanza)
+  const parser = new jxt.default({ allowComments: false })
+  parser.on('startElement', (name, attrs) => builder.start(name, undefined, attrs))
+  parser.on('text', text => builder.text(text))
+  parser.on('endElement', () => builder.end())
+  parser.on('error', error => {
+    throw error
+  })
+  return decoded(text => parser.write(text))
+}
+
 /** By name: given what to do with each stanza, a function to write bytes to. */
 export const readers = {
   'res-xmpp': ours({}),
   'res-xmpp, tokenizer: sax': ours({ tokenizer: 'sax' }),
   'ltx (no namespaces, no checks)': ltx,
+  '@xmpp/xml (ltx, no namespaces, no checks)': xmppjs,
   'saxes, namespaces': saxes,
   'sax, namespaces': sax({ xmlns: true }),
+  'stanza (no namespaces)': stanza,
   'sax, position: false, no namespaces': sax({ position: false }),
 }
