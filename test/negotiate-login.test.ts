@@ -85,6 +85,11 @@ t.test('XEP-0388', async t => {
     jid: 'juliet@im.example.com/balcony',
     management: 'requested',
   })
+  t.match(await login('client-sasl2-pipelined.txt', sasl2, { wrap: underTls }), {
+    jid: 'juliet@im.example.com/balcony',
+  })
+  const waiting = { ...sasl2, pipelining: false }
+  t.match(await login('client-sasl2-resource.txt', waiting, { wrap: underTls }), { management: 'requested' })
   t.match(await login('client-sasl2-resume.txt', { ...anywhere, resume }), { jid: '', resumed: { handled: 3 } })
   t.match(await login('client-sasl2-resume-failed.txt', { ...anywhere, resume }), {
     jid: 'juliet@im.example.com/res-xmpp.2',

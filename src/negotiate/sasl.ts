@@ -27,6 +27,8 @@ export interface SaslProfile {
   begin(mechanism: Mechanism, initial: string | undefined): Element
   /** The base64 that came with success; '' for none. */
   dataOf(success: Element): string
+  /** Called when all has been said that leads to success. */
+  readonly allSaid?: (() => void) | undefined
 }
 
 /** A login that has succeeded. */
@@ -138,6 +140,8 @@ async function converse(
   const dialogue = mechanism.start(context)
   let turn = await dialogue.next()
   stream.send(profile.begin(mechanism, turn.value === undefined ? undefined : encode(turn.value)))
+  let said = 1
+  if (mechanism.turns === said) profile.allSaid?.()
   for (;;) {
     const reply = await stream.expect(ns, 'challenge', 'success', 'failure', ...profile.others)
     if (reply.name === 'failure') return await refused(dialogue, readFailure(reply))
@@ -155,6 +159,7 @@ async function converse(
     if (turn.done) throw new SaslError('aborted', `${mechanism.name} is done, but the server goes on asking`)
     turn = await answer(profile, stream, dialogue, decode(profile, stream, reply.text))
     stream.send(el('response', ns, {}, ...(turn.value ? [encode(turn.value)] : [])))
+    if (mechanism.turns === ++said) profile.allSaid?.()
   }
 }
 

@@ -4,7 +4,7 @@ import { type Element, el } from '../stream/element.ts'
 import { NS_STREAM } from '../stream/namespaces.ts'
 import type { XmlStream } from '../stream/stream.ts'
 import { enable, NS_SM, readEnabled, readHandled, resume } from '../stream-management.ts'
-import { type Beginning, begin, readNotResumed } from './bind.ts'
+import { askEarly, type Beginning, begin, readNotResumed } from './bind.ts'
 import type { ClientNegotiation, Negotiated } from './options.ts'
 import { authenticateBy, type SaslProfile } from './sasl.ts'
 
@@ -37,9 +37,17 @@ export async function loginBySasl2(
   const offered = authentication.elements.filter(child => child.is('mechanism', NS_SASL2)).map(child => child.text)
   const inline = inlineOf(authentication)
   const asked = requests(inline, options)
-  const login = await authenticateBy(profile(asked, options), offered, stream, features, options)
+  // There is no other stream to come, so bind may follow the last word of the login as soon as that is said.
+  let early = false
+  const mayBe = options.pipelining !== false && stream.transport.tls !== undefined
+  const bindEarly = (): void => {
+    early = true
+    askEarly(stream, options)
+  }
+  const allSaid = mayBe && asked.length === 0 ? bindEarly : undefined
+  const login = await authenticateBy({ ...profile(asked, options), allSaid }, offered, stream, features, options)
   const { mechanism, binding, unbound, success } = login
-  return { mechanism, binding, unbound, ...(await beginningOf(stream, success, options)) }
+  return { mechanism, binding, unbound, ...(await beginningOf(stream, success, options, early)) }
 }
 
 function inlineOf(authentication: Element): Inline {
@@ -77,7 +85,12 @@ function profile(asked: readonly Element[], { userAgentId: id }: ClientNegotiati
   }
 }
 
-async function beginningOf(stream: XmlStream, success: Element, options: ClientNegotiation): Promise<Beginning> {
+async function beginningOf(
+  stream: XmlStream,
+  success: Element,
+  options: ClientNegotiation,
+  early: boolean,
+): Promise<Beginning> {
   const jid = success.childText('authorization-identifier')
   if (!jid) throw new SaslError('aborted', 'the server does not say as whom we are logged in')
   const resumed = success.child('resumed', NS_SM)
@@ -90,7 +103,7 @@ async function beginningOf(stream: XmlStream, success: Element, options: ClientN
     const features = await stream.expect(NS_STREAM, 'features')
     // Where resumption is not inline it is tried now, and not a second time.
     const left = notResumed === undefined ? options : { ...options, resume: undefined }
-    return { ...(await begin(stream, features, left, false)), ...(notResumed && { notResumed }) }
+    return { ...(await begin(stream, features, left, early)), ...(notResumed && { notResumed }) }
   }
   if (!jid.includes('/')) throw new XmppError('XMPP_BIND_FAILED', 'the server bound a resource without saying which')
   const enabled = bound.child('enabled', NS_SM)

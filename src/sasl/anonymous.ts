@@ -4,6 +4,7 @@ import type { Mechanism } from './mechanism.ts'
 export const anonymous: Mechanism = {
   name: 'ANONYMOUS',
   plaintext: false,
+  turns: 1,
   needs: 'nothing',
   async *start() {
     // The trace information is for whoever reads the server's log; we have nothing to tell him (§2, §5).

@@ -5,6 +5,7 @@ import { prepare } from './prepare.ts'
 export const external: Mechanism = {
   name: 'EXTERNAL',
   plaintext: false,
+  turns: 1,
   needs: 'certificate',
   async *start({ credentials, domain }) {
     const { username } = await credentials()

@@ -45,6 +45,8 @@ export interface Mechanism {
   /** The password itself, or something that does for it, goes over the wire. */
   readonly plaintext: boolean
   readonly needs: Proof
+  /** How many messages of ours a login has that succeeds; undefined where that is the server's to decide. */
+  readonly turns?: number
   /** A -PLUS: it binds to the TLS channel it is used in. */
   readonly binds?: true
   /** Attributes of `<auth/>` beside the mechanism, as an Element has them. */

@@ -6,6 +6,7 @@ import { prepare } from './prepare.ts'
 export const plain: Mechanism = {
   name: 'PLAIN',
   plaintext: true,
+  turns: 1,
   needs: 'password',
   async *start({ credentials }) {
     const given = await credentials()

@@ -11,6 +11,7 @@ function scram(name: string, hash: ScramHash, plus = false): Mechanism {
   return {
     name,
     plaintext: false,
+    turns: 2,
     needs: 'password',
     ...(plus && { binds: true }),
     async *start(context) {
