@@ -2,7 +2,7 @@ import { StanzaError } from '../errors.ts'
 import type { Handler, Route } from '../routes.ts'
 import type { Session, SessionOptions } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
-import { sendable } from '../stream/serialize.ts'
+import { sendable } from '../stream/escape.ts'
 
 const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 
