@@ -81,7 +81,7 @@ export class Session {
     this.#domain = own.domain
     this.xeps = options.xeps
     this.clock = options.clock ?? systemClock
-    this.#pending = new Requests(this.clock)
+    this.#pending = new Requests(this.clock, (from, to) => this.#answers(from, to))
     const { management } = negotiated
     if (management !== undefined) {
       this.#acks = new Acknowledgements(stream, this.clock)
@@ -159,14 +159,17 @@ export class Session {
    * an error.
    * @throws StanzaError the peer's; XmppError `XMPP_TIMEOUT`, `XMPP_STREAM_ENDED`; the signal's reason
    */
-  async iq(type: 'get' | 'set', to: string | undefined, payload: Element, options: IqOptions = {}): Promise<Element> {
-    options.signal?.throwIfAborted()
-    if (this.#component && to === undefined) throw new XmppError('XMPP_ADDRESS', 'a component must say whom it asks')
-    const senders = this.#senders(to)
-    const id = this.nextId()
-    const send = (): void => void this.send(this.stanza('iq', { type, to, from: options.from, id }, payload))
-    const whom = `${to ?? 'the server'} did not answer <${payload.name}>`
-    return this.#pending.ask(id, senders, send, whom, options)
+  iq(type: 'get' | 'set', to: string | undefined, payload: Element, options: IqOptions = {}): Promise<Element> {
+    try {
+      options.signal?.throwIfAborted()
+      if (this.#component && to === undefined) throw new XmppError('XMPP_ADDRESS', 'a component must say whom it asks')
+      if (to !== undefined) parseJid(to)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.#pending.ask({ to, name: payload.name }, this.nextId(), options, id => {
+      this.send(this.stanza('iq', { type, to, from: options.from, id }, payload))
+    })
   }
 
   /**
@@ -362,11 +365,16 @@ export class Session {
   }
 
   /** Who may answer a request to `to`. Servers answer for the account with its bare JID, its full one or none (RFC 6120 §8.1.2.1). */
-  #senders(to: string | undefined): ReadonlySet<string> {
-    const own = ['', this.#bare, this.jid]
-    if (to === undefined) return new Set([...own, this.#domain])
-    const asked = formatJid(parseJid(to))
-    return new Set(!this.#component && asked === this.#bare ? own : [asked])
+  #answers(from: string | undefined, to: string | undefined): boolean {
+    if (from !== undefined && from === to) return true
+    const sender = from === undefined ? '' : prepareJid(from)
+    if (sender === undefined) return false
+    const asked = to === undefined ? undefined : formatJid(parseJid(to))
+    if (asked === undefined || (!this.#component && asked === this.#bare)) {
+      if (sender === '' || sender === this.#bare || sender === this.jid) return true
+      return asked === undefined && sender === this.#domain
+    }
+    return sender === asked
   }
 }
 
