@@ -60,7 +60,8 @@ export class Session {
   readonly #bare: string
   readonly #domain: string
   readonly #options: SessionOptions
-  readonly #pending: Requests
+  /** Made when something is first asked. */
+  #pending: Requests | undefined
   #acks: Acknowledgements | undefined
   #keep = false
   #closing = false
@@ -81,7 +82,6 @@ export class Session {
     this.#domain = own.domain
     this.xeps = options.xeps
     this.clock = options.clock ?? systemClock
-    this.#pending = new Requests(this.clock, (from, to) => this.#answers(from, to))
     const { management } = negotiated
     if (management !== undefined) {
       this.#acks = new Acknowledgements(stream, this.clock)
@@ -167,6 +167,7 @@ export class Session {
     } catch (error) {
       return Promise.reject(error)
     }
+    this.#pending ??= new Requests(this.clock, (from, to) => this.#answers(from, to))
     return this.#pending.ask({ to, name: payload.name }, this.nextId(), options, id => {
       this.send(this.stanza('iq', { type, to, from: options.from, id }, payload))
     })
@@ -176,25 +177,19 @@ export class Session {
    * The whole read side: returns when the peer closes its stream, throws what else ended it. It never waits for a handler,
    * for a handler may be waiting for an answer that comes behind its stanza.
    */
-  async run({ keep = false }: RunOptions = {}): Promise<void> {
+  run({ keep = false }: RunOptions = {}): Promise<void> {
     const stream = this.#stream
     this.#keep = keep
-    let cause: unknown
-    try {
-      for await (const batch of stream.batches()) {
-        for (const element of batch) {
-          // Most handlers are done by the next turn of the event loop; a burst must not look as if none ever was.
-          if (this.#dispatch.busy) await new Promise(resolve => setImmediate(resolve))
-          // COMPAT jabberd2: all it routes to a component is in the namespace of clients, whatever the stream's (XEP-0114 §3).
-          this.#take(this.#component ? inNamespace(element, NS_CLIENT, NS_COMPONENT) : element)
-        }
-      }
-    } catch (error) {
-      cause = stream.fail(error as Error)
-      throw cause
-    } finally {
-      this.#ended(cause)
-    }
+    return stream
+      .each(batch => this.#takeAll(batch))
+      .then(
+        () => this.#ended(undefined),
+        error => {
+          const cause = stream.fail(error)
+          this.#ended(cause)
+          throw cause
+        },
+      )
   }
 
   /**
@@ -295,7 +290,25 @@ export class Session {
     return !this.#component && (sender === this.#domain || sender === this.#bare)
   }
 
-  #take(element: Element): void {
+  #takeAll(batch: readonly Element[]): Promise<void> | undefined {
+    for (let at = 0; at < batch.length; at++) {
+      if (this.#dispatch.busy) return this.#takeSlowly(batch, at)
+      this.#take(batch[at] as Element)
+    }
+    return undefined
+  }
+
+  /** Most handlers are done by the next turn of the event loop; a burst must not look as if none ever was. */
+  async #takeSlowly(batch: readonly Element[], from: number): Promise<void> {
+    for (let at = from; at < batch.length; at++) {
+      if (this.#dispatch.busy) await new Promise(resolve => setImmediate(resolve))
+      this.#take(batch[at] as Element)
+    }
+  }
+
+  #take(received: Element): void {
+    // COMPAT jabberd2: all it routes to a component is in the namespace of clients, whatever the stream's (XEP-0114 §3).
+    const element = this.#component ? inNamespace(received, NS_CLIENT, NS_COMPONENT) : received
     const acks = this.#acks
     if (element.ns !== this.#stream.ns) {
       if (element.ns === NS_SM && acks?.take(element) === false) {
@@ -321,7 +334,7 @@ export class Session {
 
   #iq(stanza: Element): void {
     const { type } = stanza.attrs
-    if (type === 'result' || type === 'error') this.#pending.take(stanza)
+    if (type === 'result' || type === 'error') this.#pending?.take(stanza)
     else this.#dispatch.request(stanza)
   }
 
@@ -339,7 +352,7 @@ export class Session {
     // Both sides have closed the stream, and the server has read all of it before it did.
     if (this.#closing && cause === undefined) this.#acks?.books.takeUnacknowledged()
     if (!this.#keep || ending.blamed) this.giveUp(cause)
-    else if (this.resumption === undefined) this.#pending.end(cause)
+    else if (this.resumption === undefined) this.#pending?.end(cause)
   }
 
   /** What is left of it, for whoever comes after. */
@@ -352,7 +365,7 @@ export class Session {
       // A server that has lost count cannot tell what has arrived.
     }
     this.#acks?.stop()
-    this.#pending.end(cause)
+    this.#pending?.end(cause)
     const left = books?.takeUnacknowledged() ?? []
     // Of our own requests `iq()` tells whoever made them.
     return left.filter(({ name, attrs: { id } }) => name !== 'iq' || !id?.startsWith(this.#idPrefix))
