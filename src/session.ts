@@ -11,7 +11,7 @@ import { type Ending, endingOf } from './session/ending.ts'
 import { type IqOptions, Requests } from './session/requests.ts'
 import { type Attrs, type Child, type Element, el } from './stream/element.ts'
 import type { Target } from './stream/resolve.ts'
-import { serialize } from './stream/serialize.ts'
+import { serialize, serializeFrom } from './stream/serialize.ts'
 import type { XmlStream } from './stream/stream.ts'
 import { NS_SM } from './stream-management.ts'
 
@@ -140,9 +140,7 @@ export class Session {
    */
   send(stanza: Element): Promise<void> | undefined {
     const stream = this.#stream
-    if (this.#component && stanza.attrs.from === undefined && stanza.ns === stream.ns) {
-      return stream.send(el(stanza.name, stanza.ns, { ...stanza.attrs, from: this.jid }, ...stanza.children))
-    }
+    if (this.#component && stanza.attrs.from === undefined && stanza.ns === stream.ns) return this.#sendFrom(stanza)
     const acks = this.#acks
     if (acks === undefined || stanza.ns !== stream.ns) return stream.send(stanza)
     const text = serialize(stanza, stream.ns)
@@ -152,6 +150,13 @@ export class Session {
     }
     const wait = this.#suspended ? undefined : stream.sendSerialized(stanza, text)
     return acks.sent(stanza, text.length) ?? wait
+  }
+
+  /** As the component itself. Another element is made only for who wants to see it. */
+  #sendFrom(stanza: Element): Promise<void> | undefined {
+    const stream = this.#stream
+    if (stream.trace === undefined) return stream.sendSerialized(stanza, serializeFrom(stanza, stream.ns, this.jid))
+    return stream.send(el(stanza.name, stanza.ns, { ...stanza.attrs, from: this.jid }, ...stanza.children))
   }
 
   /**

@@ -14,6 +14,11 @@ export function serialize(element: Element, defaultNs = ''): string {
   return write(element, defaultNs, defaultNs !== '')
 }
 
+/** {@link serialize} with a `from` for an element that has none. */
+export function serializeFrom(element: Element, defaultNs: string, from: string): string {
+  return write(element, defaultNs, true, from)
+}
+
 /**
  * The text of a stream header with these attributes (RFC 6120 §4.2), among which `xmlns:…` declares a prefix for the stream.
  * @throws XmppError `XMPP_XML_CHARACTER`, `XMPP_XML_NAME`
@@ -21,49 +26,54 @@ export function serialize(element: Element, defaultNs = ''): string {
 export function streamHeader(ns: string, attrs: Attrs): string {
   if (ns === NS_XML) throw badName(`no stream has its content in ${NS_XML}`)
   const names = `xmlns='${escapeNamespace(ns)}' xmlns:stream='${NS_STREAM}'`
-  return `<?xml version='1.0'?><stream:stream ${names}${attributes(attrs, true)}>`
+  return `${attributes(`<?xml version='1.0'?><stream:stream ${names}`, attrs, true)}>`
 }
 
 /** Every stream declares the `stream` prefix at its root (RFC 6120 §4.8.5), so its elements use it rather than redeclare. */
-function write(element: Element, inherited: string, inStream: boolean): string {
+function write(element: Element, inherited: string, inStream: boolean, from?: string): string {
   const { ns, children } = element
   const prefixed = ns === NS_STREAM
-  checkName(element.name)
-  const name = prefixed ? `stream:${element.name}` : ns === NS_XML ? `xml:${element.name}` : element.name
-  let tag = `<${name}`
+  const { open, close } = tagOf(prefixed ? 'stream:' : ns === NS_XML ? 'xml:' : '', element.name)
   let inner = inherited
+  let tag = open
   if (prefixed) {
     if (!inStream) tag += ` xmlns:stream='${NS_STREAM}'`
   } else if (ns !== inherited && ns !== NS_XML) {
     inner = ns
     tag += ` xmlns='${escapeNamespace(ns)}'`
   }
-  tag += attributes(element.attrs)
+  tag = attributes(tag, element.attrs)
+  if (from !== undefined && element.attrs.from === undefined) tag += ` from='${escapeAttribute(from)}'`
   if (children.length === 0) return `${tag}/>`
   tag += '>'
   for (const child of children) {
     tag += typeof child === 'string' ? escapeXml(child) : write(child, inner, inStream || prefixed)
   }
-  return `${tag}</${name}>`
+  return tag + close
 }
 
-function attributes(attrs: Attrs, declarations = false): string {
-  let text = ''
+/** The beginning of a tag with its attributes. */
+function attributes(beginning: string, attrs: Attrs, declarations = false): string {
+  let tag = beginning
   let prefixes: Prefixes | undefined
   for (const key of Object.keys(attrs)) {
     const value = attrs[key]
     if (value === undefined) continue
     if (key.charCodeAt(0) === BRACE) {
       prefixes ??= new Prefixes(attrs, declarations)
-      text += `${prefixes.nameOf(key)}='${escapeAttribute(value)}'`
+      tag += `${prefixes.nameOf(key)}='${escapeAttribute(value)}'`
+    } else if (declarations && key.startsWith('xmlns:')) {
+      checkDeclaration(key.slice(6), value)
+      tag += ` ${key}='${escapeAttribute(value)}'`
     } else {
-      if (declarations && key.startsWith('xmlns:')) checkDeclaration(key.slice(6), value)
-      else if (key === 'xmlns') throw badName('a namespace is given with the element, not as an attribute')
-      else checkName(key.startsWith('xml:') ? key.slice(4) : key)
-      text += ` ${key}='${escapeAttribute(value)}'`
+      if (key === 'xmlns') throw badName('a namespace is given with the element, not as an attribute')
+      const { attribute } = key.startsWith('xml:') ? tagOf('xml:', key.slice(4)) : tagOf('', key)
+      tag += attribute
+      tag += escapeAttribute(value)
+      tag += "'"
     }
   }
-  return text
+  return tag
 }
 
 /** The prefixes of one tag: its attributes' namespaces, each attribute in one of its own unless it has chosen. */
@@ -127,17 +137,38 @@ function checkDeclaration(prefix: string, ns: string): void {
   }
 }
 
-/** @throws XmppError `XMPP_XML_NAME` for what is not the name of an element or attribute, prefix apart (Namespaces in XML 1.0 §3) */
-function checkName(name: string): void {
-  if (names.has(name)) return
-  if (!isName(name)) throw badName(`${quoted(name)} is not a name in XML`)
-  // Copies, since a name may have been cut from something large, and a bounded number of them.
-  if (names.size < MOST_NAMES && name.length <= 64) names.add(detached(name))
+/** What is written of a name: `<name`, `</name>`, ` name='`. */
+interface Tag {
+  readonly open: string
+  readonly close: string
+  readonly attribute: string
 }
 
-/** Names that have been found good: what is sent has the same few again and again. */
-const names = new Set<string>()
+/**
+ * What is sent has the same few names again and again: each is checked once, and put together once, for joining strings is most of what it costs
+ * to write a stanza.
+ * @throws XmppError `XMPP_XML_NAME` for what is not the name of an element or attribute (Namespaces in XML 1.0 §3)
+ */
+function tagOf(prefix: '' | 'stream:' | 'xml:', name: string): Tag {
+  const tags = prefix === '' ? plainTags : prefix === 'xml:' ? xmlTags : streamTags
+  const known = tags.get(name)
+  if (known !== undefined) return known
+  checkName(name)
+  // Copies, since a name may have been cut from something large, and a bounded number of them.
+  const full = prefix + name
+  const tag = { open: detached(`<${full}`), close: detached(`</${full}>`), attribute: detached(` ${full}='`) }
+  if (tags.size < MOST_NAMES && name.length <= 64) tags.set(detached(name), tag)
+  return tag
+}
+
+const plainTags = new Map<string, Tag>()
+const xmlTags = new Map<string, Tag>()
+const streamTags = new Map<string, Tag>()
 const MOST_NAMES = 1000
+
+function checkName(name: string): void {
+  if (!isName(name)) throw badName(`${quoted(name)} is not a name in XML`)
+}
 
 /** Namespaces in XML 1.0 §3: nobody may use the namespace of declarations, and only the prefix `xml` that of `xml`. */
 function escapeNamespace(ns: string): string {
