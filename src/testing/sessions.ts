@@ -3,7 +3,6 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { StreamError } from '../errors.ts'
 import { Acknowledgements } from '../session/acknowledgements.ts'
-import { NS_STANZA_ERRORS } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
 import { NS_SM, readHandled } from '../stream-management.ts'
@@ -32,6 +31,8 @@ export interface Resumption {
   /** Sends again what has not arrived, over this stream from now on. */
   goOn(stream: XmlStream): void
 }
+
+const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 
 /** Sessions that have ended by themselves of which it is known how much they had handled; the oldest is forgotten first. */
 const REMEMBERED = 1000
