@@ -85,7 +85,7 @@ export class Session {
     const { management } = negotiated
     if (management !== undefined) {
       this.#acks = new Acknowledgements(stream, this.clock)
-      if (management !== 'requested') this.#acks.books.resumable = management.resumable
+      if (management !== 'requested') this.#acks.enabled(management.resumable)
     }
     this.#component = stream.ns === NS_COMPONENT
     this.#options = options

@@ -67,6 +67,11 @@ export class StreamManagement {
     this.#handled = (this.#handled + 1) >>> 0
   }
 
+  /** Counts from here on what the other side sends. */
+  begin(): void {
+    this.#handled = 0
+  }
+
   /** How many stanzas wait for their acknowledgement. */
   get pending(): number {
     return this.#sent.length - this.#head

@@ -118,6 +118,14 @@ t.test('a server that has handled more than there was', async t => {
   t.equal(session.unacknowledged.length, 1)
 })
 
+t.test('what comes before <enabled/> is not counted: the server does not count it either', async t => {
+  const { peer } = await managed('requested')
+  peer.write(`<message/><presence/><enabled xmlns='${NS}'/><message/><r xmlns='${NS}'/>`)
+  t.same(await got(peer, 1), ['a 1'])
+  peer.write(`<enabled xmlns='${NS}'/><message/><r xmlns='${NS}'/>`)
+  t.same(await got(peer, 1), ['a 2'], 'which it says only once')
+})
+
 t.test('a server that does without it after all', async t => {
   const { session, peer, clock } = await managed('requested')
   session.send(message(session, 'm1'))

@@ -18,6 +18,7 @@ export class Acknowledgements {
   #stream: XmlStream
   /** Stanzas sent since we have asked. */
   #unasked = 0
+  #enabled = false
   /** An answer waits for room. */
   #owed = false
   #cancelSoon: (() => void) | undefined
@@ -68,12 +69,19 @@ export class Acknowledgements {
         if (this.books.pending > 0) this.#cancelSoon ??= this.#clock.after(SOON, this.#askSoon)
         break
       case 'enabled':
-        this.books.resumable = readEnabled(element)
+        this.enabled(readEnabled(element))
         break
       case 'failed':
         return false
     }
     return true
+  }
+
+  /** The server counts what it sends from here on, and so do we; what it sends before may cross with `<enable/>` (§3). */
+  enabled(resumable: Resumable | undefined): void {
+    this.books.resumable = resumable
+    if (!this.#enabled) this.books.begin()
+    this.#enabled = true
   }
 
   /** Says for the last time what has been handled, and asks the same: the stream is about to be closed. */

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, randomUUID, timingSafeEqual, X509Certificate } from 'node:crypto'
+import { createHash, createHmac, randomBytes, randomUUID, timingSafeEqual, X509Certificate } from 'node:crypto'
 import { formatJid, parseJid } from '../jid.ts'
 import { type DigestFacts, digestResponse } from '../sasl/digest-md5.ts'
 import { prepare } from '../sasl/prepare.ts'
@@ -74,6 +74,18 @@ export class Accounts {
   async digest(bare: string, facts: Omit<DigestFacts, 'password'>): Promise<{ response: string; rspauth: string }> {
     const all = { ...facts, password: await this.#password(bare) }
     return { response: digestResponse(all), rspauth: digestResponse(all, 'server') }
+  }
+
+  /**
+   * Whether that is the digest of stream id and password (XEP-0078 §3.1), in hexadecimal of either case. Takes as long for a user who
+   * does not exist.
+   */
+  checkStreamDigest(bare: string, streamId: string, given: string): boolean {
+    const password = this.#passwords.get(bare) ?? this.#secret.toString('hex')
+    const expected = createHash('sha1')
+      .update(streamId + password)
+      .digest('hex')
+    return timingSafeEqual(Buffer.from(this.#digest(expected)), Buffer.from(this.#digest(given.toLowerCase())))
   }
 
   /** Takes as long for a user who does not exist and for a password that is almost right. */

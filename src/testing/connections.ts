@@ -1,17 +1,36 @@
 import type { Socket } from 'node:net'
-import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { describe, StanzaError, StreamError, XmppError } from '../errors.ts'
 import { XmlStream } from '../stream/stream.ts'
 import { transport } from '../stream/transport.ts'
 import { Hold, held } from './held-transport.ts'
-import { Peer } from './peers.ts'
+import type { Peer } from './peers.ts'
 import type { Router } from './router.ts'
+import type { Sessions } from './sessions.ts'
+
+/** Who has come in. */
+export interface Entrance {
+  readonly peer: Peer
+  /** It has been here before, and has only changed its stream (XEP-0198 §5). */
+  readonly resumed: boolean
+  /** In words, for the log. */
+  readonly how: string
+}
 
 /** How a kind of connection becomes a peer: its namespace, and what has to be agreed on first. */
 export interface Welcome {
   readonly ns: string
-  /** @returns the peer's JID, and how it came to it in words for the log */
-  negotiate(stream: XmlStream): Promise<{ jid: string; how: string }>
+  negotiate(stream: XmlStream): Promise<Entrance>
+}
+
+/** What the connections of a server are made of. */
+export interface ConnectionParts {
+  readonly router: Router
+  readonly sessions: Sessions
+  readonly clock: Clock
+  readonly log: (line: string) => void
+  /** How many there may be at one time. */
+  readonly most: number
 }
 
 /** ms for all of a negotiation. */
@@ -23,8 +42,10 @@ const EASE = 100
 export class Connections {
   /** New ones are cut at once. */
   refusing = false
-  readonly hold = new Hold(systemClock)
+  readonly hold: Hold
   readonly #router: Router
+  readonly #sessions: Sessions
+  readonly #clock: Clock
   readonly #log: (line: string) => void
   readonly #most: number
   /** Streams that are not over, with the peer at the other end once there is one. */
@@ -32,8 +53,11 @@ export class Connections {
   readonly #sockets = new Set<Socket>()
   readonly #running = new Set<Promise<void>>()
 
-  constructor(router: Router, log: (line: string) => void, most: number) {
+  constructor({ router, sessions, clock, log, most }: ConnectionParts) {
+    this.hold = new Hold(clock)
     this.#router = router
+    this.#sessions = sessions
+    this.#clock = clock
     this.#log = log
     this.#most = most
   }
@@ -45,28 +69,33 @@ export class Connections {
     }
     this.#sockets.add(socket)
     socket.setNoDelay().on('close', () => this.#sockets.delete(socket))
-    const stream = new XmlStream(held(transport(socket), this.hold), { ns: welcome.ns })
+    const stream = new XmlStream(held(transport(socket), this.hold), { ns: welcome.ns, clock: this.#clock })
     this.#streams.set(stream, undefined)
     const running = this.#serve(stream, welcome)
     this.#running.add(running)
     void running.finally(() => this.#running.delete(running))
   }
 
-  /** Cuts the connections of some, of all including those that have not logged in when there is no `who`. */
+  /**
+   * Cuts the connections of some, of all including those that have not logged in when there is no `who`. Sessions that can be resumed
+   * wait for that.
+   */
   drop(who: string | undefined): number {
     const doomed =
       who === undefined ? [...this.#streams] : this.#router.peers.matching(who).map(p => [p.stream, p] as const)
     for (const [stream, peer] of doomed) {
       stream.destroy(new XmppError('XMPP_STREAM_ENDED', 'dropped'))
-      if (peer !== undefined) this.#router.leave(peer)
+      if (peer?.stream === stream) this.#sessions.lost(peer)
     }
     return doomed.length
   }
 
-  /** Ends streams politely, with an error when there is one. */
+  /** Ends streams politely, with an error when there is one, and their sessions. */
   close(who: string | undefined, error: StreamError | undefined): number {
     const peers = this.#router.peers.matching(who)
-    for (const { stream } of peers) {
+    for (const { stream, acks } of peers) {
+      // What has not been acknowledged would go to someone else (XEP-0198 §7), and need not when it has arrived.
+      if (stream.writable) acks?.sayLast()
       if (error === undefined) void stream.close()
       else stream.fail(error)
     }
@@ -79,6 +108,8 @@ export class Connections {
   async stop(): Promise<void> {
     this.refusing = true
     this.close(undefined, new StreamError('system-shutdown'))
+    for (const peer of this.#sessions.hibernating) this.#router.leave(peer)
+    for (const peer of this.#sessions.hibernating) this.#sessions.end(peer)
     this.hold.release()
     for (const [stream, peer] of this.#streams) {
       if (peer === undefined) stream.destroy(new XmppError('XMPP_STREAM_ENDED', 'the server is being stopped'))
@@ -90,42 +121,53 @@ export class Connections {
   /** The life of one connection. It never rejects. */
   async #serve(stream: XmlStream, welcome: Welcome): Promise<void> {
     let peer: Peer | undefined
+    let broken = false
     const late = new XmppError('XMPP_TIMEOUT', `no login within ${PATIENCE / 1000} s`)
-    const cancel = systemClock.after(PATIENCE, () => stream.destroy(late))
+    const cancel = this.#clock.after(PATIENCE, () => stream.destroy(late))
     try {
-      const { jid, how } = await welcome.negotiate(stream)
+      const entrance = await welcome.negotiate(stream)
       cancel()
-      peer = new Peer(stream, jid)
-      this.#enter(peer)
-      this.#log(`${jid} is connected, ${how}`)
-      await this.#read(peer)
-      this.#log(`${jid} has closed its stream`)
+      const { resumed, how } = entrance
+      peer = entrance.peer
+      this.#streams.set(stream, peer)
+      if (!resumed) this.#enter(peer)
+      this.#log(`${peer.jid} is ${resumed ? 'back' : 'connected'}, ${how}`)
+      await this.#read(peer, stream)
+      this.#log(`${peer.jid} has closed its stream`)
     } catch (error) {
       this.#log(`${peer?.jid ?? 'a connection'} is gone: ${describe(error)}`)
+      broken = error instanceof XmppError && !(error instanceof StreamError)
       await end(stream, error)
     } finally {
       cancel()
       this.#streams.delete(stream)
-      if (peer !== undefined) this.#router.leave(peer)
+      // It may be gone on with elsewhere.
+      if (peer?.stream === stream) {
+        if (broken) this.#sessions.lost(peer)
+        else this.#sessions.end(peer)
+      }
     }
   }
 
-  /** The last to log in with a full JID has it (RFC 6120 §7.7.2.2). */
+  /** The last to log in with a full JID has it (RFC 6120 §7.7.2.2), and what has not reached the one before. */
   #enter(peer: Peer): void {
-    this.#streams.set(peer.stream, peer)
     const before = this.#router.peers.find(peer.jid)
     if (before !== undefined) {
       before.stream.fail(new StreamError('conflict', 'replaced by a new connection'))
       this.#router.leave(before)
     }
     this.#router.peers.add(peer)
+    if (before !== undefined) this.#sessions.end(before)
   }
 
-  async #read(peer: Peer): Promise<void> {
-    for await (const batch of peer.stream.batches()) {
+  async #read(peer: Peer, stream: XmlStream): Promise<void> {
+    for await (const batch of stream.batches()) {
       for (const element of batch) {
+        if (peer.stream !== stream || peer.hibernation !== undefined) break
+        if (this.#sessions.take(peer, element)) continue
         // One that has been replaced or sent away has nothing to say any more.
         if (this.#router.peers.find(peer.jid) !== peer) break
+        peer.acks?.books.received()
         this.#router.receive(peer, element)
       }
       await this.#ease()
@@ -141,7 +183,7 @@ export class Connections {
     if (congestion === undefined) return
     let cancel = (): void => {}
     const enough = new Promise<void>(resolve => {
-      cancel = systemClock.after(EASE, resolve)
+      cancel = this.#clock.after(EASE, resolve)
     })
     await Promise.race([congestion, enough])
     cancel()

@@ -11,6 +11,8 @@ export interface Hub {
   readonly rosters: Rosters
   /** Served component domains, connected or not. */
   readonly components: ReadonlySet<string>
+  /** Messages that went to several resources of a user → copies that may still have arrived. */
+  readonly copies: WeakMap<Element, number>
   /** Hands a stanza to whom it is for. Returns what is wrong when that cannot be done: the caller knows whether to say so. */
   route(stanza: Element): StanzaError | undefined
 }

@@ -4,7 +4,7 @@ import type { Element } from '../stream/element.ts'
 import type { Hub } from './hub.ts'
 
 /** A message for an existing user, by the rules of RFC 6121 §8.5. There is no offline storage. */
-export function deliverMessage({ peers }: Hub, stanza: Element): StanzaError | undefined {
+export function deliverMessage({ peers, copies }: Hub, stanza: Element): StanzaError | undefined {
   const { to = '', type = 'normal' } = stanza.attrs
   const ignored = type === 'headline' || type === 'error'
   if (resourceOf(to) !== '') {
@@ -21,6 +21,7 @@ export function deliverMessage({ peers }: Hub, stanza: Element): StanzaError | u
   if (type === 'groupchat') return unavailable()
   // §8.5.2: a negative priority says that a resource does not want what is sent to the bare JID.
   const willing = peers.available(bareJid(to)).filter(({ priority }) => priority >= 0)
+  if (willing.length > 1) copies.set(stanza, willing.length)
   for (const peer of willing) peers.send(peer, stanza)
   return willing.length > 0 || ignored ? undefined : unavailable()
 }

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../clock.ts'
 import { parseJid } from '../jid.ts'
 import { printable } from '../printable.ts'
 import type { TlsServerOptions } from '../stream/tls.ts'
@@ -31,7 +32,19 @@ export interface LoopbackOptions {
   readonly tokens?: Readonly<Record<string, string>>
   /** User → certificate (PEM) by which it logs in; for EXTERNAL, which is offered to whoever shows one. Default none. */
   readonly certificates?: Readonly<Record<string, string>>
-  /** Connections at one time; more are cut at once. Default 1000. */
+  /** XEP-0198 Stream Management is offered. Default true. */
+  readonly streamManagement?: boolean
+  /** Seconds for which a session waits to be resumed when its connection is lost; 0 lets none be resumed. Default 60. */
+  readonly resumeSeconds?: number
+  /** Where clients are told to resume: a host, perhaps with a port. Default nowhere else. */
+  readonly location?: string | undefined
+  /** XEP-0388 is offered beside RFC 6120's SASL, with XEP-0386 (Bind 2) and XEP-0198 inline. Default true. */
+  readonly sasl2?: boolean
+  /** XEP-0078, the login before SASL, is offered too. Default false. */
+  readonly iqAuth?: boolean
+  /** What measures all the times of this server. Default the process's. */
+  readonly clock?: Clock
+  /** Connections at one time; more are cut at once. As many sessions may wait to be resumed. Default 1000. */
   readonly connections?: number
   /** Gets a line for whatever is worth one. Nothing in it needs escaping, and no password is. */
   readonly log?: (line: string) => void
@@ -48,6 +61,12 @@ export interface Settings {
   readonly directTls: TlsServerOptions
   readonly starttls: 'required' | 'optional' | 'none'
   readonly mechanisms: readonly ServerMechanism[]
+  readonly streamManagement: boolean
+  readonly resumeSeconds: number
+  readonly location: string | undefined
+  readonly sasl2: boolean
+  readonly iqAuth: boolean
+  readonly clock: Clock
   readonly connections: number
   readonly log: (line: string) => void
 }
@@ -78,6 +97,12 @@ export function settle(options: LoopbackOptions): Settings {
     directTls: { ...tls, alpn: 'xmpp-client' },
     starttls: options.starttls ?? 'required',
     mechanisms,
+    streamManagement: options.streamManagement ?? true,
+    resumeSeconds: seconds(options.resumeSeconds),
+    location: options.location,
+    sasl2: options.sasl2 ?? true,
+    iqAuth: options.iqAuth ?? false,
+    clock: options.clock ?? systemClock,
     connections: options.connections ?? 1000,
     // What a peer says may stand in a line: its errors' texts, its resource.
     log: line => options.log?.(printable(line)),
@@ -109,4 +134,10 @@ function mechanismCalled(name: string): ServerMechanism {
 function port(name: string, value = 0): number {
   if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value
   throw new RangeError(`${name} is a number from 0 to 65535, not ${value}`)
+}
+
+/** No timer runs for longer than about 24 days. */
+function seconds(value = 60): number {
+  if (Number.isInteger(value) && value >= 0 && value <= 1_000_000) return value
+  throw new RangeError(`resumeSeconds is a number from 0 to 1000000, not ${value}`)
 }

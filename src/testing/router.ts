@@ -24,6 +24,7 @@ export class Router implements Hub {
   readonly peers: Peers
   readonly rosters = new Rosters()
   readonly components: ReadonlySet<string>
+  readonly copies = new WeakMap<Element, number>()
   hook: StanzaHook | undefined
 
   constructor(accounts: Accounts, components: ReadonlySet<string>, peers: Peers) {
@@ -50,6 +51,19 @@ export class Router implements Hub {
   /** A peer is gone, whichever way. Doing it twice does nothing more. */
   leave(peer: Peer): void {
     if (this.peers.remove(peer) && !peer.component) depart(this, peer)
+  }
+
+  /**
+   * What a session was sent and has not acknowledged when it ended: for other resources, or back to its sender (RFC 6121 §8.5.3.2).
+   * What nobody waits for is dropped.
+   */
+  redeliver(stanza: Element): void {
+    const { from, to, type } = stanza.attrs
+    const awaited = stanza.name === 'message' ? type !== 'error' : type === 'get' || type === 'set'
+    if (from === undefined || to === undefined || stanza.name === 'presence' || !awaited) return
+    const others = (this.copies.get(stanza) ?? 1) - 1
+    this.copies.set(stanza, others)
+    if (others <= 0) this.#answered(stanza, this.route(stanza))
   }
 
   route(stanza: Element): StanzaError | undefined {
@@ -114,6 +128,10 @@ export class Router implements Hub {
       if (!(thrown instanceof StanzaError)) throw thrown
       error = thrown
     }
+    this.#answered(stanza, error)
+  }
+
+  #answered(stanza: Element, error: StanzaError | undefined): void {
     if (error === undefined) return
     const reply = errorReply(stanza, error)
     if (reply !== undefined) this.route(reply)

@@ -50,35 +50,76 @@ export interface SaslRules {
   readonly offered: readonly ServerMechanism[]
 }
 
+/** How a dialogue is wrapped in XML: in RFC 6120's way or XEP-0388's. */
+export interface ServerProfile {
+  readonly ns: string
+  /** The name of the first element, which chooses a mechanism. */
+  readonly request: string
+  /** The base64 in it, undefined when there is none. */
+  initialOf(request: Element): string | undefined
+}
+
+/** SASL as RFC 6120 §6 has it. */
+export const classic: ServerProfile = {
+  ns: NS_SASL,
+  request: 'auth',
+  initialOf: ({ text }) => (text === '' ? undefined : text),
+}
+
+/** A login that is to be answered with success. */
+export interface Proven {
+  readonly profile: ServerProfile
+  /** The first element of the try that succeeded. */
+  readonly request: Element
+  /** Bare JID. */
+  readonly account: string
+  readonly mechanism: string
+  /** Additional data for success, in base64. */
+  readonly data: string | undefined
+}
+
 /**
- * RFC 6120 §6.4 from the first `<auth/>` on, up to and with `<success/>`.
- * @throws StreamError `policy-violation` after the last try allowed
+ * RFC 6120 §6.4 from the first `<auth/>` on, up to `<success/>`, which is the caller's to send; or the same in another profile.
+ * @param profiles those that are offered; each try may use another one
+ * @throws StreamError `not-authorized` for what belongs to none of them, `policy-violation` after the last try allowed
  */
 export async function authenticate(
   stream: XmlStream,
   first: Element,
   rules: SaslRules,
-): Promise<{ account: string; mechanism: string }> {
-  let auth = first
+  profiles: readonly ServerProfile[],
+): Promise<Proven> {
+  let request = first
   for (let failures = 1; ; failures++) {
+    const profile = profiles.find(({ request: name, ns }) => request.is(name, ns))
+    if (profile === undefined) {
+      throw stream.fail(new StreamError('not-authorized', `<${request.name.slice(0, 50)}> before the login`))
+    }
     try {
-      const mechanism = choose(stream, auth, rules)
-      const initial = auth.text === '' ? undefined : decode(auth.text)
+      const mechanism = choose(stream, request, rules)
+      const given = profile.initialOf(request)
       const { account, data } = await mechanism.run({
         ...circumstances(stream, rules),
-        initial,
-        ask: challenge => ask(stream, challenge),
+        initial: given === undefined ? undefined : decode(given),
+        ask: challenge => ask(stream, challenge, profile),
       })
-      stream.send(el('success', NS_SASL, {}, ...(data === undefined ? [] : [encode(data)])))
-      return { account, mechanism: mechanism.name }
+      return { profile, request, account, mechanism: mechanism.name, data: data === undefined ? data : encode(data) }
     } catch (error) {
       if (!(error instanceof SaslError)) throw error
-      stream.send(el('failure', NS_SASL, {}, el(error.condition, NS_SASL)))
+      // XEP-0388 §2.6.2: the conditions are those of RFC 6120, in their own namespace.
+      stream.send(el('failure', profile.ns, {}, el(error.condition, NS_SASL)))
     }
     // RFC 6120 §6.4.5: two to five more tries, then the stream is closed.
     if (failures >= MAX_FAILURES) throw stream.fail(new StreamError('policy-violation', 'too many failed logins'))
-    auth = await stream.expect(NS_SASL, 'auth')
+    request = await nextBeforeLogin(stream)
   }
+}
+
+/** What a client says that has not logged in. @throws XmppError `XMPP_STREAM_ENDED` when it closes its stream instead */
+export async function nextBeforeLogin(stream: XmlStream): Promise<Element> {
+  const request = await stream.next()
+  if (request === undefined) throw new XmppError('XMPP_STREAM_ENDED', 'the client closed its stream before the login')
+  return request
 }
 
 /** What a mechanism works with that does not depend on how the dialogue is carried. */
@@ -112,7 +153,8 @@ export function checkAuthzid(authzid: string, account: string): void {
   if (authzid !== '' && prepareJid(authzid) !== account) throw new SaslError('invalid-authzid')
 }
 
-const MAX_FAILURES = 4
+/** Logins that may fail on one stream (RFC 6120 §6.4.5). */
+export const MAX_FAILURES = 4
 
 function choose(stream: XmlStream, auth: Element, { known, offered }: SaslRules): ServerMechanism {
   const wanted = (mechanism: ServerMechanism): boolean => mechanism.name === auth.attrs.mechanism
@@ -122,9 +164,9 @@ function choose(stream: XmlStream, auth: Element, { known, offered }: SaslRules)
   throw new SaslError(inClear && known.some(wanted) ? 'encryption-required' : 'invalid-mechanism')
 }
 
-async function ask(stream: XmlStream, challenge: string): Promise<string> {
-  stream.send(el('challenge', NS_SASL, {}, encode(challenge)))
-  const reply = await stream.expect(NS_SASL, 'response', 'abort')
+async function ask(stream: XmlStream, challenge: string, { ns }: ServerProfile): Promise<string> {
+  stream.send(el('challenge', ns, {}, encode(challenge)))
+  const reply = await stream.expect(ns, 'response', 'abort')
   if (reply.name === 'abort') throw new SaslError('aborted')
   return decode(reply.text)
 }

@@ -7,10 +7,11 @@ import type { Element } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
 import { acceptClient } from './accept-client.ts'
 import { acceptComponent } from './accept-component.ts'
-import { Connections, type Welcome } from './connections.ts'
+import { Connections, type Entrance, type Welcome } from './connections.ts'
 import { type LoopbackOptions, type Settings, settle } from './options.ts'
-import { Peers } from './peers.ts'
+import { Peer, Peers } from './peers.ts'
 import { Router, type StanzaHook } from './router.ts'
+import { Sessions } from './sessions.ts'
 
 /** Wherever it is asked to, it listens nowhere else: this server guards nothing. */
 const HOST = '127.0.0.1'
@@ -25,9 +26,19 @@ export interface Loopback {
   readonly ca: string
   /** Full JIDs and component domains that are connected now. */
   readonly connected: readonly string[]
-  /** Cuts TCP connections without a word; with no `who` all, those too that have not logged in. @returns how many */
+  /** Full JIDs whose connection is lost and whose session waits to be resumed (XEP-0198 §5); others see them as if they were there. */
+  readonly hibernating: readonly string[]
+  /**
+   * Cuts TCP connections without a word; with no `who` all, those too that have not logged in. Sessions that can be resumed then hibernate.
+   * @returns how many
+   */
   drop(who?: string): number
-  /** Ends streams politely, with a stream error when a condition is given; `undefined` is everyone. @returns how many */
+  /** Ends hibernating sessions, with no `who` all: they cannot be resumed any more. @returns how many */
+  forgetSessions(who?: string): number
+  /**
+   * Ends streams politely, with a stream error when a condition is given, and their sessions with them; `undefined` is everyone.
+   * @returns how many
+   */
   close(who: string | undefined, condition?: string, text?: string): number
   /** From now on every write to every peer is held back that many ms. */
   delay(ms: number): void
@@ -66,6 +77,7 @@ class LoopbackServer implements Loopback {
   readonly #settings: Settings
   readonly #peers: Peers
   readonly #router: Router
+  readonly #sessions: Sessions
   readonly #connections: Connections
   readonly #listeners: readonly [client: Server, direct: Server, component: Server]
   /** In the listeners' order; kept, so that one can be started again where this one was. */
@@ -73,12 +85,13 @@ class LoopbackServer implements Loopback {
   #stopped: Promise<void> | undefined
 
   constructor(settings: Settings) {
-    const { accounts, components, certificate, log } = settings
+    const { accounts, components, certificate, clock, log, connections: most } = settings
     this.#settings = settings
     this.ca = certificate.ca
     this.#peers = new Peers(log)
     this.#router = new Router(accounts, new Set(components.keys()), this.#peers)
-    this.#connections = new Connections(this.#router, log, settings.connections)
+    this.#sessions = new Sessions(this.#router, settings)
+    this.#connections = new Connections({ router: this.#router, sessions: this.#sessions, clock, log, most })
     const listener = (welcome: Welcome): Server =>
       // A peer that has ended its side may still want to hear what we have to say.
       createServer({ allowHalfOpen: true }, socket => this.#connections.accept(socket, welcome))
@@ -120,6 +133,10 @@ class LoopbackServer implements Loopback {
     return this.#peers.matching().map(({ jid }) => jid)
   }
 
+  get hibernating(): readonly string[] {
+    return this.#sessions.hibernating.map(({ jid }) => jid)
+  }
+
   get onStanza(): StanzaHook | undefined {
     return this.#router.hook
   }
@@ -130,6 +147,13 @@ class LoopbackServer implements Loopback {
 
   drop(who?: string): number {
     return this.#connections.drop(prepared(who))
+  }
+
+  forgetSessions(who?: string): number {
+    const matching = new Set(this.#peers.all(prepared(who)))
+    const doomed = this.#sessions.hibernating.filter(peer => matching.has(peer))
+    for (const peer of doomed) this.#sessions.end(peer)
+    return doomed.length
   }
 
   close(who: string | undefined, condition?: string, text?: string): number {
@@ -150,8 +174,8 @@ class LoopbackServer implements Loopback {
   send(to: string, stanza: Element | string): number {
     const peers = this.#peers.matching(prepared(to))
     for (const peer of peers) {
-      if (typeof stanza !== 'string') this.#peers.send(peer, stanza)
-      else if (!peer.stream.over) void peer.stream.write(Buffer.from(stanza))
+      if (typeof stanza === 'string') peer.write(stanza)
+      else this.#peers.send(peer, stanza)
     }
     return peers.length
   }
@@ -172,21 +196,22 @@ class LoopbackServer implements Loopback {
     this.#peers.end(new XmppError('XMPP_STOPPED', 'the loopback server has been stopped'))
   }
 
-  async #client(stream: XmlStream): Promise<{ jid: string; how: string }> {
-    const { jid, mechanism } = await acceptClient(stream, this.#settings)
-    return { jid, how: `${mechanism} over ${stream.transport.tls?.version ?? 'TCP in clear'}` }
+  async #client(stream: XmlStream): Promise<Entrance> {
+    const { mechanism, ...entrance } = await acceptClient(stream, { ...this.#settings, sessions: this.#sessions })
+    return { ...entrance, how: `${mechanism} over ${stream.transport.tls?.version ?? 'TCP in clear'}` }
   }
 
   /** XEP-0368: TLS comes first; ALPN is agreed on when the client asks for it (§5). */
-  async #directClient(stream: XmlStream): Promise<{ jid: string; how: string }> {
+  async #directClient(stream: XmlStream): Promise<Entrance> {
     await stream.startTls(this.#settings.directTls)
     return this.#client(stream)
   }
 
-  async #component(stream: XmlStream): Promise<{ jid: string; how: string }> {
+  async #component(stream: XmlStream): Promise<Entrance> {
     const { components } = this.#settings
     const taken = (domain: string): boolean => this.#peers.find(domain) !== undefined
-    return { jid: await acceptComponent(stream, { secrets: components, taken }), how: 'as a component' }
+    const domain = await acceptComponent(stream, { secrets: components, taken })
+    return { peer: new Peer(stream, domain), resumed: false, how: 'as a component' }
   }
 }
 
