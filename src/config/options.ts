@@ -50,7 +50,7 @@ export const options = {
     required: true,
     change: 'reconnect',
     summary:
-      'The JID to log in as; without a resource a client gets `/asterisk-xmpp`. For a component it is its domain.',
+      'The JID to log in as; without a resource a client gets `/asterisk-xmpp`, which a server with XEP-0386 completes. For a component it is its domain.',
   },
   secret: {
     scope: 'account',

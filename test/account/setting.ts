@@ -43,7 +43,17 @@ export interface Watched {
   ): Promise<Extract<AccountEvent, { type: T }>>
 }
 
-const types = ['state', 'connected', 'offline', 'presence', 'message', 'bounce', 'subscription', 'warning'] as const
+const types = [
+  'state',
+  'connected',
+  'offline',
+  'presence',
+  'message',
+  'bounce',
+  'failed',
+  'subscription',
+  'warning',
+] as const
 
 /** An account that is stopped when the test is over, and all that it tells. */
 export function watched(t: Test, config: AccountConfig, environment?: AccountEnvironment): Watched {

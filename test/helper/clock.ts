@@ -62,3 +62,11 @@ export class HandClock implements Clock {
     return first
   }
 }
+
+/** Sockets take their turns to close; nothing else may keep a timer running. */
+export async function quiet(clock: HandClock): Promise<boolean> {
+  for (const until = performance.now() + 2000; clock.pending > 0 && performance.now() < until; ) {
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  return clock.pending === 0
+}
