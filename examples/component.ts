@@ -3,7 +3,7 @@
  *
  *   DOMAIN=clock.example.org SECRET=… HOST=127.0.0.1 node --import tsx examples/component.ts
  */
-import { connectComponent, describe, el, on, stayConnected, type Xep } from 'res-xmpp'
+import { type Attempted, connectComponent, describe, el, on, stayConnected, type Xep } from 'res-xmpp'
 
 const NS_TIME = 'urn:xmpp:time'
 
@@ -23,7 +23,7 @@ const { DOMAIN = '', SECRET = '', HOST = '127.0.0.1', PORT = '5347' } = process.
 const stop = new AbortController()
 process.once('SIGINT', () => stop.abort())
 
-const connect = (signal: AbortSignal) =>
+const connect = ({ signal }: Attempted) =>
   connectComponent({ domain: DOMAIN, secret: SECRET, host: HOST, port: Number(PORT), xeps: [time], signal })
 
 for await (const link of stayConnected(connect, { signal: stop.signal })) {

@@ -1,11 +1,12 @@
 import { type ConnectOptions, connect } from './connect.ts'
 import { XmppError } from './errors.ts'
 import { type Jid, parseJid } from './jid.ts'
-import { NS_CLIENT, negotiateClient, type Progress } from './negotiate.ts'
+import { type ClientNegotiation, NS_CLIENT, negotiateClient } from './negotiate.ts'
 import { Connection, type ReconnectOptions } from './reconnect.ts'
 import type { Xep } from './routes.ts'
 import { mechanisms as builtIn } from './sasl/index.ts'
-import type { CredentialSource, Mechanism } from './sasl/mechanism.ts'
+import type { CredentialSource, Credentials, Mechanism, Proof } from './sasl/mechanism.ts'
+import { endingOf } from './session/ending.ts'
 import { Session, type SessionOptions } from './session.ts'
 import { timeoutsOf } from './steps.ts'
 import { CLIENT_DIRECT_PORT, CLIENT_PORT } from './stream/resolve.ts'
@@ -15,25 +16,43 @@ import type { Identity } from './xep/0030-disco.ts'
 import { clientIdentity, standardXeps } from './xep/index.ts'
 
 /** Who logs in, where, and how. */
-export interface ClientOptions extends ConnectOptions {
-  /** With a resource to ask for it, without to let the server choose one. */
+export interface ClientOptions
+  extends ConnectOptions,
+    Pick<
+      ClientNegotiation,
+      'channelBinding' | 'iqAuth' | 'sasl2' | 'userAgentId' | 'resourceTag' | 'pipelining' | 'onProgress'
+    > {
+  /**
+   * With a resource to ask for it, without to let the server choose one. One without a user logs in anonymously (RFC 4505), and gets its JID
+   * from the server.
+   */
   readonly jid: string
   /** Or a function that fetches user name and password when a login needs them; see `res-xmpp/sasl`. */
-  readonly password: string | CredentialSource
+  readonly password?: string | CredentialSource | undefined
+  /**
+   * An OAuth 2.0 access token instead of a password, or a function that fetches one; it is handed the token that was refused when there was one,
+   * and should then bring another.
+   */
+  readonly token?: string | ((refused?: string) => Promise<string>) | undefined
   /**
    * `starttls` (default) and `direct` (XEP-0368) mean TLS or no session. Where the DNS is asked for servers, the first takes those
    * for direct TLS as well; otherwise the port is 5222, and 5223 for `direct`. `never` sends everything in clear, the password too
    * where the server asks for it.
    */
   readonly tls?: 'starttls' | 'direct' | 'never'
-  /** In order of preference. Default: all that are built in, the strongest first. */
-  readonly mechanisms?: readonly Mechanism[]
+  /** In order of preference. Default: all that are built in, the strongest first. Only those are used that there is something to prove with. */
+  readonly mechanisms?: readonly Mechanism[] | undefined
+  /**
+   * XEP-0198 where the server offers it. `acknowledge` (default for `connectClient`) tells what has not arrived when the session ends; `resumable`
+   * (default for `createClient`) also has the server keep the session for a while when the connection is lost; false does without.
+   */
+  readonly streamManagement?: 'acknowledge' | 'resumable' | false | undefined
+  /** A session to resume, or to take over from where that is not possible: the one returned is then this one, or another. */
+  readonly earlier?: Session | undefined
   /** Extensions beside the standard ones (disco, version, ping). */
   readonly xeps?: readonly Xep[]
   /** What disco says we are. */
   readonly identity?: Identity
-  /** Told how far the login is, in the words of `xmpp show connections`. */
-  readonly onProgress?: (progress: Progress) => void
   /** How the session behaves, beside its extensions and its clock, which is that of `stream`. */
   readonly session?: Omit<SessionOptions, 'xeps' | 'clock'>
 }
@@ -43,10 +62,9 @@ export interface ClientOptions extends ConnectOptions {
  * @throws what {@link connect} throws; SaslError when the login is refused
  */
 export async function connectClient(options: ClientOptions): Promise<Session> {
-  const { tls = 'starttls', password } = options
-  const { local, domain, resource } = parseClientJid(options.jid)
-  const trust = trustOf(options)
-  const credentials = typeof password === 'string' ? async () => ({ username: local, password }) : password
+  const { tls = 'starttls', earlier, streamManagement = 'acknowledge', channelBinding = 'auto' } = options
+  const { local, domain, resource } = parseClientJid(options)
+  const trust = { ...trustOf(options), resume: channelBinding === 'no' ? 'all' : 'tls1.3' } as const
   const service = {
     ns: NS_CLIENT,
     domain,
@@ -58,41 +76,90 @@ export async function connectClient(options: ClientOptions): Promise<Session> {
     component: false,
   }
   return connect(service, options, async (stream, target, onStep) => {
-    const negotiated = await negotiateClient(stream, {
+    const resume = earlier?.resumption
+    const negotiating = negotiateClient(stream, {
+      ...negotiationOf(options),
       domain,
       resource: resource === '' ? undefined : resource,
       tls: tls === 'never' ? 'never' : 'required',
       tlsOptions: trust,
-      credentials,
+      ...identityOf(local, options),
       mechanisms: options.mechanisms ?? builtIn,
+      streamManagement: streamManagement === false ? undefined : streamManagement,
+      resume,
       onStep,
-      ...(options.onProgress && { onProgress: options.onProgress }),
     })
+    const negotiated = await negotiating.catch(error => {
+      // A server that no longer knows XEP-0198 may end the stream for being asked to resume, and would do so each time.
+      if (resume !== undefined && !endingOf(error, 0).resumable) earlier?.cannotResume()
+      throw error
+    })
+    if (negotiated.resumed !== undefined && earlier !== undefined) {
+      earlier.resume(stream, { ...negotiated, target })
+      return earlier
+    }
     const standard = options.session?.automatic === false ? [] : standardXeps(options.identity ?? clientIdentity)
     const xeps = [...standard, ...(options.xeps ?? [])]
-    return new Session(stream, { ...negotiated, target }, { ...options.session, xeps, ...clockOf(options) })
+    const session = new Session(stream, { ...negotiated, target }, { ...options.session, xeps, ...clockOf(options) })
+    if (earlier !== undefined) session.takeOver(earlier, negotiated.notResumed?.handled)
+    return session
   })
 }
 
 /**
- * A client that stays connected from `start()` to `stop()`. It resumes its TLS sessions when it reconnects.
+ * A client that stays connected from `start()` to `stop()`. It resumes its TLS sessions when it reconnects, and its XMPP session where the
+ * server has kept it.
  * @throws XmppError `XMPP_JID_MALFORMED`, RangeError for a time limit that is none, at once, since trying again would not help
  */
-export function createClient(options: Omit<ClientOptions, 'signal' | 'redirect'>): Connection {
-  parseClientJid(options.jid)
+export function createClient(options: Omit<ClientOptions, 'signal' | 'redirect' | 'earlier'>): Connection {
+  parseClientJid(options)
   timeoutsOf(options.timeout)
-  const kept = { sessions: new TlsSessions(), ...options }
+  const kept = {
+    sessions: new TlsSessions(),
+    streamManagement: 'resumable' as const,
+    userAgentId: crypto.randomUUID(),
+    ...options,
+  }
   return new Connection(
-    (signal, xep, redirect) => connectClient({ ...kept, signal, redirect, xeps: [...(options.xeps ?? []), xep] }),
+    ({ xep, onFailed, ...attempted }) =>
+      connectClient({
+        ...kept,
+        ...attempted,
+        xeps: [...(options.xeps ?? []), xep],
+        session: { onFailed, ...options.session },
+      }),
     paceOf(options),
   )
 }
 
-function parseClientJid(text: string): Jid {
+function parseClientJid({ jid: text, password, token }: ClientOptions): Jid {
   const jid = parseJid(text)
-  if (jid.local !== '') return jid
+  if (jid.local !== '' || (password === undefined && token === undefined)) return jid
   const why = `"${text.slice(0, 100)}" names no user: a client logs in as user@domain`
   throw new XmppError('XMPP_JID_MALFORMED', why, { condition: 'jid-malformed' })
+}
+
+/** Who logs in, and what there is to prove it with. */
+function identityOf(
+  username: string,
+  { password, token, cert }: ClientOptions,
+): Pick<ClientNegotiation, 'credentials' | 'proofs'> {
+  const proofs = new Set<Proof>()
+  if (password !== undefined) proofs.add('password')
+  if (token !== undefined) proofs.add('token')
+  if (cert !== undefined) proofs.add('certificate')
+  if (username === '') proofs.add('nothing')
+  const credentials = async (refused?: Credentials): Promise<Credentials> => {
+    if (typeof password === 'function') return password(refused)
+    const fresh = typeof token === 'function' ? await token(refused?.token) : token
+    return { username, password, token: fresh }
+  }
+  return { credentials, proofs }
+}
+
+function negotiationOf(options: ClientOptions): Partial<ClientNegotiation> {
+  const { channelBinding, iqAuth, sasl2, userAgentId, pipelining, resourceTag, onProgress } = options
+  return { channelBinding, iqAuth, sasl2, userAgentId, pipelining, resourceTag, onProgress }
 }
 
 /** What a connection is kept up by: the clock of its streams, and the dice that choose among servers. */

@@ -31,6 +31,8 @@ export interface ComponentOptions extends ConnectOptions {
   readonly identity?: Identity
   /** Told how far the login is, in the words of `xmpp show connections`. */
   readonly onProgress?: (progress: Progress) => void
+  /** A session to take over from: whoever waits for answers in it is told that there will be none. */
+  readonly earlier?: Session | undefined
   /** How the session behaves, beside its extensions and its clock, which is that of `stream`. */
   readonly session?: Omit<SessionOptions, 'xeps' | 'clock'>
 }
@@ -58,7 +60,9 @@ export async function connectComponent(options: ComponentOptions): Promise<Sessi
     const negotiated = await negotiateComponent(stream, { domain, secret, onStep, ...(onProgress && { onProgress }) })
     const standard = options.session?.automatic === false ? [] : standardXeps(options.identity ?? componentIdentity)
     const xeps = [...standard, ...(options.xeps ?? [])]
-    return new Session(stream, { ...negotiated, target }, { ...options.session, xeps, ...clockOf(options) })
+    const session = new Session(stream, { ...negotiated, target }, { ...options.session, xeps, ...clockOf(options) })
+    if (options.earlier !== undefined) session.takeOver(options.earlier)
+    return session
   })
 }
 
@@ -66,12 +70,18 @@ export async function connectComponent(options: ComponentOptions): Promise<Sessi
  * A component that stays attached from `start()` to `stop()`.
  * @throws XmppError `XMPP_JID_MALFORMED`, RangeError for a time limit that is none, at once, since trying again would not help
  */
-export function createComponent(options: Omit<ComponentOptions, 'signal' | 'redirect'>): Connection {
+export function createComponent(options: Omit<ComponentOptions, 'signal' | 'redirect' | 'earlier'>): Connection {
   prepareDomain(options.domain)
   timeoutsOf(options.timeout)
   const kept = { sessions: new TlsSessions(), ...options }
   return new Connection(
-    (signal, xep, redirect) => connectComponent({ ...kept, signal, redirect, xeps: [...(options.xeps ?? []), xep] }),
+    ({ xep, onFailed, ...attempted }) =>
+      connectComponent({
+        ...kept,
+        ...attempted,
+        xeps: [...(options.xeps ?? []), xep],
+        session: { onFailed, ...options.session },
+      }),
     paceOf(options),
   )
 }

@@ -25,9 +25,10 @@ export class XmppError extends Error {
   }
 }
 
-/** Who found that the stream is unusable, and where a peer sends us instead. */
+/** Who found that the stream is unusable, where a peer sends us instead, and what we say beside the RFC's condition. */
 export interface StreamErrorOptions extends ErrorOptions {
   readonly by?: 'peer' | 'us'
+  readonly detail?: Element | undefined
   readonly otherHost?: OtherHost | undefined
 }
 
@@ -38,12 +39,15 @@ export class StreamError extends XmppError {
   readonly by: 'peer' | 'us'
   /** Where a peer's `see-other-host` sends us; undefined for every other condition, and for what is no address to connect to. */
   readonly otherHost: OtherHost | undefined
+  /** Of an error of ours, the application-specific condition that is sent with it (§4.9.4). */
+  readonly detail: Element | undefined
 
   constructor(condition: string, text = '', options: StreamErrorOptions = {}) {
     super('XMPP_STREAM_ERROR', worded(condition, text), { ...options, condition })
     this.text = text
     this.by = options.by ?? 'us'
     this.otherHost = options.otherHost
+    this.detail = options.detail
   }
 
   /** Reads a received `<stream:error/>`. */
@@ -119,8 +123,8 @@ export function retold(error: XmppError, message: string): XmppError {
 function copied(cause: XmppError): XmppError {
   const { condition = '' } = cause
   if (cause instanceof StreamError) {
-    const { text, by, otherHost } = cause
-    return new StreamError(condition, text, { by, otherHost, cause })
+    const { text, by, otherHost, detail } = cause
+    return new StreamError(condition, text, { by, otherHost, detail, cause })
   }
   if (cause instanceof SaslError) return new SaslError(condition, '', { cause })
   return new XmppError(cause.code, '', { cause, ...(cause.condition !== undefined && { condition }) })

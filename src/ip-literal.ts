@@ -1,4 +1,4 @@
-import { isIP, isIPv4, isIPv6 } from 'node:net'
+import { nodeNet } from './builtin.ts'
 
 /**
  * An IPv4 address, or an IPv6 address in brackets, as a domainpart may be one (RFC 7622 §3.2, `IPv4address` and `IP-literal`),
@@ -6,15 +6,15 @@ import { isIP, isIPv4, isIPv6 } from 'node:net'
  * A zone (RFC 6874, `%25eth0`) stays as it is. Undefined for everything else.
  */
 export function ipLiteral(domain: string): string | undefined {
-  if (isIPv4(domain)) return domain
+  if (nodeNet().isIPv4(domain)) return domain
   const [, address = '', zone = ''] = bracketed.exec(domain) ?? []
-  return isIPv6(address) ? `[${canonical(address)}${zone}]` : undefined
+  return nodeNet().isIPv6(address) ? `[${canonical(address)}${zone}]` : undefined
 }
 
 /** The address that a host to connect to is, undefined for a name; one of IPv6 may stand in brackets, and loses them. */
 export function literalAddress(host: string): string | undefined {
   const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1).replace('%25', '%') : host
-  return isIP(bare) === 0 ? undefined : bare
+  return nodeNet().isIP(bare) === 0 ? undefined : bare
 }
 
 // A zone's alphabet is that of RFC 6874 §2. The longest IPv6 address has 45 characters, an interface's name 15.

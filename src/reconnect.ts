@@ -2,15 +2,31 @@ import { type Clock, systemClock } from './clock.ts'
 import { Emitter } from './emitter.ts'
 import { SaslError, StreamError, XmppError } from './errors.ts'
 import { onEvery, type Xep } from './routes.ts'
-import type { Session } from './session.ts'
+import type { Session, SessionOptions } from './session.ts'
 import type { Element } from './stream/element.ts'
+import { readOtherHost } from './stream/other-host.ts'
 import { MAX_REDIRECTS, type Redirect } from './targets.ts'
 
 /** What becomes of a connection that is kept up. */
 export type Link =
-  | { readonly type: 'online'; readonly session: Session }
-  /** `retryIn` in ms. */
-  | { readonly type: 'offline'; readonly error: unknown; readonly retryIn: number }
+  /** With `resumed` the session is the one that was there before, and has only changed its stream (XEP-0198 §5). */
+  | { readonly type: 'online'; readonly session: Session; readonly resumed: boolean }
+  /** `retryIn` in ms. `kept` is the session that the next connection will try to resume, undefined when there is none. */
+  | {
+      readonly type: 'offline'
+      readonly error: unknown
+      readonly retryIn: number
+      readonly kept: Session | undefined
+    }
+
+/** What each attempt to connect is handed. */
+export interface Attempted {
+  readonly signal: AbortSignal
+  /** Where a server has sent us. */
+  readonly redirect: Redirect | undefined
+  /** To be resumed, or taken over from. */
+  readonly earlier: Session | undefined
+}
 
 /** How a connection is kept up, and until when. */
 export interface ReconnectOptions {
@@ -23,47 +39,57 @@ export interface ReconnectOptions {
 
 /** A connection that stayed up this long, in ms, was a good one: the next failure counts as the first again. */
 const STABLE = 30_000
+/** The same where it was resumed: nothing is wrong with such a server, only with the way to it. */
+const STABLE_RESUMED = 1000
 
 /**
- * Keeps one connection alive until aborted. A session is being read while the consumer works on `online`. Where a server ends one
- * with `see-other-host`, `connect` is handed where to go first, and called without delay unless that has happened too often in
- * a row.
+ * Keeps one connection alive until aborted. A session is being read while the consumer works on `online`. One that is lost is resumed
+ * where it can be; where not, the next one takes over what has not arrived. Where a server ends one with `see-other-host`, `connect` is handed
+ * where to go first, and called without delay unless that has happened too often in a row.
  */
 export async function* stayConnected(
-  connect: (signal: AbortSignal, redirect?: Redirect) => Promise<Session>,
+  connect: (attempted: Attempted) => Promise<Session>,
   { signal, clock = systemClock, random = Math.random }: ReconnectOptions,
 ): AsyncGenerator<Link, void, void> {
   let redirect: Redirect | undefined
   let redirects = 0
-  for (let attempt = 0; !signal.aborted; attempt++) {
-    let error: unknown
-    let session: Session | undefined
-    let since = 0
-    const close = (): void => void session?.close()
-    try {
-      session = await connect(signal, redirect)
-      signal.throwIfAborted()
-      since = clock.now()
-      signal.addEventListener('abort', close)
-      const running = session.run()
-      running.catch(() => {})
-      yield { type: 'online', session }
-      await running
-      error = new XmppError('XMPP_STREAM_ENDED', 'the server closed the stream')
-    } catch (reason) {
-      error = reason
-    } finally {
-      signal.removeEventListener('abort', close)
-      // Only a consumer that has left its loop leaves a stream open.
-      if (session !== undefined && !session.stream.over) await session.close()
+  let earlier: Session | undefined
+  try {
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      let error: unknown
+      let session: Session | undefined
+      let since = 0
+      const close = (): void => void session?.close()
+      try {
+        session = await connect({ signal, redirect: redirect ?? locationOf(earlier), earlier })
+        const resumed = session === earlier
+        earlier = session
+        signal.throwIfAborted()
+        since = clock.now()
+        signal.addEventListener('abort', close)
+        const running = session.run({ keep: true })
+        running.catch(() => {})
+        yield { type: 'online', session, resumed }
+        await running
+        error = new XmppError('XMPP_STREAM_ENDED', 'the server closed the stream')
+      } catch (reason) {
+        error = reason
+      } finally {
+        signal.removeEventListener('abort', close)
+        // Only a consumer that has left its loop leaves a stream open.
+        if (session !== undefined && !session.stream.over) await session.close()
+      }
+      if (signal.aborted) return
+      const stable = session !== undefined && session.resumptions > 0 ? STABLE_RESUMED : STABLE
+      if (session !== undefined && clock.now() - since >= stable) attempt = redirects = 0
+      redirect = session && redirects < MAX_REDIRECTS ? redirectOf(error, session) : undefined
+      if (redirect !== undefined) redirects++
+      const retryIn = redirect === undefined ? retryDelay(error, attempt, random()) : 0
+      yield { type: 'offline', error, retryIn, kept: earlier?.resumption && earlier }
+      if (retryIn > 0) await sleep(clock, retryIn, signal)
     }
-    if (signal.aborted) return
-    if (session !== undefined && clock.now() - since >= STABLE) attempt = redirects = 0
-    redirect = session && redirects < MAX_REDIRECTS ? redirectOf(error, session) : undefined
-    if (redirect !== undefined) redirects++
-    const retryIn = redirect === undefined ? retryDelay(error, attempt, random()) : 0
-    yield { type: 'offline', error, retryIn }
-    if (retryIn > 0) await sleep(clock, retryIn, signal)
+  } finally {
+    earlier?.giveUp(signal.reason)
   }
 }
 
@@ -71,6 +97,13 @@ export async function* stayConnected(
 function redirectOf(error: unknown, { target: from }: Session): Redirect | undefined {
   const other = error instanceof StreamError ? error.otherHost : undefined
   return other && { ...other, from }
+}
+
+/** Where the server wants the session to be resumed (XEP-0198 §5); whatever is there, its certificate is for the domain. */
+function locationOf(earlier: Session | undefined): Redirect | undefined {
+  const location = earlier?.resumption?.location
+  const other = location === undefined ? undefined : readOtherHost(location)
+  return other && { ...other, from: earlier?.target }
 }
 
 /** Trying again soon does not help with these: someone has to change something first, or the two of us would fight. */
@@ -88,12 +121,29 @@ const slowConditions = new Set([
  * 1 to 10 minutes and a bit where haste is pointless.
  */
 export function retryDelay(error: unknown, attempt: number, random: number): number {
-  const refused = error instanceof SaslError && error.condition !== 'temporary-auth-failure'
-  if (refused || (error instanceof StreamError && slowConditions.has(error.condition))) {
+  if (pointless(error)) {
     return Math.min(600_000, 60_000 * 2 ** attempt) * (1 + random / 4)
   }
   return Math.min(60_000, 1000 * 2 ** attempt) * (0.5 + random / 2)
 }
+
+function pointless(error: unknown): boolean {
+  if (error instanceof SaslError) return error.condition !== 'temporary-auth-failure'
+  if (error instanceof StreamError) return slowConditions.has(error.condition)
+  if (!(error instanceof XmppError)) return false
+  if (error.code === 'XMPP_OAUTH') return lastingGrantErrors.has(error.condition ?? '')
+  return error.code === 'XMPP_SASLPREP'
+}
+
+/** What a token endpoint says that someone has to do something about (RFC 6749 §5.2). */
+const lastingGrantErrors = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+])
 
 function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
@@ -111,11 +161,19 @@ function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
 /** Everything a {@link Connection} tells, by its `type`. */
 export type ConnectionEvent =
   | Link
+  /** See {@link SessionOptions.onFailed}. */
+  | { readonly type: 'failed'; readonly stanza: Element; readonly error: XmppError }
   | { readonly type: 'message'; readonly stanza: Element; readonly session: Session }
   | { readonly type: 'presence'; readonly stanza: Element; readonly session: Session }
 
-/** Connects once, with an extension that hears everything, and first of all to where a server has sent us. */
-export type Connect = (signal: AbortSignal, xep: Xep, redirect?: Redirect) => Promise<Session>
+/** What a {@link Connection} hands to each of its attempts: an extension that hears everything, and whom to tell of what has failed. */
+export interface Wiring extends Attempted {
+  readonly xep: Xep
+  readonly onFailed: NonNullable<SessionOptions['onFailed']>
+}
+
+/** Connects once. */
+export type Connect = (wiring: Wiring) => Promise<Session>
 
 /** A connection that is kept up, for those who like events better than loops. */
 export class Connection extends Emitter<ConnectionEvent> {
@@ -132,7 +190,7 @@ export class Connection extends Emitter<ConnectionEvent> {
     this.#pace = pace
   }
 
-  /** The session while there is one. */
+  /** The session while there is one; also while it waits to be resumed, and then takes what it is given to send. */
   get session(): Session | undefined {
     return this.#session
   }
@@ -155,9 +213,10 @@ export class Connection extends Emitter<ConnectionEvent> {
     const hear = (type: 'message' | 'presence') =>
       onEvery(type, (stanza, session) => this.emit({ type, stanza, session } as ConnectionEvent))
     const xep: Xep = { name: 'events', routes: [hear('message'), hear('presence')] }
-    const connect = (signal: AbortSignal, redirect?: Redirect): Promise<Session> => this.#connect(signal, xep, redirect)
+    const onFailed = (stanza: Element, error: XmppError): void => this.emit({ type: 'failed', stanza, error })
+    const connect = (attempted: Attempted): Promise<Session> => this.#connect({ ...attempted, xep, onFailed })
     for await (const link of stayConnected(connect, { ...this.#pace, signal })) {
-      this.#session = link.type === 'online' ? link.session : undefined
+      this.#session = link.type === 'online' ? link.session : link.kept
       this.emit(link)
     }
     this.#session = undefined

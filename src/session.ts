@@ -1,17 +1,21 @@
-import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from './clock.ts'
 import { detached } from './detached.ts'
-import { StanzaError, StreamError, XmppError } from './errors.ts'
+import { StreamError, XmppError } from './errors.ts'
 import { bareJid, formatJid, parseJid, prepareJid } from './jid.ts'
 import { inNamespace } from './namespace.ts'
 import { type Negotiated, NS_CLIENT, NS_COMPONENT } from './negotiate.ts'
-import type { Handler, Route, Xep } from './routes.ts'
+import type { Xep } from './routes.ts'
+import { Acknowledgements } from './session/acknowledgements.ts'
+import { Dispatch } from './session/dispatch.ts'
+import { type Ending, endingOf } from './session/ending.ts'
+import { type IqOptions, Requests } from './session/requests.ts'
 import { type Attrs, type Child, type Element, el } from './stream/element.ts'
 import type { Target } from './stream/resolve.ts'
-import { sendable } from './stream/serialize.ts'
+import { serialize } from './stream/serialize.ts'
 import type { XmlStream } from './stream/stream.ts'
+import { NS_SM } from './stream-management.ts'
 
-export const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
+export type { IqOptions } from './session/requests.ts'
 
 /** What a session offers and how it behaves. */
 export interface SessionOptions {
@@ -23,65 +27,89 @@ export interface SessionOptions {
   readonly automatic?: boolean
   /** A handler threw something that is no StanzaError. Default: a process warning. */
   readonly onHandlerError?: (error: unknown, stanza: Element) => void
+  /**
+   * A stanza of ours may not have arrived: the session has ended, the server had not acknowledged it (XEP-0198), and it is not sent again.
+   * Requests are told by their own promise.
+   */
+  readonly onFailed?: ((stanza: Element, error: XmppError) => void) | undefined
 }
 
-/** How long to wait for an answer, and who asks. */
-export interface IqOptions {
-  /** ms until the request rejects with `XMPP_TIMEOUT`. Default 30,000. */
-  readonly timeout?: number
-  readonly signal?: AbortSignal | undefined
-  /** For a component: which of its addresses asks. Default its domain. */
-  readonly from?: string
+/** How a session is read. */
+export interface RunOptions {
+  /**
+   * What the end of the stream leaves open is kept, so that another stream can take it up: the same session where it can be resumed,
+   * else the next one. Whoever asks for that calls `giveUp()` when there will be none.
+   */
+  readonly keep?: boolean
 }
 
-interface Pending {
-  /** Prepared JIDs an answer may come from; '' stands for no `from` at all. */
-  readonly senders: ReadonlySet<string>
-  resolve(stanza: Element): void
-  reject(reason: unknown): void
-}
-
-/** A negotiated stream with its iq bookkeeping and routes: the same for clients and components. */
+/**
+ * A negotiated stream with its iq bookkeeping and routes: the same for clients and components. With stream management it may outlive its
+ * stream (XEP-0198 §5).
+ */
 export class Session {
   /** The full JID of a client, the domain of a component. */
   readonly jid: string
-  readonly mechanism: string
-  /** The server it is connected to; undefined for a stream that was negotiated by hand. */
-  readonly target: Target | undefined
   readonly xeps: readonly Xep[]
-  readonly stream: XmlStream
   readonly clock: Clock
+  /** How often it has gone on with another stream. */
+  resumptions = 0
+  #stream: XmlStream
+  #negotiated: Negotiated
   readonly #component: boolean
   readonly #bare: string
   readonly #domain: string
   readonly #options: SessionOptions
-  readonly #handlers: number
-  readonly #pending = new Map<string, Pending>()
-  readonly #requests = new Map<string, Handler>()
-  readonly #listeners: Record<'message' | 'presence', Route[]> = { message: [], presence: [] }
+  readonly #pending: Requests
+  #acks: Acknowledgements | undefined
+  #keep = false
+  #closing = false
+  /** How the stream has ended; undefined while there is one. */
+  #ending: Ending | undefined
+  readonly #dispatch: Dispatch
   /** An id that nobody can guess cannot be answered by someone who was not asked. */
-  readonly #idPrefix = randomBytes(6).toString('base64url')
+  readonly #idPrefix = Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('base64url')
   #lastId = 0
-  #busy = 0
 
-  constructor(stream: XmlStream, { jid, mechanism, target }: Negotiated, options: SessionOptions) {
-    this.stream = stream
+  constructor(stream: XmlStream, negotiated: Negotiated, options: SessionOptions) {
+    this.#stream = stream
     // It was cut from what the server sent when it bound the resource.
-    const own = parseJid(detached(jid))
+    const own = parseJid(detached(negotiated.jid))
     this.jid = formatJid(own)
+    this.#negotiated = kept(negotiated, this.jid)
     this.#bare = bareJid(this.jid)
     this.#domain = own.domain
-    this.mechanism = mechanism
-    this.target = target
     this.xeps = options.xeps
     this.clock = options.clock ?? systemClock
+    this.#pending = new Requests(this.clock)
+    const { management } = negotiated
+    if (management !== undefined) {
+      this.#acks = new Acknowledgements(stream, this.clock)
+      if (management !== 'requested') this.#acks.books.resumable = management.resumable
+    }
     this.#component = stream.ns === NS_COMPONENT
     this.#options = options
-    this.#handlers = options.handlers ?? 256
-    for (const route of options.xeps.flatMap(xep => xep.routes ?? [])) {
-      if (route.kind === 'message' || route.kind === 'presence') this.#listeners[route.kind].push(route)
-      else this.#requests.set(routeKey(route.kind, route.ns, route.name), route.handler)
-    }
+    this.#dispatch = new Dispatch(this, options)
+  }
+
+  /** The stream it goes over now, or went over last. */
+  get stream(): XmlStream {
+    return this.#stream
+  }
+
+  /** What the login on its stream has come to. */
+  get negotiated(): Negotiated {
+    return this.#negotiated
+  }
+
+  /** See {@link Negotiated}. */
+  get mechanism(): string {
+    return this.#negotiated.mechanism
+  }
+
+  /** The server it is connected to; undefined for a stream that was negotiated by hand. */
+  get target(): Target | undefined {
+    return this.#negotiated.target
   }
 
   /** Whether this is a component's session rather than a client's. */
@@ -91,7 +119,7 @@ export class Session {
 
   /** Builds an element in the stream's own namespace, as stanzas and their own children are. */
   stanza(name: string, attrs: Attrs = {}, ...children: Child[]): Element {
-    return el(name, this.stream.ns, attrs, ...children)
+    return el(name, this.#stream.ns, attrs, ...children)
   }
 
   /** An id that no other stanza of this session has. */
@@ -99,16 +127,31 @@ export class Session {
     return `${this.#idPrefix}${(++this.#lastId).toString(36)}`
   }
 
+  /** Whether stanzas are taken: there is a stream, or the session waits to be resumed, and then sends them. */
+  get writable(): boolean {
+    return this.#stream.writable || this.#suspended
+  }
+
   /**
-   * Sends a stanza. Returns a promise when the caller had better wait before sending more. A component's stanza without
-   * `from` gets the component's domain.
-   * @throws XmppError as {@link XmlStream.send}
+   * Sends a stanza. Returns a promise when the caller had better wait before sending more; it never rejects. A component's stanza without
+   * `from` gets the component's domain. With stream management a stanza is kept until the server has acknowledged it, so nothing
+   * that was taken is lost without a word: see {@link SessionOptions.onFailed}.
+   * @throws XmppError as {@link XmlStream.send}; `XMPP_SEND_LIMIT` also when too much is unacknowledged
    */
   send(stanza: Element): Promise<void> | undefined {
-    if (this.#component && stanza.attrs.from === undefined && stanza.ns === this.stream.ns) {
-      return this.stream.send(el(stanza.name, stanza.ns, { ...stanza.attrs, from: this.jid }, ...stanza.children))
+    const stream = this.#stream
+    if (this.#component && stanza.attrs.from === undefined && stanza.ns === stream.ns) {
+      return stream.send(el(stanza.name, stanza.ns, { ...stanza.attrs, from: this.jid }, ...stanza.children))
     }
-    return this.stream.send(stanza)
+    const acks = this.#acks
+    if (acks === undefined || stanza.ns !== stream.ns) return stream.send(stanza)
+    const text = serialize(stanza, stream.ns)
+    if (acks.books.full) {
+      const text = 'too much is unacknowledged: the server does not keep up, or send() is not awaited'
+      throw new XmppError('XMPP_SEND_LIMIT', text)
+    }
+    const wait = this.#suspended ? undefined : stream.sendSerialized(stanza, text)
+    return acks.sent(stanza, text.length) ?? wait
   }
 
   /**
@@ -117,63 +160,123 @@ export class Session {
    * @throws StanzaError the peer's; XmppError `XMPP_TIMEOUT`, `XMPP_STREAM_ENDED`; the signal's reason
    */
   async iq(type: 'get' | 'set', to: string | undefined, payload: Element, options: IqOptions = {}): Promise<Element> {
-    const { timeout = 30_000, signal, from } = options
-    signal?.throwIfAborted()
+    options.signal?.throwIfAborted()
     if (this.#component && to === undefined) throw new XmppError('XMPP_ADDRESS', 'a component must say whom it asks')
     const senders = this.#senders(to)
     const id = this.nextId()
-    let pending!: Pending
-    const reply = new Promise<Element>((resolve, reject) => {
-      pending = { senders, resolve, reject }
-    })
-    const aborted = (): void => pending.reject(signal?.reason)
-    const cancel = this.clock.after(timeout, () => {
-      pending.reject(
-        new XmppError('XMPP_TIMEOUT', `${to ?? 'the server'} did not answer <${payload.name}> within ${timeout} ms`),
-      )
-    })
-    signal?.addEventListener('abort', aborted)
-    this.#pending.set(id, pending)
-    try {
-      this.send(this.stanza('iq', { type, to, from, id }, payload))
-      const stanza = await reply
-      if (stanza.attrs.type === 'error') throw StanzaError.from(stanza)
-      return stanza
-    } finally {
-      this.#pending.delete(id)
-      cancel()
-      signal?.removeEventListener('abort', aborted)
-    }
+    const send = (): void => void this.send(this.stanza('iq', { type, to, from: options.from, id }, payload))
+    const whom = `${to ?? 'the server'} did not answer <${payload.name}>`
+    return this.#pending.ask(id, senders, send, whom, options)
   }
 
   /**
    * The whole read side: returns when the peer closes its stream, throws what else ended it. It never waits for a handler,
    * for a handler may be waiting for an answer that comes behind its stanza.
    */
-  async run(): Promise<void> {
+  async run({ keep = false }: RunOptions = {}): Promise<void> {
+    const stream = this.#stream
+    this.#keep = keep
     let cause: unknown
     try {
-      for await (const batch of this.stream.batches()) {
+      for await (const batch of stream.batches()) {
         for (const element of batch) {
           // Most handlers are done by the next turn of the event loop; a burst must not look as if none ever was.
-          if (this.#busy >= this.#handlers) await new Promise(resolve => setImmediate(resolve))
+          if (this.#dispatch.busy) await new Promise(resolve => setImmediate(resolve))
           // COMPAT jabberd2: all it routes to a component is in the namespace of clients, whatever the stream's (XEP-0114 §3).
           this.#take(this.#component ? inNamespace(element, NS_CLIENT, NS_COMPONENT) : element)
         }
       }
     } catch (error) {
-      cause = this.stream.fail(error as Error)
+      cause = stream.fail(error as Error)
       throw cause
     } finally {
-      for (const { reject } of this.#pending.values()) {
-        reject(new XmppError('XMPP_STREAM_ENDED', 'the stream ended before the answer came', { cause }))
+      this.#ended(cause)
+    }
+  }
+
+  /**
+   * Ends the session politely; see {@link XmlStream.close}. What the server has handled it gets to say before; one that waits to be
+   * resumed is given up.
+   */
+  async close(timeout?: number): Promise<void> {
+    if (this.#suspended) return this.giveUp(new XmppError('XMPP_STREAM_ENDED', 'the session was closed'))
+    this.#closing = true
+    if (this.#stream.writable) this.#acks?.sayLast()
+    await this.#stream.close(timeout)
+  }
+
+  // ── beyond its stream (XEP-0198 §5) ──────────────────────────────────────────────────────────────────────────────────
+
+  /** What another login needs to resume this session; undefined when that cannot be, or is too late. */
+  get resumption():
+    | { readonly id: string; readonly handled: number; readonly location: string | undefined }
+    | undefined {
+    const resumable = this.#acks?.resumable
+    if (resumable === undefined || !this.#keep || this.#ending?.resumable !== true) return undefined
+    const { id, location, max } = resumable
+    if (max !== undefined && this.clock.now() - this.#ending.at > max * 1000) return undefined
+    return { id, handled: this.#acks?.books.handled ?? 0, location }
+  }
+
+  /** A login has failed at this session being resumed: the next one does without. */
+  cannotResume(): void {
+    if (this.#ending !== undefined) this.#ending = { ...this.#ending, resumable: false }
+  }
+
+  /** What the server has not acknowledged, oldest first; empty without stream management. */
+  get unacknowledged(): readonly Element[] {
+    return this.#acks?.books.unacknowledged() ?? []
+  }
+
+  /**
+   * Goes on with the stream of a login that has resumed this session; `run()` reads it.
+   * @throws StreamError when the server claims to have handled more than it was sent: there is nothing to go on with then
+   */
+  resume(stream: XmlStream, negotiated: Negotiated): void {
+    try {
+      this.#acks?.resume(stream, negotiated.resumed?.handled ?? 0)
+    } catch (error) {
+      this.#ending = { ...endingOf(error, this.clock.now()), resumable: false }
+      throw stream.fail(error as Error)
+    }
+    this.#stream = stream
+    this.#negotiated = kept(negotiated, this.jid)
+    this.#ending = undefined
+    this.resumptions++
+  }
+
+  /**
+   * Takes over from a session that could not be resumed: its messages that the server has not acknowledged are sent again under the same id, so
+   * that they arrive at least once, and everything else is given up.
+   * @param handled how many of the earlier session's stanzas the server has handled, if it says so
+   */
+  takeOver(earlier: Session, handled?: number): void {
+    const left = earlier.#end(
+      new XmppError('XMPP_STREAM_ENDED', 'the session was lost, and another one has begun'),
+      handled,
+    )
+    for (const stanza of left) {
+      const { from, type } = stanza.attrs
+      if (stanza.name !== 'message' || type === 'error') {
+        earlier.#fail(stanza)
+        continue
+      }
+      try {
+        // The resource may be another one now.
+        this.send(
+          from === undefined
+            ? stanza
+            : el(stanza.name, stanza.ns, { ...stanza.attrs, from: this.jid }, ...stanza.children),
+        )
+      } catch {
+        earlier.#fail(stanza)
       }
     }
   }
 
-  /** Ends the session politely; see {@link XmlStream.close}. */
-  close(timeout?: number): Promise<void> {
-    return this.stream.close(timeout)
+  /** There will be no other stream: whoever waits for an answer is told, and so is what may not have arrived. */
+  giveUp(cause: unknown): void {
+    for (const stanza of this.#end(cause)) this.#fail(stanza)
   }
 
   /** The prepared JID a stanza is from: for a client, one without `from` is from its own account (RFC 6120 §8.1.2.1). */
@@ -190,10 +293,19 @@ export class Session {
   }
 
   #take(element: Element): void {
-    if (element.ns !== this.stream.ns || !this.#addressed(element)) return
+    const acks = this.#acks
+    if (element.ns !== this.#stream.ns) {
+      if (element.ns === NS_SM && acks?.take(element) === false) {
+        acks.stop()
+        this.#acks = undefined
+      }
+      return
+    }
+    acks?.books.received()
+    if (!this.#addressed(element)) return
     if (element.name === 'iq') this.#iq(element)
-    else if (element.name === 'message' || element.name === 'presence') this.#notify(element.name, element)
-    else this.stream.violated(new StreamError('unsupported-stanza-type', `<${element.name}> is no stanza`))
+    else if (element.name === 'message' || element.name === 'presence') this.#dispatch.notify(element.name, element)
+    else this.#stream.violated(new StreamError('unsupported-stanza-type', `<${element.name}> is no stanza`))
   }
 
   /** A component is every address of its domain and no other: an answer from elsewhere would be a forgery. */
@@ -205,88 +317,48 @@ export class Session {
   }
 
   #iq(stanza: Element): void {
-    const { type, id = '' } = stanza.attrs
-    if (type === 'result' || type === 'error') {
-      const pending = this.#pending.get(id)
-      const from = stanza.attrs.from
-      const sender = from === undefined ? '' : prepareJid(from)
-      if (pending !== undefined && sender !== undefined && pending.senders.has(sender)) pending.resolve(stanza)
-      return
-    }
-    const payloads = stanza.elements
-    const [payload] = payloads
-    if ((type !== 'get' && type !== 'set') || id === '' || payload === undefined || payloads.length > 1) {
-      this.#refuse(stanza, new StanzaError('modify', 'bad-request'))
-      return
-    }
-    const handler = this.#requests.get(routeKey(`iq-${type}`, payload.ns, payload.name))
-    if (handler === undefined) this.#refuse(stanza, new StanzaError('cancel', 'service-unavailable'))
-    else this.#call(handler, stanza, answer => this.#answer(stanza, answer))
+    const { type } = stanza.attrs
+    if (type === 'result' || type === 'error') this.#pending.take(stanza)
+    else this.#dispatch.request(stanza)
   }
 
-  #notify(kind: 'message' | 'presence', stanza: Element): void {
-    for (const { ns, name, handler } of this.#listeners[kind]) {
-      if (name !== '' && stanza.child(name, ns) === undefined) continue
-      this.#call(handler, stanza, answer => {
-        if (answer instanceof Error) this.#report(answer, stanza)
-      })
-    }
+  // ── the end of a stream ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** There is no stream, and what is sent waits for the next one. */
+  get #suspended(): boolean {
+    return this.resumption !== undefined
   }
 
-  /** Runs a handler without waiting for it. `done` gets what it returned, or the StanzaError it stands for. */
-  #call(handler: Handler, stanza: Element, done: (answer: Element | Error | undefined) => void): void {
-    if (this.#busy >= this.#handlers) {
-      const answered = stanza.name === 'iq' || (stanza.name === 'message' && stanza.attrs.type !== 'error')
-      if (answered) this.#refuse(stanza, new StanzaError('wait', 'resource-constraint', 'too many requests at once'))
-      return
-    }
-    const fail = (error: unknown): void => {
-      if (error instanceof StanzaError) return done(error)
-      this.#report(error, stanza)
-      if (stanza.name === 'iq') done(new StanzaError('cancel', 'internal-server-error'))
-    }
+  #ended(cause: unknown): void {
+    this.#acks?.stop()
+    const ending = endingOf(cause, this.clock.now())
+    this.#ending = this.#closing ? { ...ending, resumable: false } : ending
+    // Both sides have closed the stream, and the server has read all of it before it did.
+    if (this.#closing && cause === undefined) this.#acks?.books.takeUnacknowledged()
+    if (!this.#keep || ending.blamed) this.giveUp(cause)
+    else if (this.resumption === undefined) this.#pending.end(cause)
+  }
+
+  /** What is left of it, for whoever comes after. */
+  #end(cause: unknown, handled?: number): Element[] {
+    this.#keep = false
+    const books = this.#acks?.books
     try {
-      const result = handler(stanza, this)
-      if (!(result instanceof Promise)) return done(result as Element | undefined)
-      this.#busy++
-      result
-        .then(answer => done(answer as Element | undefined), fail)
-        .catch(fail)
-        .finally(() => this.#busy--)
-    } catch (error) {
-      fail(error)
+      if (handled !== undefined) books?.acknowledge(handled)
+    } catch {
+      // A server that has lost count cannot tell what has arrived.
     }
+    this.#acks?.stop()
+    this.#pending.end(cause)
+    const left = books?.takeUnacknowledged() ?? []
+    // Of our own requests `iq()` tells whoever made them.
+    return left.filter(({ name, attrs: { id } }) => name !== 'iq' || !id?.startsWith(this.#idPrefix))
   }
 
-  /** Answers what no handler has seen. */
-  #refuse(stanza: Element, error: StanzaError): void {
-    if (this.#options.automatic !== false) this.#answer(stanza, error)
-  }
-
-  /** The address asked is the address that answers; a client's is stamped by its server. */
-  #answer(stanza: Element, answer: Element | Error | undefined): void {
-    const error = answer instanceof StanzaError
-    const { from: to, id, to: asked } = stanza.attrs
-    if (!this.stream.writable || (this.#component && to === undefined)) return
-    const from = this.#component ? asked : undefined
-    const payload = error ? errorElement(answer, stanza.ns) : (answer as Element | undefined)
-    const reply = this.stanza(
-      stanza.name,
-      { type: error ? 'error' : 'result', to, from, id },
-      ...(payload === undefined ? [] : [payload]),
-    )
-    try {
-      this.send(reply)
-    } catch (reason) {
-      this.#report(reason, stanza)
-      // Whoever asked is owed an answer (RFC 6120 §8.2.3), if not with what could not be sent.
-      if (stanza.name === 'iq' && !error) this.#answer(stanza, new StanzaError('cancel', 'internal-server-error'))
-    }
-  }
-
-  #report(error: unknown, stanza: Element): void {
-    if (this.#options.onHandlerError !== undefined) this.#options.onHandlerError(error, stanza)
-    else process.emitWarning(error instanceof Error ? error : String(error))
+  #fail(stanza: Element): void {
+    const { onFailed } = this.#options
+    const text = `the session ended before the server acknowledged this <${stanza.name}/>`
+    onFailed?.(stanza, new XmppError('XMPP_UNACKNOWLEDGED', text))
   }
 
   /** Who may answer a request to `to`. Servers answer for the account with its bare JID, its full one or none (RFC 6120 §8.1.2.1). */
@@ -298,10 +370,8 @@ export class Session {
   }
 }
 
-/** `<error/>` as it stands in a stanza (RFC 6120 §8.3.2). */
-export function errorElement(error: StanzaError, ns: string): Element {
-  const text = error.text === '' ? [] : [el('text', NS_STANZA_ERRORS, {}, sendable(error.text))]
-  return el('error', ns, { type: error.type }, el(error.condition, NS_STANZA_ERRORS), ...text)
+/** What holds nothing of the chunks it was cut from. */
+function kept(negotiated: Negotiated, jid: string): Negotiated {
+  const { streamId, unbound } = negotiated
+  return { ...negotiated, jid, streamId: detached(streamId), ...(unbound && { unbound: detached(unbound) }) }
 }
-
-const routeKey = (kind: string, ns: string, name: string): string => `${kind} {${ns}}${name}`

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { type ClientOptions, connectClient } from '../src/client.ts'
-import { type Link, stayConnected } from '../src/reconnect.ts'
+import { type Attempted, type Link, stayConnected } from '../src/reconnect.ts'
 import { makeCertificate } from '../src/testing/certificate.ts'
 import { HandClock } from './helper/clock.ts'
 import { deaf } from './helper/deaf.ts'
@@ -272,7 +272,7 @@ t.test('given up between two attempts: nothing stays', async t => {
     host: '127.0.0.1',
     port: listening.port,
   } as const
-  const connect = (signal: AbortSignal) => connectClient({ ...options, signal, stream: { clock } })
+  const connect = ({ signal }: Attempted) => connectClient({ ...options, signal, stream: { clock } })
   for await (const link of stayConnected(connect, { signal, clock })) {
     links.push(link)
     setImmediate(() => controller.abort())

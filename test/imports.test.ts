@@ -8,6 +8,7 @@ const src = fileURLToPath(new URL('../src', import.meta.url))
 /** Folders and root files of src/, lowest first. A file may import its own layer and those below, never one above. */
 const layers: readonly (readonly string[])[] = [
   [
+    'builtin',
     'errors',
     'jid',
     'idna',
@@ -23,7 +24,7 @@ const layers: readonly (readonly string[])[] = [
     'detached',
   ],
   ['sasl', 'config', 'saslprep.d'],
-  ['negotiate'],
+  ['negotiate', 'stream-management'],
   ['session', 'routes', 'namespace'],
   ['xep', 'pubsub'],
   ['targets', 'failures', 'attempt', 'connect', 'client', 'component', 'reconnect'],

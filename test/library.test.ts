@@ -13,6 +13,18 @@ async function evaluate(program: string): Promise<unknown> {
   return JSON.parse(stdout)
 }
 
+/** A file of dist/ and those it cannot be loaded without. */
+function filesBehind(file: string, found = new Set<string>()): string[] {
+  if (!found.has(file)) {
+    found.add(file)
+    const imports = readFileSync(new URL(file, root), 'utf8').matchAll(
+      /^(?:import|export|\}) ?(?:.*from )?"(\..*)";$/gm,
+    )
+    for (const [, path = ''] of imports) filesBehind(new URL(path, new URL(file, 'file:/')).pathname.slice(1), found)
+  }
+  return [...found]
+}
+
 t.test('importing the library touches nothing and loads no XML parser', async t => {
   const seen = await evaluate(`
     import { createRequire } from 'node:module'
@@ -34,6 +46,41 @@ t.test('importing the library touches nothing and loads no XML parser', async t 
   t.same(first, [], 'no dependency loaded')
   t.same(ours, [], 'nor by a parser')
   t.match(then, [/sax/], 'sax comes with the parser that is to use it')
+})
+
+t.test('importing it is quick: few files, and nothing of Node that only a connection needs', async t => {
+  const opened = async (door: string): Promise<string[]> => {
+    const loaded = `await import('${door}'); console.log(JSON.stringify(process.moduleLoadList))`
+    return (await evaluate(loaded)) as string[]
+  }
+  const [library, config] = [await opened('res-xmpp'), await opened('res-xmpp/config')]
+  t.ok(library.includes('NativeModule fs'), 'the list is what it was')
+  // Where one of these is needed, src/builtin.ts or an import() in a function has it.
+  const dear = ['net', 'tls', 'dns', 'dns/promises', 'http', 'https', 'crypto', 'stream'].map(
+    name => `NativeModule ${name}`,
+  )
+  for (const name of dear) t.notOk(library.includes(name), name)
+  for (const name of dear) t.notOk(config.includes(name), `${name}, for the configuration`)
+
+  // Each file costs more than what is in it: scripts/build.ts has the groups.
+  const files = filesBehind('dist/index.js')
+  t.ok(files.length > 1)
+  t.ok(files.length <= 8, files.join(' '))
+  t.ok(filesBehind('dist/daemon/main.js').length <= 4, 'nor does the command wait for what it may not need')
+})
+
+t.test('behind all doors is the same code, and classes have their names', async t => {
+  const [same, names] = (await evaluate(`
+    const [library, stream] = [await import('res-xmpp'), await import('res-xmpp/stream')]
+    const shared = Object.keys(stream).filter(name => name in library)
+    const { StanzaError, StreamError, SaslError, Element } = library
+    const thrown = [new StreamError('reset'), new SaslError('aborted', 'x')].map(({ name }) => name)
+    const names = [...thrown, ...[StanzaError, StreamError, SaslError, Element].map(({ name }) => name)]
+    console.log(JSON.stringify([shared.map(name => [name, stream[name] === library[name]]), names]))
+  `)) as [[string, boolean][], string[]]
+  t.ok(same.length > 3)
+  for (const [name, identical] of same) t.ok(identical, name)
+  t.same(names, ['StreamError', 'SaslError', 'StanzaError', 'StreamError', 'SaslError', 'Element'])
 })
 
 t.test('every door of the package opens, and has types', async t => {

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import t from 'tap'
 import { SaslError, StreamError, XmppError } from '../src/errors.ts'
-import { Connection, type Link, retryDelay, stayConnected } from '../src/reconnect.ts'
+import { type Attempted, Connection, type Link, retryDelay, stayConnected } from '../src/reconnect.ts'
 import type { Xep } from '../src/routes.ts'
 import { Session } from '../src/session.ts'
 import type { Target } from '../src/stream/resolve.ts'
@@ -29,6 +29,8 @@ t.test('haste is pointless when someone has to change something first', async t 
     new StreamError('not-authorized', '', { by: 'peer' }),
     new StreamError('host-unknown'),
     new StreamError('policy-violation'),
+    new XmppError('XMPP_SASLPREP', 'x'),
+    new XmppError('XMPP_OAUTH', 'x', { condition: 'invalid_grant' }),
   ]) {
     const delays = [0, 1, 2, 3, 4, 100].map(n => retryDelay(error, n, 0))
     t.same(delays, [60_000, 120_000, 240_000, 480_000, 600_000, 600_000], error.message)
@@ -40,6 +42,8 @@ t.test('haste is pointless when someone has to change something first', async t 
     new StreamError('reset'),
     new XmppError('XMPP_TLS_REFUSED', 'x'),
     new XmppError('XMPP_TIMEOUT', 'x'),
+    new XmppError('XMPP_OAUTH', 'x'),
+    new XmppError('XMPP_OAUTH', 'x', { condition: 'temporarily_unavailable' }),
     new Error('x'),
     undefined,
   ]) {
@@ -58,7 +62,7 @@ function harness() {
     signal: AbortSignal
     redirect: Redirect | undefined
   }[] = []
-  const connect = (signal: AbortSignal, redirect?: Redirect): Promise<Session> =>
+  const connect = ({ signal, redirect }: Attempted): Promise<Session> =>
     new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason))
       pending.push({ resolve, reject, signal, redirect })
@@ -312,7 +316,7 @@ t.test('a consumer that leaves closes the session', async t => {
 t.test('a connection with events', async t => {
   const sessions: Awaited<ReturnType<typeof fresh>>[] = []
   const xeps: Xep[] = []
-  const connection = new Connection(async (_signal, xep) => {
+  const connection = new Connection(async ({ xep }) => {
     xeps.push(xep)
     const opened = await openStream()
     const session = new Session(

@@ -4,7 +4,7 @@ import type { Effect } from '../config/options.ts'
 import { Emitter } from '../emitter.ts'
 import { describe, XmppError } from '../errors.ts'
 import { formatJid, parseJid } from '../jid.ts'
-import { type Link, stayConnected } from '../reconnect.ts'
+import { type Attempted, type Link, stayConnected } from '../reconnect.ts'
 import type { Xep } from '../routes.ts'
 import type { Session } from '../session.ts'
 import type { Dns } from '../stream/dns.ts'
@@ -13,15 +13,15 @@ import type { Limits } from '../stream/parser.ts'
 import type { Target } from '../stream/resolve.ts'
 import type { Direction, Trace } from '../stream/stream.ts'
 import { TlsSessions } from '../stream/tls-sessions.ts'
-import type { Redirect } from '../targets.ts'
 import { keepalive } from '../xep/0199-ping.ts'
 import { fetchRoster } from '../xep/roster.ts'
 import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './announce.ts'
 import { arrivals } from './arrivals.ts'
-import { Buddies, type JabberStatus } from './buddies.ts'
+import { Buddies, type JabberStatus, type Resource } from './buddies.ts'
 import { connectAccount } from './connect.ts'
 import type { AccountEvent, AccountState } from './events.ts'
 import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
+import { type TokenSource, tokenSource } from './oauth-token.ts'
 
 /** What an account needs from outside; everything has a default. */
 export interface AccountEnvironment {
@@ -44,6 +44,8 @@ export class Account extends Emitter<AccountEvent> {
   readonly #clock: Clock
   readonly #arrivals: Xep
   readonly #tlsSessions = new TlsSessions()
+  /** Of an account with a refresh token; access tokens outlive connections. */
+  #tokens: TokenSource | undefined
   #config: AccountConfig
   #debug: boolean | undefined
   #state: AccountState = 'Disconnected'
@@ -53,6 +55,12 @@ export class Account extends Emitter<AccountEvent> {
   #abort: AbortController | undefined
   #ended: Promise<void> = Promise.resolve()
   #stopKeepalive: (() => void) | undefined
+  /** What was known of the buddies when the connection was lost, for the case that its session is resumed. */
+  #presence: ReadonlyMap<string, readonly Resource[]> = new Map()
+  /** The configuration has changed since our presence was last sent. */
+  #stale = false
+  /** Tells the server that it is still us after a lost connection (XEP-0388 §2.3). */
+  readonly #userAgentId = crypto.randomUUID()
   /** Ids of the latest messages we sent, oldest first. */
   readonly #sent = new Set<string>()
   /** The servers tried for the connection that is on or being made. */
@@ -65,6 +73,7 @@ export class Account extends Emitter<AccountEvent> {
     this.#config = config
     this.#environment = environment
     this.#clock = environment.clock ?? systemClock
+    this.#tokens = tokensOf(config, this.#clock)
     this.buddies.configure(config.buddy)
     this.inbox = new Inbox({
       hold: () => this.#config.timeout * 1000,
@@ -139,6 +148,7 @@ export class Account extends Emitter<AccountEvent> {
     const leaving = effects.has('reconnect') && this.#abort !== undefined ? this.#leave() : undefined
     this.#config = config
     if (before.debug !== config.debug) this.#debug = undefined
+    if (effects.has('reconnect')) this.#tokens = tokensOf(config, this.#clock)
     this.buddies.configure(config.buddy)
     if (leaving !== undefined) {
       await leaving
@@ -146,7 +156,10 @@ export class Account extends Emitter<AccountEvent> {
       return
     }
     const session = this.#session
-    if (!session?.stream.writable) return
+    if (!session?.stream.writable) {
+      this.#stale ||= effects.has('presence') || effects.has('buddies')
+      return
+    }
     if (effects.has('live')) this.#watch(session)
     if (effects.has('presence')) sendPresence(session, config, this.buddies.list())
     if (effects.has('buddies')) changeBuddies(session, config, this.buddies, before.buddy)
@@ -210,20 +223,23 @@ export class Account extends Emitter<AccountEvent> {
   async #run(signal: AbortSignal): Promise<void> {
     const { random } = this.#environment
     const options = { signal, clock: this.#clock, ...(random && { random }) }
-    for await (const link of stayConnected((signal, redirect) => this.#connect(signal, redirect), options)) {
+    for await (const link of stayConnected(attempted => this.#connect(attempted), options)) {
       if (link.type === 'offline') this.#offline(link)
-      else await this.#online(link.session).catch(error => link.session.stream.destroy(error))
+      else {
+        const { session, resumed } = link
+        const online = resumed ? this.#resumed(session) : this.#online(session)
+        await online.catch(error => session.stream.destroy(error))
+      }
     }
-    this.#forget()
+    this.#forget(false)
   }
 
-  #connect(signal: AbortSignal, redirect?: Redirect): Promise<Session> {
+  async #connect(attempted: Attempted): Promise<Session> {
     const { random, dns } = this.#environment
     this.#tried = []
     this.#setState('Connecting')
-    return connectAccount(this.#config, {
-      signal,
-      redirect,
+    const session = await connectAccount(this.#config, {
+      ...attempted,
       random,
       dns,
       onTarget: target => {
@@ -238,11 +254,18 @@ export class Account extends Emitter<AccountEvent> {
       },
       onProgress: progress => this.#setState(progress),
       sessions: this.#tlsSessions,
+      userAgentId: this.#userAgentId,
+      token: this.#tokens?.token,
       session: {
+        onFailed: (stanza, error) => this.emit({ type: 'failed', stanza, error }),
         onHandlerError: (error, stanza) =>
           this.emit({ type: 'warning', text: `a <${stanza.name}> could not be handled: ${describe(error)}` }),
       },
     })
+    // Before it is read: what the server had kept for us is news.
+    if (session === attempted.earlier) this.buddies.restorePresence(this.#presence)
+    this.#presence = new Map()
+    return session
   }
 
   async #online(session: Session): Promise<void> {
@@ -261,24 +284,48 @@ export class Account extends Emitter<AccountEvent> {
     if (!session.stream.writable) return
     this.#session = session
     this.#watch(session)
+    this.#announce(session)
+    probe(session, this.buddies.list())
+    this.#connected(session, false)
+  }
+
+  /** The session goes on as if nothing had happened (XEP-0198 §5): the server knows our presence, and we know that of others. */
+  async #resumed(session: Session): Promise<void> {
+    if (session.target !== undefined) this.#tried = [session.target]
+    this.#warnOfRisks(session)
+    this.#session = session
+    this.#watch(session)
+    if (this.#stale) this.#announce(session)
+    this.#connected(session, true)
+  }
+
+  #announce(session: Session): void {
+    this.#stale = false
     sendPresence(session, this.#config, this.buddies.list())
     subscribe(session, this.#config, this.buddies.list())
-    probe(session, this.buddies.list())
+  }
+
+  #connected({ jid, negotiated, stream }: Session, resumed: boolean): void {
     this.#setState('Connected')
-    const { jid, mechanism, target } = session
-    this.emit({ type: 'connected', jid, mechanism, tls: session.stream.transport.tls?.version, target })
+    const { mechanism, binding, unbound, target } = negotiated
+    const tls = stream.transport.tls?.version
+    this.emit({ type: 'connected', resumed, jid, mechanism, binding, unbound, tls, target })
   }
 
-  #offline({ error, retryIn }: Extract<Link, { type: 'offline' }>): void {
-    this.#forget()
-    this.emit({ type: 'offline', error, retryIn, targets: this.#tried })
+  #offline({ error, retryIn, kept }: Extract<Link, { type: 'offline' }>): void {
+    const resumable = kept !== undefined
+    this.#forget(resumable)
+    this.emit({ type: 'offline', error, retryIn, resumable, targets: this.#tried })
   }
 
-  #forget(): void {
+  /** @param resumable the session may come back, and with it the presence of others */
+  #forget(resumable: boolean): void {
+    // Of several failures in a row the first one knows what there was.
+    if (this.#session !== undefined || !resumable) this.#presence = this.buddies.takePresence()
+    if (!resumable) this.#presence = new Map()
     this.#session = undefined
     this.#stopKeepalive?.()
     this.#stopKeepalive = undefined
-    this.buddies.clearPresence()
     this.#setState('Disconnected')
   }
 
@@ -328,4 +375,11 @@ export class Account extends Emitter<AccountEvent> {
     this.#dropsReported = now
     this.emit({ type: 'warning', text })
   }
+}
+
+/** Undefined for an account that logs in with something else than a token. */
+function tokensOf(config: AccountConfig, clock: Clock): TokenSource | undefined {
+  const { refresh_token, oauth_clientid = '', oauth_secret = '', oauth_token_url: url } = config
+  if (refresh_token === undefined) return undefined
+  return tokenSource({ url, clientId: oauth_clientid, clientSecret: oauth_secret, refreshToken: refresh_token, clock })
 }

@@ -139,6 +139,21 @@ export class Buddies {
     for (const { resources } of this.#buddies.values()) resources.clear()
   }
 
+  /** Clears presence as {@link clearPresence} does, and returns it: the session may be resumed, and then it holds again. */
+  takePresence(): ReadonlyMap<string, readonly Resource[]> {
+    const present = [...this.#buddies.values()].filter(({ resources }) => resources.size > 0)
+    const taken = new Map(present.map(({ jid, resources }) => [jid, [...resources.values()]]))
+    this.clearPresence()
+    return taken
+  }
+
+  /** Gives back what {@link takePresence} took, to those who are still there. */
+  restorePresence(taken: ReadonlyMap<string, readonly Resource[]>): void {
+    for (const [jid, resources] of taken) {
+      for (const resource of resources) this.#buddies.get(jid)?.resources.set(resource.name, resource)
+    }
+  }
+
   /** JABBER_STATUS of a JID: a bare one stands for its best resource. */
   status(jid: string): JabberStatus {
     const wanted = formatJid(parseJid(jid))

@@ -1,3 +1,4 @@
+import type { AccountConfig } from '../config/account.ts'
 import { type Attrs, type Element, el } from '../stream/element.ts'
 
 /** Of SASL (RFC 6120 §6) and XEP-0388: all character data is an exchange of credentials. */
@@ -16,6 +17,13 @@ const secretField = /password|secret|token/i
 export function hideSecret(text: string, secret: string): string {
   return secret.length < 4 ? text : text.replaceAll(secret, '[masked]')
 }
+
+/** The same for all that an account's configuration holds. */
+export function hideSecrets(text: string, { secret, refresh_token, oauth_secret }: Secrets): string {
+  return [secret, refresh_token, oauth_secret].reduce<string>((hidden, own) => hideSecret(hidden, own ?? ''), text)
+}
+
+type Secrets = Pick<AccountConfig, 'secret' | 'refresh_token' | 'oauth_secret'>
 
 /** The element with everything masked that could be, or could be turned into, a password. */
 export function maskSecrets(element: Element): Element {

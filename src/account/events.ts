@@ -1,4 +1,4 @@
-import type { StanzaError } from '../errors.ts'
+import type { StanzaError, XmppError } from '../errors.ts'
 import type { Progress } from '../negotiate.ts'
 import type { Element } from '../stream/element.ts'
 import type { Target } from '../stream/resolve.ts'
@@ -18,19 +18,26 @@ export type AccountState =
 /** Everything an account tells, by its `type`. */
 export type AccountEvent =
   | { readonly type: 'state'; readonly state: AccountState }
-  /** Logged in, roster read, presence sent. `tls` is the protocol version, undefined in clear. `target` is the server. */
+  /**
+   * Logged in, roster read, presence sent; with `resumed` all of that was there before. `tls` is the protocol version, undefined in clear. `target`
+   * is the server, `binding` what the login is bound to, `unbound` why it is not where it could be.
+   */
   | {
       readonly type: 'connected'
+      readonly resumed: boolean
       readonly jid: string
       readonly mechanism: string
+      readonly binding: string | undefined
+      readonly unbound: string | undefined
       readonly tls: string | undefined
       readonly target: Target | undefined
     }
-  /** `retryIn` in ms. `targets` are the servers that were tried, or the one whose connection was lost. */
+  /** `retryIn` in ms. The server may still keep the session if it is `resumable`. `targets` are the servers that were tried, or the one whose connection was lost. */
   | {
       readonly type: 'offline'
       readonly error: unknown
       readonly retryIn: number
+      readonly resumable: boolean
       readonly targets: readonly Target[]
     }
   /** A buddy came, changed or went. Strings are the peer's own. */
@@ -45,6 +52,8 @@ export type AccountEvent =
   | { readonly type: 'message'; readonly message: IncomingMessage }
   /** A message of ours came back: `to` did not get it. */
   | { readonly type: 'bounce'; readonly to: string; readonly id: string | undefined; readonly error: StanzaError }
+  /** A stanza of ours may not have arrived: the session ended before the server had acknowledged it. */
+  | { readonly type: 'failed'; readonly stanza: Element; readonly error: XmppError }
   | { readonly type: 'subscription'; readonly from: string; readonly action: SubscriptionAction }
   /** Something its owner should know that is no failure of the connection. */
   | { readonly type: 'warning'; readonly text: string }

@@ -4,7 +4,8 @@ import type { CaReading } from './ca.ts'
 import type { ClientCertificate, ClientCertificateReading } from './client-certificate.ts'
 import { checkHost, fillPort, readTls, readTlsCa, type TlsMode } from './connection.ts'
 import type { Group } from './group.ts'
-import type { AccountOptions, GeneralOptions, OptionName } from './options.ts'
+import { checkBinding, checkGiven, provesSomething, readLogin } from './login.ts'
+import type { AccountOptions, GeneralOptions } from './options.ts'
 import type { ProblemLog } from './problem.ts'
 import { Sheet } from './sheet.ts'
 import { checkServerName, readTlsCertificate, warnOfNoTls } from './tls.ts'
@@ -18,6 +19,8 @@ export interface AccountConfig extends AccountOptions {
   readonly line: number
   /** `username`, prepared: with a resource for a client, the bare domain for a component. */
   readonly jid: Jid
+  /** The names of `sasl_mechanisms`; undefined means all that are built in. */
+  readonly mechanisms: readonly string[] | undefined
   /** What `type`, `usetls` and `forceoldssl` come to. `starttls` means TLS or no session. */
   readonly tls: TlsMode
   /** The certificates of `tls_cafile` as PEM text; undefined means the usual ones. */
@@ -44,7 +47,7 @@ export function readAccount(
   if (group.name.trim() === '')
     log.error('no-account-name', { file: group.file, line: group.line }, 'the section has no name')
   const jid = readJid(sheet)
-  checkSecret(sheet)
+  const mechanisms = readLogin(sheet)
   checkHost(sheet, jid)
   fillPort(sheet)
   const tls = readTls(sheet, jid)
@@ -52,26 +55,18 @@ export function readAccount(
   checkServerName(sheet)
   const tls_certificate = readTlsCertificate(sheet, readCertificate)
   warnOfNoTls(sheet, tls)
-  if (sheet.get('usesasl') === false) {
-    sheet.error('not-built', 'usesasl', 'login without SASL (XEP-0078) is not built yet: leave it at yes')
-  }
   checkStatusMessage(sheet)
   readBuddies(sheet)
+  checkBinding(sheet, tls)
   if (group.damaged || log.errors > errors || jid === undefined || tls === undefined) return undefined
-  return { ...sheet.values(), name: group.name, file: group.file, line: group.line, jid, tls, tls_ca, tls_certificate }
+  const place = { name: group.name, file: group.file, line: group.line }
+  return { ...sheet.values(), ...place, jid, mechanisms, tls, tls_ca, tls_certificate }
 }
 
 type AccountSheet = Sheet<AccountOptions>
 
 /** What res_xmpp binds when `username` names no resource. */
-const defaultResource = 'asterisk-xmpp'
-
-/** True when the option is there. If not, reports it, unless an unreadable line may be the very one. */
-function checkGiven(sheet: AccountSheet, name: OptionName, message: string): boolean {
-  const given = sheet.given(name)
-  if (given.length === 0 && !sheet.group.damaged) sheet.error('missing', name, message)
-  return given.length > 0
-}
+export const defaultResource = 'asterisk-xmpp'
 
 function readJid(sheet: AccountSheet): Jid | undefined {
   if (!checkGiven(sheet, 'username', 'every account needs one: the JID to log in as')) return undefined
@@ -87,25 +82,11 @@ function readJid(sheet: AccountSheet): Jid | undefined {
     const advice = `write username=${jid.domain}, or type=client if this is the account of a user`
     sheet.error('bad-value', 'username', `the username of a component is its domain and nothing else: ${advice}`)
   }
-  if (type === 'client' && jid.local === '') {
+  if (type === 'client' && jid.local === '' && provesSomething(sheet)) {
     const advice = `write username=USER@${jid.domain}, or type=component if this is a component`
     sheet.error('bad-value', 'username', `the username of a client names a user and a domain: ${advice}`)
   }
   return type === 'client' && jid.resource === '' ? { ...jid, resource: defaultResource } : jid
-}
-
-function checkSecret(sheet: AccountSheet): void {
-  const others = (['refresh_token', 'secret_env', 'secret_file'] as const).filter(name => sheet.given(name).length > 0)
-  const instead = others.length === 0 ? '' : `; ${others.join(' and ')} cannot stand in for it, that is not built yet`
-  const present = checkGiven(sheet, 'secret', `without it the account has no usable credential${instead}`)
-  if (present && sheet.get('secret') === '') sheet.error('bad-value', 'secret', 'it is empty')
-  if (sheet.given('secret').at(-1)?.cut) {
-    sheet.warn(
-      'cut-by-comment',
-      'secret',
-      'a ";" right behind it begins a comment; if it belongs to the secret, write "\\;"',
-    )
-  }
 }
 
 function checkStatusMessage(sheet: AccountSheet): void {

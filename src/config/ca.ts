@@ -1,5 +1,5 @@
-import { X509Certificate } from 'node:crypto'
 import { isAbsolute, join } from 'node:path'
+import { nodeCrypto } from '../builtin.ts'
 import { type FileSource, unreadable } from './source.ts'
 
 /** The certificates of a file as PEM text and nothing else of it, or what is wrong with the file. */
@@ -43,6 +43,7 @@ function readCa(path: string, source: FileSource): CaReading {
 
 function isCertificate(pem: string): boolean {
   try {
+    const { X509Certificate } = nodeCrypto()
     return new X509Certificate(pem).raw.length > 0
   } catch {
     return false

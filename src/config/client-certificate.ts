@@ -1,5 +1,5 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { isAbsolute, join } from 'node:path'
+import { nodeCrypto } from '../builtin.ts'
 import { type FileSource, unreadable } from './source.ts'
 
 /** A certificate to show, with its private key; both PEM. The key shows up in no JSON and no inspection of the object. */
@@ -80,7 +80,7 @@ function readCertificates(path: string, source: FileSource): string[] {
     throw new Fault('certfile', `"${path}" is not a PEM file with a certificate: ${form}`)
   }
   for (const [index, block] of blocks.entries()) {
-    if (attempt(() => new X509Certificate(block)) === undefined) {
+    if (attempt(() => new (nodeCrypto().X509Certificate)(block)) === undefined) {
       throw new Fault('certfile', `certificate ${index + 1} in "${path}" cannot be read: it is damaged`)
     }
   }
@@ -100,13 +100,14 @@ function readKey(path: string, source: FileSource, alone: boolean): string {
     const advice = 'nobody is there to ask for its passphrase; "openssl pkey" writes it without'
     throw new Fault(file, `the private key in "${path}" is encrypted: ${advice}`)
   }
-  if (attempt(() => createPrivateKey(key)) === undefined) {
+  if (attempt(() => nodeCrypto().createPrivateKey(key)) === undefined) {
     throw new Fault(file, `the private key in "${path}" cannot be read: it is damaged`)
   }
   return key
 }
 
 function checkFit(certs: readonly string[], certPath: string, key: string, keyPath: string): void {
+  const { createPrivateKey, X509Certificate } = nodeCrypto()
   const privateKey = createPrivateKey(key)
   const at = certs.findIndex(cert => new X509Certificate(cert).checkPrivateKey(privateKey))
   if (at === 0) return

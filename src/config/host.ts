@@ -1,4 +1,5 @@
-import { BlockList, isIPv6 } from 'node:net'
+import type { BlockList } from 'node:net'
+import { nodeNet } from '../builtin.ts'
 import { literalAddress } from '../ip-literal.ts'
 
 /** A host to connect to, or what was expected instead. */
@@ -20,10 +21,18 @@ export function readHost(text: string): HostReading {
 /** Whether a host can only be this machine: `localhost`, names below it, 127.0.0.0/8, ::1. */
 export function isLoopback(host: string): boolean {
   const address = literalAddress(host)
-  if (address !== undefined) return loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+  if (address !== undefined) return loopback().check(address, nodeNet().isIPv6(address) ? 'ipv6' : 'ipv4')
   return /(^|\.)localhost\.?$/i.test(host)
 }
 
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8)
-loopback.addAddress('::1', 'ipv6')
+let made: BlockList | undefined
+
+function loopback(): BlockList {
+  if (made === undefined) {
+    const { BlockList } = nodeNet()
+    made = new BlockList()
+    made.addSubnet('127.0.0.0', 8)
+    made.addAddress('::1', 'ipv6')
+  }
+  return made
+}

@@ -55,10 +55,31 @@ export const options = {
   secret: {
     scope: 'account',
     kind: 'string',
-    required: true,
     secret: true,
     change: 'reconnect',
-    summary: 'The password of the account, or the secret the component shares with its server.',
+    summary:
+      'The password of the account, or the secret the component shares with its server. Not needed by a client that logs in with `refresh_token`, with `tls_certfile`, or anonymously.',
+  },
+  refresh_token: {
+    scope: 'account',
+    kind: 'string',
+    secret: true,
+    change: 'reconnect',
+    summary:
+      'An OAuth 2.0 refresh token (RFC 6749 §6): access tokens are fetched with it, and the login is by X-OAUTH2 or OAUTHBEARER, never with a password. It needs `oauth_clientid` and `oauth_secret`, and takes the place of `secret`.',
+  },
+  oauth_clientid: {
+    scope: 'account',
+    kind: 'string',
+    change: 'reconnect',
+    summary: 'The client identifier that `refresh_token` was issued to.',
+  },
+  oauth_secret: {
+    scope: 'account',
+    kind: 'string',
+    secret: true,
+    change: 'reconnect',
+    summary: 'The client secret that belongs to `oauth_clientid`.',
   },
   serverhost: {
     scope: 'account',
@@ -96,7 +117,8 @@ export const options = {
     kind: 'boolean',
     default: 'yes',
     change: 'reconnect',
-    summary: 'Log in with SASL; `no` means the older XEP-0078, which is not built yet.',
+    summary:
+      'Log in with SASL; `no` means the older XEP-0078, with a digest of the password, or the password itself under TLS.',
   },
   status: {
     scope: 'account',
@@ -158,6 +180,40 @@ export const options = {
     change: 'live',
     summary: 'Log every stanza, with secrets masked.',
   },
+  oauth_token_url: {
+    scope: 'account',
+    kind: 'string',
+    default: 'https://oauth2.googleapis.com/token',
+    extension: true,
+    change: 'reconnect',
+    summary: 'Where access tokens are fetched with `refresh_token`: https, or http on this machine only.',
+  },
+  sasl_mechanisms: {
+    scope: 'account',
+    kind: 'string',
+    extension: true,
+    change: 'reconnect',
+    summary:
+      'The SASL mechanisms that may be used, separated by blanks or commas; the strongest that the server offers is taken. Default all that the account has credentials for: SCRAM-SHA-512, -256 and -1, with -PLUS where they can be bound, PLAIN and DIGEST-MD5 with `secret`; X-OAUTH2 and OAUTHBEARER with `refresh_token`; EXTERNAL with `tls_certfile`; ANONYMOUS with a `username` that is only a domain.',
+  },
+  channel_binding: {
+    scope: 'account',
+    kind: ['auto', 'required', 'no'],
+    default: 'auto',
+    extension: true,
+    change: 'reconnect',
+    summary:
+      'Whether SCRAM is bound to its TLS channel (-PLUS). `auto` does so where the server says how; `required` refuses every other login, and so protects against someone on the way who has a certificate for the domain; `no` never does.',
+  },
+  stream_management: {
+    scope: 'account',
+    kind: 'boolean',
+    default: 'yes',
+    extension: true,
+    change: 'reconnect',
+    summary:
+      'Count what has arrived and resume the session after a lost connection, where the server can (XEP-0198): nothing is lost then, and nothing comes twice.',
+  },
   tls_verify: {
     scope: 'account',
     kind: 'boolean',
@@ -207,17 +263,10 @@ export const unbuilt = {
   auth_policy: { scope: 'both' },
   collection_nodes: { scope: 'general' },
   pubsub_autocreate: { scope: 'general' },
-  refresh_token: { scope: 'account' },
-  oauth_clientid: { scope: 'account' },
-  oauth_secret: { scope: 'account' },
-  oauth_token_url: { scope: 'account' },
   context: { scope: 'account' },
   sendtodialplan: { scope: 'account' },
   distribute_events: { scope: 'account' },
   pubsub_node: { scope: 'account' },
-  channel_binding: { scope: 'account' },
-  sasl_mechanisms: { scope: 'account' },
-  stream_management: { scope: 'account' },
   secret_env: { scope: 'account' },
   secret_file: { scope: 'account' },
 } as const satisfies Record<string, Pick<Option, 'scope'>>

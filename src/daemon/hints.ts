@@ -1,4 +1,4 @@
-import { hideSecret } from '../account/index.ts'
+import { hideSecrets } from '../account/index.ts'
 import type { AccountConfig } from '../config/index.ts'
 import { describe, StreamError, XmppError } from '../errors.ts'
 
@@ -8,7 +8,7 @@ export type Reached = 'nothing' | 'words' | 'session'
 /** Why an account has no connection, in a sentence for its owner: what happened and, where we can tell, what to change. */
 export function reasonOf(error: unknown, config: AccountConfig, reached: Reached): string {
   const hint = hintFor(error, config, reached)
-  return `${hideSecret(happened(error), config.secret)}${hint === '' ? '' : `; ${hint}`}`
+  return `${hideSecrets(happened(error), config)}${hint === '' ? '' : `; ${hint}`}`
 }
 
 const causes: Record<string, string> = {
@@ -42,10 +42,17 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
       return wrongPort(config, reached)
     case 'XMPP_TLS_UNAVAILABLE':
       return 'a server without it needs forceoldssl=yes on its port for direct TLS'
+    case 'XMPP_OAUTH':
+      return error.condition === undefined ? `see oauth_token_url at ${place}` : `see refresh_token at ${place}`
+    case 'XMPP_SASLPREP':
+      return `check username and secret at ${place}`
   }
   switch (error.condition) {
     case 'not-authorized':
-      return reached === 'session' ? '' : `check username and secret at ${place}`
+    case 'credentials-expired':
+      return reached === 'session' ? '' : `check username and ${proofOf(config)} at ${place}`
+    case 'invalid-mechanism':
+      return mechanismHint(config, place)
     case 'host-unknown':
     case 'host-gone':
       return `check the domain of username at ${place}`
@@ -60,6 +67,18 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
     default:
       return ''
   }
+}
+
+/** What the account shows to be let in, by the option's name. */
+function proofOf({ refresh_token, secret }: AccountConfig): string {
+  if (refresh_token !== undefined) return 'refresh_token'
+  return secret === undefined ? 'tls_certfile' : 'secret'
+}
+
+function mechanismHint({ channel_binding, mechanisms, usesasl }: AccountConfig, place: string): string {
+  if (channel_binding === 'required') return `channel_binding=required stands at ${place}`
+  if (mechanisms !== undefined && usesasl) return `sasl_mechanisms at ${place} allows no others`
+  return ''
 }
 
 function tlsHint({ condition, cause }: XmppError, config: AccountConfig): string {

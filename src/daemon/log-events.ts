@@ -1,4 +1,4 @@
-import { type Account, type AccountEvent, type AccountState, hideSecret, maskSecrets } from '../account/index.ts'
+import { type Account, type AccountEvent, type AccountState, hideSecrets, maskSecrets } from '../account/index.ts'
 import { SaslError, StreamError } from '../errors.ts'
 import { type Reached, reasonOf } from './hints.ts'
 import type { Level, Log } from './log.ts'
@@ -16,15 +16,23 @@ export function logEvents(account: Account, log: Log): void {
   const strangers = throttle(STRANGERS, 'bounces and subscription requests')
   const warnings = throttle(STRANGERS, 'warnings')
   const presences = throttle(PRESENCE, 'changes of presence')
+  const failures = throttle(STRANGERS, 'messages that may not have arrived')
   let reached: Reached = 'nothing'
   account.on('state', ({ state }) => {
     if (state === 'Connecting') reached = 'nothing'
     else if (reached === 'nothing' && talking.has(state)) reached = 'words'
   })
-  account.on('connected', ({ jid, mechanism, tls, target }) => {
+  account.on('connected', event => {
     reached = 'session'
-    const place = target === undefined ? '' : ` at ${target.host} port ${target.port}`
-    line('NOTICE', `Connected as ${jid}${place} (${tls ?? 'no TLS'}, ${mechanism})`)
+    line('NOTICE', connectedText(event))
+  })
+  account.on('failed', ({ stanza: { name, attrs } }) => {
+    if (name === 'message' && failures.allow()) {
+      line(
+        'WARNING',
+        `a message to ${attrs.to} may not have arrived: the session ended before the server acknowledged it`,
+      )
+    }
   })
   account.on('offline', event => {
     line('WARNING', offlineText(event, account, reached))
@@ -47,7 +55,7 @@ export function logEvents(account: Account, log: Log): void {
   account.on('debug', ({ direction, element }) => {
     const xml = `${maskSecrets(element)}`
     const refusal = element.name === 'failure' || element.name === 'error'
-    log.stanza(direction, account.name, refusal ? hideSecret(xml, account.config.secret) : xml)
+    log.stanza(direction, account.name, refusal ? hideSecrets(xml, account.config) : xml)
   })
 }
 
@@ -59,6 +67,13 @@ const talking: ReadonlySet<AccountState> = new Set<AccountState>([
   'Authenticating',
   'Retrieving roster',
 ])
+
+function connectedText(event: Extract<AccountEvent, { type: 'connected' }>): string {
+  const { resumed, jid, mechanism, binding, unbound, tls, target } = event
+  const place = target === undefined ? '' : ` at ${target.host} port ${target.port}`
+  const bound = binding === undefined ? (unbound === undefined ? '' : `; ${unbound}`) : ` bound to ${binding}`
+  return `${resumed ? 'Resumed the session of' : 'Connected as'} ${jid}${place} (${tls ?? 'no TLS'}, ${mechanism}${bound})`
+}
 
 function offlineText(
   { error, retryIn, targets }: Extract<AccountEvent, { type: 'offline' }>,

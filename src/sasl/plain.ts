@@ -1,3 +1,4 @@
+import { passwordOf } from './credentials.ts'
 import type { Mechanism } from './mechanism.ts'
 import { prepare } from './prepare.ts'
 
@@ -5,8 +6,11 @@ import { prepare } from './prepare.ts'
 export const plain: Mechanism = {
   name: 'PLAIN',
   plaintext: true,
+  turns: 1,
+  needs: 'password',
   async *start({ credentials }) {
-    const { username, password } = await credentials()
-    yield `\0${await prepare(username, 'user name')}\0${await prepare(password, 'password')}`
+    const given = await credentials()
+    const password = await prepare(passwordOf(given, 'PLAIN'), 'password')
+    yield `\0${await prepare(given.username, 'user name')}\0${password}`
   },
 }

@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { nodeNet } from '../builtin.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { describe, XmppError } from '../errors.ts'
 import { addressesOf, type Dns, systemDns } from './dns.ts'
@@ -97,7 +98,7 @@ class Race {
       if (this.#open.size === 0) this.#decide(undefined, verdict(this.#failures))
       return
     }
-    const socket = connect({ host: address, port: this.#port, noDelay: true })
+    const socket = nodeNet().connect({ host: address, port: this.#port, noDelay: true })
     this.#open.add(socket)
     const lost = (error: Error): void => {
       this.#open.delete(socket)

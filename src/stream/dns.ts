@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { nodeNet } from '../builtin.ts'
 import { toAscii } from '../idna.ts'
 import { literalAddress } from '../ip-literal.ts'
 import { unless } from '../steps.ts'
@@ -74,6 +74,7 @@ export async function addressesOf(host: string, dns: Dns, signal: AbortSignal): 
   if (address !== undefined) return [address]
   const name = /^\p{ASCII}*$/u.test(host) ? host : toAscii(host)
   const found = name === '' ? [] : await unless(signal, dns.addresses(name, signal))
+  const { isIP } = nodeNet()
   const addresses = found.slice(0, MAX_ADDRESSES * 2).filter(one => isIP(one) !== 0)
   if (addresses.length === 0) throw new Error('the name has no address')
   return takingTurns([...new Set(addresses)]).slice(0, MAX_ADDRESSES)
@@ -98,6 +99,7 @@ const troubles: Record<string, string | undefined> = {
 
 /** The family of the first one begins: that is the one the system, or whoever sorted them, prefers. */
 function takingTurns(addresses: readonly string[]): string[] {
+  const { isIP } = nodeNet()
   const first = isIP(addresses[0] ?? '')
   const preferred = addresses.filter(address => isIP(address) === first)
   const others = addresses.filter(address => isIP(address) !== first)

@@ -3,7 +3,8 @@ import { serialize } from './serialize.ts'
 
 /**
  * Attributes by name. One in a namespace is `{namespace}local`, except `xml:lang` and its like, which keep their prefix.
- * Namespace declarations are not attributes.
+ * Namespace declarations are not attributes. Where an element is made for a reader that goes by the text, `{namespace}prefix:local`
+ * chooses the prefix to write; read back, it is `{namespace}local`.
  */
 export type Attrs = Record<string, string | undefined>
 /** What stands in an element; two texts never stand side by side in a parsed one. */

@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net'
+import { nodeNet } from '../builtin.ts'
 import { toAscii } from '../idna.ts'
 import { ipLiteral, literalAddress } from '../ip-literal.ts'
 import { type CertificateName, shown } from './certificate.ts'
@@ -97,5 +97,5 @@ function aLabels(domain: string): string | undefined {
 
 /** Each address in one form, without a zone, which is this machine's own affair. */
 function canonicalAddress(address: string): string {
-  return ipLiteral(isIPv6(address) ? `[${address.replace(/%.*$/, '')}]` : address) ?? address
+  return ipLiteral(nodeNet().isIPv6(address) ? `[${address.replace(/%.*$/, '')}]` : address) ?? address
 }

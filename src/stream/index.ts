@@ -1,5 +1,6 @@
 export type { Clock } from '../clock.ts'
 export { StreamError, XmppError } from '../errors.ts'
+export type { Bindings, BindingType } from './channel-bindings.ts'
 export type { DialOptions } from './dial.ts'
 export { dial } from './dial.ts'
 export type { Dns, SrvRecord } from './dns.ts'

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
+import { nodeNet } from '../builtin.ts'
 
 /** Where a server sends those who come to it (RFC 6120 §4.9.3.19). */
 export interface OtherHost {
@@ -17,6 +17,7 @@ export function readOtherHost(text: string): OtherHost | undefined {
   const [, address, name = '', digits] = form.exec(trimmed) ?? []
   const port = digits === undefined ? undefined : Number(digits)
   if (port !== undefined && (port < 1 || port > 65_535)) return undefined
+  const { isIP } = nodeNet()
   if (address !== undefined) return isIP(address) === 6 ? { host: address.toLowerCase(), port } : undefined
   if (isIP(name) === 4) return { host: name, port }
   // What the URL parser takes for an address in other clothes, such as 0x7f.1, is no name.

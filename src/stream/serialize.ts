@@ -48,23 +48,13 @@ function write(element: Element, inherited: string, inStream: boolean): string {
 
 function attributes(attrs: Attrs, declarations = false): string {
   let text = ''
-  let prefixes = 0
+  let prefixes: Prefixes | undefined
   for (const key of Object.keys(attrs)) {
     const value = attrs[key]
     if (value === undefined) continue
     if (key.charCodeAt(0) === BRACE) {
-      // A namespace may hold a brace, a name may not.
-      const end = key.lastIndexOf('}')
-      const [ns, local] = [key.slice(1, end), key.slice(end + 1)]
-      checkName(local)
-      let name = `xml:${local}`
-      if (ns === '') throw badName(`${quoted(key)} is not the name of an attribute`)
-      if (ns !== NS_XML) {
-        do name = `ns${prefixes++}:${local}`
-        while (declarations && attrs[`xmlns:ns${prefixes - 1}`] !== undefined)
-        text += ` xmlns:ns${prefixes - 1}='${escapeNamespace(ns)}'`
-      } else if (attrs[name] !== undefined) throw badName(`the attribute ${name} is given twice`)
-      text += ` ${name}='${escapeAttribute(value)}'`
+      prefixes ??= new Prefixes(attrs, declarations)
+      text += `${prefixes.nameOf(key)}='${escapeAttribute(value)}'`
     } else {
       if (declarations && key.startsWith('xmlns:')) checkDeclaration(key.slice(6), value)
       else if (key === 'xmlns') throw badName('a namespace is given with the element, not as an attribute')
@@ -73,6 +63,58 @@ function attributes(attrs: Attrs, declarations = false): string {
     }
   }
   return text
+}
+
+/** The prefixes of one tag: its attributes' namespaces, each attribute in one of its own unless it has chosen. */
+class Prefixes {
+  readonly #attrs: Attrs
+  /** The tag declares prefixes itself, as a header does. */
+  readonly #declarations: boolean
+  readonly #chosen = new Map<string, string>()
+  readonly #names = new Set<string>()
+  #count = 0
+
+  constructor(attrs: Attrs, declarations: boolean) {
+    this.#attrs = attrs
+    this.#declarations = declarations
+  }
+
+  /** For `{namespace}local` and `{namespace}prefix:local`, the attribute's name behind the declaration it needs. */
+  nameOf(key: string): string {
+    // A namespace may hold a brace, a name may not.
+    const end = key.lastIndexOf('}')
+    const [ns, name] = [key.slice(1, end), key.slice(end + 1)]
+    const colon = name.indexOf(':')
+    const local = name.slice(colon + 1)
+    checkName(local)
+    if (ns === '') throw badName(`${quoted(key)} is not the name of an attribute`)
+    // Two of one name are not well-formed, whatever their prefixes (Namespaces in XML 1.0 §6.3).
+    const expanded = `{${ns}}${local}`
+    if (this.#names.has(expanded) || (ns === NS_XML && this.#attrs[`xml:${local}`] !== undefined)) {
+      throw badName(`the attribute ${ns === NS_XML ? `xml:${local}` : quoted(expanded)} is given twice`)
+    }
+    this.#names.add(expanded)
+    if (colon >= 0) return this.#choose(name.slice(0, colon), ns, local)
+    if (ns === NS_XML) return ` xml:${local}`
+    let prefix: string
+    do prefix = `ns${this.#count++}`
+    while (this.#taken(prefix))
+    return ` xmlns:${prefix}='${escapeNamespace(ns)}' ${prefix}:${local}`
+  }
+
+  #choose(prefix: string, ns: string, local: string): string {
+    checkDeclaration(prefix, ns)
+    const declared = this.#chosen.get(prefix) ?? (this.#declarations ? this.#attrs[`xmlns:${prefix}`] : undefined)
+    if (declared === ns) return ` ${prefix}:${local}`
+    if (declared !== undefined) throw badName(`the prefix ${prefix} is chosen for two namespaces`)
+    this.#chosen.set(prefix, ns)
+    return ` xmlns:${prefix}='${escapeNamespace(ns)}' ${prefix}:${local}`
+  }
+
+  #taken(prefix: string): boolean {
+    if (this.#declarations && this.#attrs[`xmlns:${prefix}`] !== undefined) return true
+    return Object.keys(this.#attrs).some(key => key.charCodeAt(0) === BRACE && key.includes(`}${prefix}:`))
+  }
 }
 
 const BRACE = 0x7b

@@ -246,7 +246,11 @@ export class XmlStream {
    * `XMPP_XML_CHARACTER` for text that XML cannot carry
    */
   send(element: Element): Promise<void> | undefined {
-    const text = serialize(element, this.ns)
+    return this.sendSerialized(element, serialize(element, this.ns))
+  }
+
+  /** {@link send} for who needs the XML too: `text` is what `serialize(element, stream.ns)` has made. */
+  sendSerialized(element: Element, text: string): Promise<void> | undefined {
     this.#assertOpen()
     if (this.#outbox.full) {
       throw new XmppError(
@@ -254,8 +258,13 @@ export class XmlStream {
         'too much is waiting to be sent: the peer does not read, or send() is not awaited',
       )
     }
-    this.trace?.('out', element)
-    return this.#outbox.queue(text)
+    return this.#queue(element, text)
+  }
+
+  /** {@link send} without the limit, for what has been accepted before and has a bound of its own (XEP-0198 §5). */
+  sendAgain(element: Element): void {
+    this.#assertOpen()
+    this.#queue(element, serialize(element, this.ns))
   }
 
   /** Writes exactly these bytes at once, behind everything queued. For testers. */
@@ -320,6 +329,11 @@ export class XmlStream {
   }
 
   // ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #queue(element: Element, text: string): Promise<void> | undefined {
+    this.trace?.('out', element)
+    return this.#outbox.queue(text)
+  }
 
   /** The parser's next event, reading as long as it takes. Undefined when the peer closed its stream. */
   async #event(): Promise<ParserEvent | undefined> {
@@ -389,7 +403,8 @@ export class XmlStream {
         if (!this.#headerSent) this.sendHeader({ version: '1.0' })
         const text = error.text === '' ? [] : [el('text', NS_STREAM_ERRORS, {}, sendable(error.text))]
         const condition = isName(error.condition) ? error.condition : 'undefined-condition'
-        const element = el('error', NS_STREAM, {}, el(condition, NS_STREAM_ERRORS), ...text)
+        const detail = error.detail === undefined ? [] : [error.detail]
+        const element = el('error', NS_STREAM, {}, el(condition, NS_STREAM_ERRORS), ...text, ...detail)
         this.trace?.('out', element)
         this.#outbox.queue(serialize(element, this.ns))
       }

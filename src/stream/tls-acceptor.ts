@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
-import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
+import type { SecureContext, TLSSocket } from 'node:tls'
+import { nodeTls } from '../builtin.ts'
 import { describe, XmppError } from '../errors.ts'
 import type { Secured, TlsServerOptions } from './tls.ts'
 import { bothSides, forGood, handshake, tlsFacts } from './tls-handshake.ts'
@@ -12,7 +13,8 @@ export async function accept(
   began: (socket: TLSSocket) => void,
 ): Promise<Secured> {
   const { alpn, clientCertificate } = options
-  const socket = new TLSSocket(duplex as never, {
+  const tls = nodeTls()
+  const socket = new tls.TLSSocket(duplex as never, {
     isServer: true,
     secureContext: contextOf(options),
     requestCert: clientCertificate !== undefined,
@@ -26,7 +28,7 @@ export async function accept(
     socket.destroy()
     throw refused(error)
   }
-  return { socket, facts: tlsFacts(socket, false) }
+  return { socket, facts: tlsFacts(socket, { verified: false, role: 'acceptor' }) }
 }
 
 function refused(error: unknown): XmppError {
@@ -44,7 +46,7 @@ function contextOf(options: TlsServerOptions): SecureContext {
   const known = contexts.get(options)
   if (known !== undefined) return known
   const { cert, key, ca, minVersion = 'TLSv1.2', maxVersion } = options
-  const context = createSecureContext({
+  const context = nodeTls().createSecureContext({
     ...bothSides,
     cert,
     key,

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
-import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
+import type { ConnectionOptions, DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import { nodeTls } from '../builtin.ts'
 import { describe, XmppError } from '../errors.ts'
 import { readCertificate } from './certificate.ts'
 import { clientServices, listNames, matches, type Reference, referenceOf } from './identity.ts'
@@ -18,7 +19,7 @@ export async function initiate(
   const name = servername ?? domain
   const reference = referenceOf(name)
   const partner = sessions === undefined ? '' : partnerOf(domain, name, ca, verify, cert, key, alpn, services)
-  const earlier = sessions?.take(partner)
+  const earlier = wanted(sessions?.take(partner), options)
   let chain: readonly Uint8Array[] = []
   let socket: TLSSocket | undefined
   try {
@@ -36,7 +37,8 @@ export async function initiate(
       keep?.(resumed(secured, earlier) ?? proofOf(chain[0], sessions))
       return secured.authorized && problem === undefined
     })
-    return { socket, facts: tlsFacts(socket, verified, resumed(socket, earlier)?.certificate) }
+    const certificate = resumed(socket, earlier)?.certificate
+    return { socket, facts: tlsFacts(socket, { verified, certificate, role: 'initiator' }) }
   } catch (error) {
     socket?.destroy()
     // Whatever it was, the next attempt does not depend on what is left of an earlier one.
@@ -44,6 +46,11 @@ export async function initiate(
     if (error instanceof XmppError) throw error
     throw explain({ error, name, chain, certified: cert !== undefined })
   }
+}
+
+/** A kept session, unless it is of a kind that is not to be resumed. */
+function wanted(kept: KeptSession | undefined, { resume = 'all' }: TlsClientOptions): KeptSession | undefined {
+  return resume === 'all' || kept?.version === 'TLSv1.3' ? kept : undefined
 }
 
 /** The session that is gone on with, if the server has agreed to that. */
@@ -71,7 +78,7 @@ function chainOf(socket: TLSSocket, earlier: KeptSession | undefined): readonly 
 /** What Node throws at once is about what we have handed to it, not about the server. */
 function begin(options: ConnectionOptions): TLSSocket {
   try {
-    return connect(options)
+    return nodeTls().connect(options)
   } catch (error) {
     const { reason } = error as { reason?: string }
     const text = `TLS cannot be started with this certificate, key or CA: ${reason ?? describe(error)}`

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { nodeCrypto } from '../builtin.ts'
 
 /** A session of TLS that may be taken up again, as Node hands it out. */
 export interface KeptSession {
@@ -78,7 +78,8 @@ export class TlsSessions {
 
 /** One word for all that decides who the partner is and why it is trusted; a key among it does not stay readable. */
 export function partnerOf(...deciding: readonly unknown[]): string {
-  return createHash('sha256')
+  return nodeCrypto()
+    .createHash('sha256')
     .update(JSON.stringify(deciding.map(value => value ?? null)))
     .digest('base64')
 }

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { SecureVersion, TLSSocket } from 'node:tls'
+import type { Bindings } from './channel-bindings.ts'
 import { accept } from './tls-acceptor.ts'
 import { initiate } from './tls-initiator.ts'
 import type { TlsSessions } from './tls-sessions.ts'
@@ -18,6 +19,12 @@ export interface TlsTrust {
   readonly key?: string | undefined
   /** Where sessions are kept for the next connection. Without it every handshake is a full one. */
   readonly sessions?: TlsSessions | undefined
+  /**
+   * Which of the kept sessions may be gone on with. `tls1.3` is for who may bind a login to the channel: to a session of TLS 1.2 an
+   * attacker can tie two channels that have the same tls-unique, unless both sides know RFC 7627 (§1 there, the triple handshake), and
+   * some servers take the wrong one of its Finished messages for it (RFC 5929 §3.1). Default `all`.
+   */
+  readonly resume?: 'all' | 'tls1.3' | undefined
 }
 
 /** How an initiator starts TLS. */
@@ -32,8 +39,8 @@ export interface TlsClientOptions extends TlsTrust {
 }
 
 /** Only what {@link TlsTrust} names of an object that holds more. */
-export function trustOf({ ca, verify, servername, cert, key, sessions }: TlsTrust): TlsTrust {
-  return { ca, verify, servername, cert, key, sessions }
+export function trustOf({ ca, verify, servername, cert, key, sessions, resume }: TlsTrust): TlsTrust {
+  return { ca, verify, servername, cert, key, sessions, resume }
 }
 
 /** How an acceptor starts TLS. What it costs to read key and certificates is paid once for each such object. */
@@ -74,6 +81,8 @@ export interface TlsFacts {
   peerCertificate(): Uint8Array | undefined
   /** Keying material exporter (RFC 5705, RFC 8446 §7.5). */
   exporter(length: number, label: string, context?: Uint8Array): Uint8Array
+  /** What of this channel a login can be bound to (RFC 5929, RFC 9266), while the connection lasts. */
+  bindings(): Bindings
 }
 
 /** A handshake that is done. */

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
-import { TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
+import { nodeTls } from '../builtin.ts'
 import type { Clock } from '../clock.ts'
 import { describe, XmppError } from '../errors.ts'
 import { secure, type TlsFacts, type TlsOptions } from './tls.ts'
@@ -34,7 +35,12 @@ export interface Transport {
 
 /** A transport over any duplex of bytes, a TLS socket of the caller's own included. It is its only listener from then on. */
 export function transport(duplex: Duplex): Transport {
-  return new DuplexTransport(duplex, duplex instanceof TLSSocket ? tlsFacts(duplex) : undefined)
+  return new DuplexTransport(duplex, isTls(duplex) ? tlsFacts(duplex) : undefined)
+}
+
+/** `encrypted` is true of any TLS socket, so that nobody loads node:tls to learn that a socket is none. */
+function isTls(duplex: Duplex): duplex is TLSSocket {
+  return (duplex as Partial<TLSSocket>).encrypted === true && duplex instanceof nodeTls().TLSSocket
 }
 
 class DuplexTransport implements Transport {

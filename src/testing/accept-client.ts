@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { StanzaError, StreamError, XmppError } from '../errors.ts'
 import { prepareJid } from '../jid.ts'
+import { NS_CHANNEL_BINDING } from '../negotiate/sasl.ts'
 import { NS_BIND, NS_CLIENT, NS_SASL, NS_SESSION, NS_TLS } from '../negotiate.ts'
 import { type Element, el } from '../stream/element.ts'
 import { NS_STREAM } from '../stream/namespaces.ts'
 import type { XmlStream } from '../stream/stream.ts'
 import type { TlsServerOptions } from '../stream/tls.ts'
 import type { Accounts } from './accounts.ts'
-import { authenticate, type ServerMechanism } from './sasl-server.ts'
+import { authenticate, type ServerMechanism, usable } from './sasl-server.ts'
 import { errorReply } from './stanza.ts'
 
 /** What a server lets its clients do. */
@@ -84,8 +85,10 @@ async function offerLogin(stream: XmlStream, rules: ClientRules): Promise<Elemen
   if (stream.transport.tls === undefined && rules.starttls !== 'none') {
     features.push(el('starttls', NS_TLS, {}, ...(rules.starttls === 'required' ? [el('required', NS_TLS)] : [])))
   }
-  const names = offered(stream, rules).map(({ name }) => el('mechanism', NS_SASL, {}, name))
+  const mechanisms = offered(stream, rules)
+  const names = mechanisms.map(({ name }) => el('mechanism', NS_SASL, {}, name))
   if (names.length > 0) features.push(el('mechanisms', NS_SASL, {}, ...names))
+  if (mechanisms.some(({ needs }) => needs === 'channel')) features.push(channelBindings(stream))
   stream.send(el('features', NS_STREAM, {}, ...features))
   const request = await stream.next()
   if (request === undefined) throw new XmppError('XMPP_STREAM_ENDED', 'the client closed its stream before the login')
@@ -94,8 +97,17 @@ async function offerLogin(stream: XmlStream, rules: ClientRules): Promise<Elemen
 
 /** What may be used on this stream as it is now. */
 function offered(stream: XmlStream, { starttls, mechanisms }: ClientRules): readonly ServerMechanism[] {
-  if (stream.transport.tls !== undefined || starttls === 'none') return mechanisms
-  return starttls === 'required' ? [] : mechanisms.filter(({ plaintext }) => !plaintext)
+  const { tls } = stream.transport
+  const possible = usable(mechanisms, tls)
+  if (tls !== undefined || starttls === 'none') return possible
+  return starttls === 'required' ? [] : possible.filter(({ plaintext }) => !plaintext)
+}
+
+/** XEP-0440 §3: what a client may bind to, so that it need not guess. */
+function channelBindings(stream: XmlStream): Element {
+  const types = [...(stream.transport.tls?.bindings().keys() ?? [])]
+  const listed = types.map(type => el('channel-binding', NS_CHANNEL_BINDING, { type }))
+  return el('sasl-channel-binding', NS_CHANNEL_BINDING, {}, ...listed)
 }
 
 async function startTls(stream: XmlStream, { tls, starttls }: ClientRules): Promise<void> {

@@ -3,7 +3,7 @@ import { printable } from '../printable.ts'
 import type { TlsServerOptions } from '../stream/tls.ts'
 import { Accounts } from './accounts.ts'
 import { type Certificate, makeCertificate } from './certificate.ts'
-import { serverMechanisms } from './sasl-mechanisms.ts'
+import { serverMechanisms, usualMechanisms } from './sasl-mechanisms.ts'
 import type { ServerMechanism } from './sasl-server.ts'
 
 /** All of it may be left out. */
@@ -22,10 +22,15 @@ export interface LoopbackOptions {
   /** Default `required`: no login without TLS. */
   readonly starttls?: 'required' | 'optional' | 'none'
   /**
-   * Names, in the order in which they are offered. Default SCRAM-SHA-512, SCRAM-SHA-256, SCRAM-SHA-1, PLAIN. PLAIN is offered under
-   * TLS only, unless `starttls` is `none`.
+   * Names, in the order in which they are offered. Default the three SCRAM-…-PLUS, the three SCRAM, PLAIN. There are DIGEST-MD5,
+   * X-OAUTH2, OAUTHBEARER, EXTERNAL and ANONYMOUS too. -PLUS and EXTERNAL are offered under TLS only, and what shows a password or
+   * token only there or where `starttls` is `none`.
    */
   readonly mechanisms?: readonly string[]
+  /** OAuth access token → the user it is for; for X-OAUTH2 and OAUTHBEARER. Default none. */
+  readonly tokens?: Readonly<Record<string, string>>
+  /** User → certificate (PEM) by which it logs in; for EXTERNAL, which is offered to whoever shows one. Default none. */
+  readonly certificates?: Readonly<Record<string, string>>
   /** Connections at one time; more are cut at once. Default 1000. */
   readonly connections?: number
   /** Gets a line for whatever is worth one. Nothing in it needs escaping, and no password is. */
@@ -49,11 +54,17 @@ export interface Settings {
 
 /** @throws RangeError, XmppError `XMPP_JID_MALFORMED`; no message holds a password */
 export function settle(options: LoopbackOptions): Settings {
-  const accounts = new Accounts(options.users ?? {})
+  const accounts = new Accounts(options.users ?? {}, options)
   const components = readComponents(options.components ?? {}, accounts.domains)
   const names = [...accounts.domains, ...components.keys(), 'localhost']
   const certificate = options.certificate ?? makeCertificate({ names: [...new Set(names)], addresses: ['127.0.0.1'] })
-  const tls: TlsServerOptions = { role: 'acceptor', cert: certificate.cert, key: certificate.key }
+  const mechanisms = options.mechanisms?.map(mechanismCalled) ?? usualMechanisms
+  const tls: TlsServerOptions = {
+    role: 'acceptor',
+    cert: certificate.cert,
+    key: certificate.key,
+    ...(mechanisms.some(({ needs }) => needs === 'certificate') && { clientCertificate: 'request' }),
+  }
   return {
     accounts,
     components,
@@ -66,7 +77,7 @@ export function settle(options: LoopbackOptions): Settings {
     tls,
     directTls: { ...tls, alpn: 'xmpp-client' },
     starttls: options.starttls ?? 'required',
-    mechanisms: options.mechanisms?.map(mechanismCalled) ?? serverMechanisms,
+    mechanisms,
     connections: options.connections ?? 1000,
     // What a peer says may stand in a line: its errors' texts, its resource.
     log: line => options.log?.(printable(line)),

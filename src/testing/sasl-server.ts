@@ -1,8 +1,10 @@
 import { SaslError, StreamError, XmppError } from '../errors.ts'
 import { prepareJid } from '../jid.ts'
 import { NS_SASL } from '../negotiate.ts'
+import type { Bindings } from '../sasl/channel-binding.ts'
 import { type Element, el } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
+import type { TlsFacts } from '../stream/tls.ts'
 import type { Accounts } from './accounts.ts'
 
 /** What a mechanism of the server's side works with. Strings are decoded payloads. */
@@ -11,6 +13,12 @@ export interface Exchange {
   readonly domain: string
   /** The initial response, undefined when there was none (RFC 6120 §6.4.2). */
   readonly initial: string | undefined
+  /** What a -PLUS can bind to: nothing without TLS. */
+  readonly bindings: Bindings
+  /** One of what was offered on this stream is a -PLUS. */
+  readonly plusOffered: boolean
+  /** The certificate the client has shown, in DER. */
+  readonly certificate: Uint8Array | undefined
   /** Sends a challenge and returns the response. */
   ask(challenge: string): Promise<string>
 }
@@ -25,8 +33,10 @@ export interface Verdict {
 /** The server's half of a SASL mechanism: it returns when the client has proved itself, and throws a SaslError when not. */
 export interface ServerMechanism {
   readonly name: string
-  /** The password goes over the wire. */
+  /** The password, or a token, goes over the wire. */
   readonly plaintext: boolean
+  /** What it cannot do without: a channel to bind to, or the client's certificate. Default neither. */
+  readonly needs?: 'channel' | 'certificate'
   run(exchange: Exchange): Promise<Verdict>
 }
 
@@ -52,11 +62,11 @@ export async function authenticate(
   let auth = first
   for (let failures = 1; ; failures++) {
     try {
-      const mechanism = choose(auth, rules)
+      const mechanism = choose(stream, auth, rules)
+      const initial = auth.text === '' ? undefined : decode(auth.text)
       const { account, data } = await mechanism.run({
-        accounts: rules.accounts,
-        domain: rules.domain,
-        initial: auth.text === '' ? undefined : decode(auth.text),
+        ...circumstances(stream, rules),
+        initial,
         ask: challenge => ask(stream, challenge),
       })
       stream.send(el('success', NS_SASL, {}, ...(data === undefined ? [] : [encode(data)])))
@@ -71,6 +81,27 @@ export async function authenticate(
   }
 }
 
+/** What a mechanism works with that does not depend on how the dialogue is carried. */
+export function circumstances(stream: XmlStream, rules: SaslRules): Omit<Exchange, 'initial' | 'ask'> {
+  const { accounts, domain, offered } = rules
+  const { tls } = stream.transport
+  return {
+    accounts,
+    domain,
+    bindings: tls?.bindings() ?? new Map(),
+    plusOffered: offered.some(({ needs }) => needs === 'channel'),
+    certificate: tls?.peerCertificate(),
+  }
+}
+
+/** What of these mechanisms can be used on a stream, whatever it may show to whom. */
+export function usable(mechanisms: readonly ServerMechanism[], tls: TlsFacts | undefined): readonly ServerMechanism[] {
+  return mechanisms.filter(({ needs }) => {
+    if (needs === 'channel') return tls !== undefined
+    return needs !== 'certificate' || tls?.peerCertificate() !== undefined
+  })
+}
+
 /** The account a SASL user name stands for; what cannot be one stands for nobody. */
 export function accountOf(username: string, domain: string): string {
   return prepareJid(`${username}@${domain}`) ?? ''
@@ -83,11 +114,12 @@ export function checkAuthzid(authzid: string, account: string): void {
 
 const MAX_FAILURES = 4
 
-function choose(auth: Element, { known, offered }: SaslRules): ServerMechanism {
+function choose(stream: XmlStream, auth: Element, { known, offered }: SaslRules): ServerMechanism {
   const wanted = (mechanism: ServerMechanism): boolean => mechanism.name === auth.attrs.mechanism
   const mechanism = offered.find(wanted)
   if (mechanism !== undefined) return mechanism
-  throw new SaslError(known.some(wanted) ? 'encryption-required' : 'invalid-mechanism')
+  const inClear = stream.transport.tls === undefined
+  throw new SaslError(inClear && known.some(wanted) ? 'encryption-required' : 'invalid-mechanism')
 }
 
 async function ask(stream: XmlStream, challenge: string): Promise<string> {

@@ -1,7 +1,7 @@
 import type { StanzaError } from '../errors.ts'
 import { bareJid } from '../jid.ts'
 import { NS_CLIENT } from '../negotiate.ts'
-import { errorElement } from '../session.ts'
+import { errorElement } from '../session/dispatch.ts'
 import { type Attrs, Element, el } from '../stream/element.ts'
 
 /** The same stanza with other attributes; its content is shared, for nobody changes it. */

@@ -1,4 +1,4 @@
-import { lazily } from './lazily.ts'
+import { lazily, type Pattern } from './lazily.ts'
 
 /**
  * Joining_Type: whether a letter is written together with the one before and behind it. Regular expressions lack the property;
@@ -40,6 +40,6 @@ const rightJoining = oneOf(`
   10d22 10ec2 10f33 10f54 10f74-10f75 10fb4-10fb6 10fb9-10fba 10fbd 10fc2-10fc3 10fc9`)
 
 /** One character out of a list of hexadecimal code points and ranges. */
-function oneOf(list: string): RegExp {
-  return new RegExp(`^[${list.replace(/[0-9a-f]+/g, '\\u{$&}').replace(/\s+/g, '')}]$`, 'u')
+function oneOf(list: string): Pattern {
+  return lazily(() => `^[${list.replace(/[0-9a-f]+/g, '\\u{$&}').replace(/\s+/g, '')}]$`)
 }

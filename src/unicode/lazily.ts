@@ -8,11 +8,11 @@ export interface Pattern {
  * some tenths of a millisecond to make, as a literal already when its file is read; and many programs never meet a JID that is
  * not ASCII.
  */
-export function lazily(source: string): Pattern {
+export function lazily(source: string | (() => string)): Pattern {
   let made: RegExp | undefined
   return {
     test(text) {
-      made ??= new RegExp(source, 'u')
+      made ??= new RegExp(typeof source === 'string' ? source : source(), 'u')
       return made.test(text)
     },
   }

@@ -57,8 +57,11 @@ C: <presence type='subscribe' to='bob@example.com'><status>{any}</status></prese
     events.find(({ type }) => type === 'connected'),
     {
       type: 'connected',
+      resumed: false,
       jid: 'juliet@example.com/balcony',
       mechanism: 'PLAIN',
+      binding: undefined,
+      unbound: undefined,
       tls: undefined,
       target: { host: '127.0.0.1', port, direct: false },
     },
@@ -95,7 +98,7 @@ t.test('the states with TLS', async t => {
   t.match(tls, /^TLSv1\.[23]$/)
   t.equal(jid, 'juliet@example.com/asterisk-xmpp')
   t.equal(account.jid, jid)
-  t.equal(mechanism, 'SCRAM-SHA-512')
+  t.equal(mechanism, 'SCRAM-SHA-512-PLUS')
   await account.stop()
   t.strictSame(states, [
     'Connecting',

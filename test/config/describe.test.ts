@@ -28,6 +28,9 @@ t.test('effective settings, secrets masked', async t => {
     ['timeout', '5'],
     ['keepalive', 'yes'],
     ['debug', 'yes'],
+    ['oauth_token_url', 'https://oauth2.googleapis.com/token'],
+    ['channel_binding', 'auto'],
+    ['stream_management', 'yes'],
     ['tls_verify', 'yes'],
   ])
   t.strictSame(describeGeneral(general), [

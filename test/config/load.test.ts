@@ -8,6 +8,8 @@ import {
   type LoadOptions,
   loadConfig,
 } from '../../src/config/index.ts'
+import { mechanismNames } from '../../src/config/login.ts'
+import { mechanisms } from '../../src/sasl/index.ts'
 import { makeCertificate } from '../../src/testing/certificate.ts'
 import { cpuTime } from '../helper/cpu.ts'
 import { certificate, memory } from './memory.ts'
@@ -62,12 +64,16 @@ t.test('defaults of a client', async t => {
       file: top,
       line: 1,
       jid: { local: 'alice', domain: 'example.com', resource: 'asterisk-xmpp' },
+      mechanisms: undefined,
       tls: 'starttls',
       tls_ca: undefined,
       tls_certificate: undefined,
       type: 'client',
       username: 'alice@example.com',
       secret: 's',
+      refresh_token: undefined,
+      oauth_clientid: undefined,
+      oauth_secret: undefined,
       serverhost: 'xmpp.example.com',
       port: 5222,
       usetls: true,
@@ -81,6 +87,10 @@ t.test('defaults of a client', async t => {
       timeout: 5,
       keepalive: true,
       debug: false,
+      oauth_token_url: 'https://oauth2.googleapis.com/token',
+      sasl_mechanisms: undefined,
+      channel_binding: 'auto',
+      stream_management: true,
       tls_verify: true,
       tls_cafile: undefined,
       tls_servername: undefined,
@@ -187,7 +197,15 @@ t.test('values in error leave the account out', async t => {
     ['usetls=maybe', 'error bad-value@5 usetls'],
     ['usetls=', 'error bad-value@5 usetls'],
     ['tls_verify=yess', 'error bad-value@5 tls_verify'],
-    ['usesasl=no', 'error not-built@5 usesasl'],
+    ['channel_binding=yes', 'error bad-value@5 channel_binding'],
+    ['sasl_mechanisms=', 'error bad-value@5 sasl_mechanisms'],
+    ['sasl_mechanisms=SCRAM-SHA-1 SCRAM-SHA-2', 'error bad-value@5 sasl_mechanisms'],
+    ['sasl_mechanisms=X-OAUTH2', 'error contradiction@5 sasl_mechanisms'],
+    ['sasl_mechanisms=EXTERNAL ANONYMOUS', 'error contradiction@5 sasl_mechanisms'],
+    ['oauth_token_url=http://example.com/', 'error bad-value@5 oauth_token_url'],
+    ['oauth_token_url=ftp://127.0.0.1/', 'error bad-value@5 oauth_token_url'],
+    ['oauth_token_url=x', 'error bad-value@5 oauth_token_url'],
+    ['oauth_token_url=https://u:p@example.com/', 'error bad-value@5 oauth_token_url'],
     ['buddy=', 'error bad-value@5 buddy'],
     ['buddy=bob@@example.com', 'error bad-value@5 buddy'],
     ['usetsl=no', 'error unknown-option@5 usetsl'],
@@ -213,7 +231,7 @@ t.test('odd boolean words are no, with a warning', async t => {
     }
   }
   const { account, problems } = client('usesasl=plain')
-  t.strictSame([account, problems], [undefined, ['warning bad-value@5 usesasl', 'error not-built@5 usesasl']])
+  t.strictSame([account?.usesasl, problems], [false, ['warning bad-value@5 usesasl']])
 })
 
 t.test('of a long value a message shows the beginning', async t => {
@@ -249,7 +267,12 @@ t.test('required options', async t => {
     ['[a]\nserverhost=h\nsecret=s', ['error missing@1 username']],
     [
       '[a]\nserverhost=h\nusername=a@x\nrefresh_token=r',
-      ['error missing@1 secret', 'warning not-built@4 refresh_token'],
+      ['error missing@1 oauth_clientid', 'error missing@1 oauth_secret'],
+    ],
+    ['[a]\nserverhost=h\nusername=a@x\nsasl_mechanisms=ANONYMOUS', ['error missing@1 secret']],
+    [
+      '[c]\nserverhost=::1\ntype=component\nusername=c.x\nrefresh_token=r\noauth_clientid=i\noauth_secret=s',
+      ['error missing@1 secret', 'error contradiction@5 refresh_token'],
     ],
     ['[a]\nserverhost=h\nusername=a@x\nsecret_file=r', ['error missing@1 secret', 'warning not-built@4 secret_file']],
   ]
@@ -257,7 +280,7 @@ t.test('required options', async t => {
     const { accounts, problems } = load(text)
     t.strictSame([accounts.length, problems.map(short)], [0, want], text)
   }
-  t.match(load('[a]\nusername=a@x\nrefresh_token=r').problems[0]?.message, /no usable credential; refresh_token/)
+  t.match(load('[a]\nusername=a@x\nsecret_env=r').problems[0]?.message, /no usable credential; secret_env/)
 })
 
 t.test('TLS of a client', async t => {
@@ -520,17 +543,8 @@ t.test('buddies', async t => {
 })
 
 t.test('known options that are not built', async t => {
-  const names = [
-    'autoprune',
-    'auth_policy',
-    'refresh_token',
-    'oauth_clientid',
-    'oauth_secret',
-    'oauth_token_url',
-    'context',
-  ]
-  names.push('sendtodialplan', 'distribute_events', 'pubsub_node')
-  names.push('channel_binding', 'sasl_mechanisms', 'stream_management', 'secret_env', 'secret_file')
+  const names = ['autoprune', 'auth_policy', 'context', 'sendtodialplan', 'distribute_events', 'pubsub_node']
+  names.push('secret_env', 'secret_file')
   for (const name of names) {
     const { account, problems } = client(`${name}=x`)
     t.strictSame([account?.name, problems], ['a', [`warning not-built@5 ${name}`]], name)
@@ -538,6 +552,57 @@ t.test('known options that are not built', async t => {
   for (const name of ['autoprune', 'auth_policy', 'collection_nodes', 'pubsub_autocreate']) {
     const { general, problems } = load(`[general]\n${name}=x\n[a]\nusername=a@x\nsecret=s\nserverhost=h`)
     t.strictSame([general.debug, problems.map(short)], [false, [`warning not-built@2 ${name}`]], `[general] ${name}`)
+  }
+})
+
+t.test('what an account logs in with', async t => {
+  const logins: [lines: string, account: object, problems: string[]][] = [
+    ['usesasl=no', { usesasl: false, secret: 's' }, []],
+    ['usesasl=no\nsasl_mechanisms=PLAIN', { usesasl: false }, ['warning no-effect@6 sasl_mechanisms']],
+    ['sasl_mechanisms=scram-sha-256, PLAIN', { mechanisms: ['SCRAM-SHA-256', 'PLAIN'] }, []],
+    ['channel_binding=required', { channel_binding: 'required' }, []],
+    ['stream_management=no', { stream_management: false }, []],
+    [
+      'refresh_token=r\noauth_clientid=i\noauth_secret=o',
+      { refresh_token: 'r', oauth_clientid: 'i', oauth_secret: 'o' },
+      ['warning token-wins@5 refresh_token'],
+    ],
+    ['oauth_token_url=http://[::1]:8080/token', { oauth_token_url: 'http://[::1]:8080/token' }, []],
+    ['oauth_clientid=i', { oauth_clientid: 'i' }, ['warning no-effect@5 oauth_clientid']],
+  ]
+  for (const [lines, account, problems] of logins) fits(t, client(lines), { account, problems })
+  const anonymous = load('[a]\nusername=anon.example.com\nserverhost=h\n')
+  t.match(anonymous.accounts, [{ jid: { local: '', domain: 'anon.example.com' }, secret: undefined }])
+  const contradictions: [lines: string, problem: string][] = [
+    ['channel_binding=required\nusetls=no', 'error contradiction@5 channel_binding'],
+    ['channel_binding=required\nusesasl=no', 'error contradiction@5 channel_binding'],
+    [
+      'channel_binding=required\nrefresh_token=r\noauth_clientid=i\noauth_secret=o',
+      'error contradiction@5 channel_binding',
+    ],
+    ['usesasl=no\nrefresh_token=r\noauth_clientid=i\noauth_secret=o', 'error contradiction@5 usesasl'],
+  ]
+  for (const [lines, problem] of contradictions) {
+    const { account, problems } = client(lines)
+    t.equal(account, undefined, lines)
+    t.ok(problems.includes(problem), lines)
+  }
+  t.match(
+    load('[a]\nusername=a@x\nsecret=s\nserverhost=h\nsasl_mechanisms=SCRAM-SHA-257').problems[0]?.message,
+    /did you mean "scram-sha-256"/,
+  )
+})
+
+t.test('the mechanisms that may be named are those that there are', async t => {
+  const proofs = {
+    secret: 'password',
+    refresh_token: 'token',
+    tls_certfile: 'certificate',
+    nothing: 'nothing',
+  } as const
+  for (const [option, names] of Object.entries(mechanismNames)) {
+    const built = mechanisms.filter(({ needs }) => needs === proofs[option as keyof typeof proofs])
+    t.same([...names].sort(), built.map(({ name }) => name).sort(), option)
   }
 })
 

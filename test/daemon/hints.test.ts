@@ -1,7 +1,7 @@
 import t from 'tap'
 import { loadConfig } from '../../src/config/index.ts'
 import { reasonOf } from '../../src/daemon/hints.ts'
-import { retold, StreamError, XmppError } from '../../src/errors.ts'
+import { retold, SaslError, StreamError, XmppError } from '../../src/errors.ts'
 import { dial } from '../../src/stream/dial.ts'
 import { transport } from '../../src/stream/transport.ts'
 import { type CertificateOptions, makeCertificate } from '../../src/testing/certificate.ts'
@@ -110,4 +110,23 @@ t.test('a limit has an option, other violations have none', async t => {
   const deep = new StreamError('policy-violation', 'more than 64 elements inside one another')
   t.notMatch(reasonOf(deep, account(''), 'session'), /;/)
   t.match(reasonOf(injected, account(''), 'words'), /; the server is faulty, or someone on the way/)
+})
+
+t.test('a login that was refused: what proved nothing', async t => {
+  const token = 'refresh_token=r\noauth_clientid=i\noauth_secret=o\n'
+  const rows: readonly (readonly [error: XmppError, lines: string, hint: RegExp])[] = [
+    [new SaslError('not-authorized'), '', /check username and secret at \/x\/c:1$/],
+    [new SaslError('credentials-expired'), token, /check username and refresh_token at/],
+    [new SaslError('invalid-mechanism'), 'channel_binding=required\n', /channel_binding=required stands at/],
+    [new SaslError('invalid-mechanism'), 'sasl_mechanisms=PLAIN\n', /sasl_mechanisms at .* allows no others$/],
+    [new SaslError('invalid-mechanism'), '', /^invalid-mechanism$/],
+    [new XmppError('XMPP_OAUTH', 'no', { condition: 'invalid_grant' }), token, /see refresh_token at/],
+    [new XmppError('XMPP_OAUTH', 'no'), token, /see oauth_token_url at/],
+    [new XmppError('XMPP_SASLPREP', 'no'), '', /check username and secret at/],
+  ]
+  for (const [error, lines, hint] of rows) t.match(reasonOf(error, account(lines), 'words'), hint, error.message)
+  t.notMatch(
+    reasonOf(new SaslError('not-authorized', 'was secret-o'), account(`${token}secret=secret-o`), 'words'),
+    /secret-o/,
+  )
 })

@@ -16,7 +16,7 @@ t.test('a day in the life of a daemon', async t => {
   t.match(first, `res-xmpp ${VERSION}: 1 account from ${conf}, control socket ${control}`)
   t.match(
     await program.line(/Connected as/),
-    `NOTICE [asterisk] Connected as juliet@example.com/balcony at 127.0.0.1 port ${server.port} (TLSv1.3, SCRAM-SHA-512)`,
+    `NOTICE [asterisk] Connected as juliet@example.com/balcony at 127.0.0.1 port ${server.port} (TLSv1.3, SCRAM-SHA-512-PLUS bound to tls-exporter)`,
   )
   t.equal(statSync(control).mode & 0o777, 0o600)
 

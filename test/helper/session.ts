@@ -1,3 +1,4 @@
+import type { Negotiated } from '../../src/negotiate.ts'
 import { Session, type SessionOptions } from '../../src/session.ts'
 import { type StreamOptions, XmlStream } from '../../src/stream/stream.ts'
 import { transport } from '../../src/stream/transport.ts'
@@ -36,21 +37,24 @@ export interface SessionSetup extends Partial<SessionOptions> {
   readonly jid?: string
   readonly component?: boolean
   readonly stream?: Partial<StreamOptions>
+  readonly management?: Negotiated['management']
+  /** For `run()`. */
+  readonly keep?: boolean
 }
 
 /** A session that reads, as `juliet@example.com/balcony` or as the component `pbx.example.com`. */
 export async function openSession(
   setup: SessionSetup = {},
 ): Promise<Opened & { session: Session; running: Promise<void> }> {
-  const { component = false, jid, stream: streamOptions, ...options } = setup
+  const { component = false, jid, stream: streamOptions, management, keep = false, ...options } = setup
   const opened = await openStream({ ns: component ? NS_COMPONENT : NS_CLIENT, ...streamOptions })
   const own = jid ?? (component ? 'pbx.example.com' : 'juliet@example.com/balcony')
   const session = new Session(
     opened.stream,
-    { jid: own, streamId: 's1', mechanism: component ? 'handshake' : 'PLAIN' },
+    { jid: own, streamId: 's1', mechanism: component ? 'handshake' : 'PLAIN', management },
     { xeps: [], clock: opened.clock, ...options },
   )
-  const running = session.run()
+  const running = session.run({ keep })
   running.catch(() => {})
   return { ...opened, session, running }
 }

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { attributeKey, Element, el, emptyAttrs } from '../../src/stream/element.ts'
+import { type Attrs, attributeKey, Element, el, emptyAttrs } from '../../src/stream/element.ts'
 import { NS_STREAM, NS_XML } from '../../src/stream/namespaces.ts'
 import { Parser } from '../../src/stream/parser.ts'
-import { escapeXml, sendable, serialize } from '../../src/stream/serialize.ts'
+import { escapeXml, sendable, serialize, streamHeader } from '../../src/stream/serialize.ts'
 import { readXml, show } from '../helper/peer.ts'
 import { throws } from '../helper/rejects.ts'
 
@@ -120,6 +120,52 @@ t.test('what is written is read back, by us and by another reader', async t => {
     show(readXml(serialize(element), 'urn:another')),
     'in a stream and on its own',
   )
+})
+
+t.test('an attribute may choose the prefix it is written with', async t => {
+  const auth = 'http://www.google.com/talk/protocol/auth'
+  const rows: readonly (readonly [attrs: Attrs, text: string])[] = [
+    [
+      { mechanism: 'X', [`{${auth}}auth:service`]: 'oauth2' },
+      `mechanism='X' xmlns:auth='${auth}' auth:service='oauth2'`,
+    ],
+    [{ '{urn:a}p:x': '1', '{urn:a}p:y': '2' }, "xmlns:p='urn:a' p:x='1' p:y='2'"],
+    [{ '{urn:a}p:x': '1', '{urn:b}q:x': '2' }, "xmlns:p='urn:a' p:x='1' xmlns:q='urn:b' q:x='2'"],
+    [{ '{urn:a}x': '1', '{urn:b}ns0:x': '2' }, "xmlns:ns1='urn:a' ns1:x='1' xmlns:ns0='urn:b' ns0:x='2'"],
+    [{ '{urn:}b}p:x': '1' }, "xmlns:p='urn:}b' p:x='1'"],
+    [{ "{urn:'}p:x": `<'"` }, "xmlns:p='urn:&apos;' p:x='&lt;&apos;&quot;'"],
+    [{ '{urn:a}p:x': undefined, '{urn:b}p:x': '2' }, "xmlns:p='urn:b' p:x='2'"],
+  ]
+  for (const [attrs, text] of rows) {
+    t.equal(serialize(new Element('a', 'n', attrs), 'n'), `<a ${text}/>`)
+    const read = readXml(serialize(new Element('a', 'n', attrs)), '')
+    const count = Object.values(attrs).filter(value => value !== undefined).length
+    t.equal(read.type === 'element' && Object.keys(read.node.attrs).length, count, 'another reader sees as many')
+  }
+  for (const attrs of [
+    { '{urn:a}p:x': '1', '{urn:b}p:y': '2' },
+    { '{urn:a}p:x': '1', '{urn:a}q:x': '2' },
+    { '{urn:a}p:x': '1', '{urn:a}x': '2' },
+    { '{urn:a}:x': '1' },
+    { '{urn:a}p:': '1' },
+    { '{urn:a}p:q:x': '1' },
+    { '{urn:a}1:x': '1' },
+    { "{urn:a}p='':x": '1' },
+    { '{urn:a}xml:x': '1' },
+    { '{urn:a}xmlns:x': '1' },
+    { '{urn:a}stream:x': '1' },
+    { '{}p:x': '1' },
+    { [`{${NS_XML}}p:lang`]: 'en' },
+    { '{http://www.w3.org/2000/xmlns/}p:x': '1' },
+  ]) {
+    throws(t, () => serialize(new Element('a', 'n', attrs)), { code: 'XMPP_XML_NAME' }, JSON.stringify(attrs))
+  }
+  t.match(
+    streamHeader('n', { 'xmlns:p': 'urn:a', '{urn:a}p:x': '1' }),
+    / xmlns:p='urn:a' p:x='1'>$/,
+    'declared already',
+  )
+  throws(t, () => streamHeader('n', { 'xmlns:p': 'urn:b', '{urn:a}p:x': '1' }), { code: 'XMPP_XML_NAME' })
 })
 
 t.test('an element is not changed by sending it', async t => {

@@ -1,13 +1,16 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
 import t from 'tap'
 import { NS_BIND, NS_CLIENT, NS_SASL, NS_SESSION, NS_TLS } from '../../src/negotiate.ts'
-import { mechanisms, plain } from '../../src/sasl/index.ts'
+import { plain, scramSha1, scramSha256, scramSha512 } from '../../src/sasl/index.ts'
 import { type Element, el } from '../../src/stream/element.ts'
 import { NS_STREAM } from '../../src/stream/namespaces.ts'
 import type { XmlStream } from '../../src/stream/stream.ts'
 import { makeCertificate, startLoopback } from '../../src/testing/index.ts'
 import { rejects } from '../helper/rejects.ts'
 import { stage } from './loopback-actors.ts'
+
+/** What needs no more than a password; the others have a file of their own. */
+const mechanisms = [scramSha512, scramSha256, scramSha1, plain]
 
 const NS_STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 
@@ -284,6 +287,10 @@ t.test('options that cannot be', async t => {
     [{ components: { 'a@x': pw } }, /a component is a domain/],
     [{ users: { 'a@x': pw }, components: { x: pw } }, /x has users/],
     [{ mechanisms: ['LOGIN'] }, /no mechanism LOGIN/],
+    [{ users: { 'a@x': 'y' }, tokens: { [pw]: 'b@x' } }, /a token is for b@x, which is no user here/],
+    [{ users: { 'a@x': 'y' }, tokens: { [pw]: 'a@x/r' } }, /a token is for a@x\/r/],
+    [{ users: { 'a@x': 'y' }, tokens: { '': 'a@x' } }, /a token of a@x is empty/],
+    [{ users: { 'a@x': 'y' }, certificates: { 'a@x': pw } }, /certificate of a@x is not one in PEM/],
     [{ port: -1 }, /port is a number/],
   ] as const) {
     const error: unknown = await startLoopback(options).catch(error => error)

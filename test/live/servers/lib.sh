@@ -17,7 +17,7 @@ options() {
 
 # configured: a template on stdin with its paths and, for the second server, its ports filled in.
 configured() {
-  if [ -n "$second" ]; then ports; else cat; fi | sed "s#@RUN@#$run#g"
+  if [ -n "$second" ]; then ports; else cat; fi | sed "s#@RUN@#$run#g; s#@HERE@#$here#g"
 }
 
 # ports: text on stdin with every port of a server replaced by that of the second one.
@@ -44,25 +44,39 @@ apt_get() {
 }
 
 # certificates DIR DOMAIN [NAME...]: in DIR ca.crt, server.crt, server.key, server.pem (chain and key) for those names,
-# localhost and 127.0.0.1, and other-ca.crt, a CA that signed none of it. Kept when they are there.
+# localhost and 127.0.0.1, and other-ca.crt, a CA that signed none of it. Kept when they are there, and for those names.
 certificates() (
   mkdir -p "$1"; cd "$1"; shift
-  [ -s server.pem ] && exit
-  exec 2>openssl.log
+  exec 2>>openssl.log
   for ca in ca other-ca; do
-    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -keyout $ca.key -out $ca.crt -subj "/CN=$1 $ca" \
+    [ -s $ca.crt ] || openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -keyout $ca.key -out $ca.crt -subj "/CN=$1 $ca" \
       -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
   done
   names=DNS:localhost,IP:127.0.0.1
   for name in "$@"; do   # RFC 6120 §13.7.1.2: the name, the service's name, the JID
     names+=",DNS:$name,otherName:1.3.6.1.5.5.7.8.7;IA5:_xmpp-client.$name,otherName:1.3.6.1.5.5.7.8.5;UTF8:$name"
   done
-  printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature,keyEncipherment \
-    extendedKeyUsage=serverAuth "subjectAltName=$names" >server.cnf
-  openssl req -new -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj "/CN=$1"
-  openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile server.cnf -out server.crt
+  signed server "/CN=$1" extendedKeyUsage=serverAuth "subjectAltName=$names"
   cat server.crt ca.crt server.key >server.pem
 )
+
+# client_certificate DIR JID: in DIR client.crt and client.key, by which JID logs in (RFC 6120 §13.7.1.4), from the CA
+# that is there.
+client_certificate() (
+  cd "$1"
+  exec 2>>openssl.log
+  signed client "/CN=$2" extendedKeyUsage=clientAuth "subjectAltName=otherName:1.3.6.1.5.5.7.8.5;UTF8:$2"
+)
+
+# signed NAME SUBJECT EXTENSION...: NAME.crt and NAME.key from the CA in this directory, unless they are there like that.
+signed() {
+  local name=$1 subject=$2; shift 2
+  printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature,keyEncipherment "$@" >$name.new
+  [ -s $name.crt ] && cmp -s $name.new $name.cnf && return
+  openssl req -new -newkey rsa:2048 -nodes -keyout $name.key -out $name.csr -subj "$subject"
+  openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile $name.new -out $name.crt
+  mv $name.new $name.cnf
+}
 
 # running RUN: the process group whose number is in RUN/pgid still has a member. kill -0 would count zombies too, and
 # in a container there may be nobody who reaps an orphan.

@@ -12,6 +12,8 @@ export interface LiveServer {
   /** The port for clients, STARTTLS optional. */
   readonly port: number
   readonly directTlsPort: number
+  /** The same for clients, STARTTLS required. */
+  readonly tlsRequiredPort?: number
   /** XEP-0114, without TLS, for `component`. */
   readonly componentPort: number
   readonly component: string
@@ -19,15 +21,44 @@ export interface LiveServer {
   readonly otherComponent: string
   /** And one beside both. */
   readonly thirdComponent: string
+  /** XEP-0114 in TLS, for the one component that may come there. */
+  readonly componentTls?: { readonly port: number; readonly domain: string }
   readonly componentSecret: string
   /** The strongest SASL mechanism that it has for the passwords it keeps, and we have too. */
   readonly mechanism: string
+  /** How to log in, host by host; the first one is `domain`. */
+  readonly hosts: readonly [LiveHost, ...LiveHost[]]
+  /** The TLS versions in which it offers a -PLUS beside every SCRAM; it is always tls-unique that it binds to. */
+  readonly plus: readonly ('TLSv1.2' | 'TLSv1.3')[]
+  /** What XEP-0078 takes. */
+  readonly legacyAuth: readonly ('password' | 'digest')[]
+  /** It can resume a stream (XEP-0198): for so many seconds. */
+  readonly resumeTimeout?: number
+  /** Logs alice in on a host with EXTERNAL. */
+  readonly clientCertificate: {
+    /** Bare. */
+    readonly jid: string
+    /** PEM files. */
+    readonly cert: string
+    readonly key: string
+  }
   /** The CA of its certificate, a PEM file. */
   readonly ca: string
   /** A CA that has nothing to do with it, a PEM file. */
   readonly otherCa: string
   /** See {@link second}. */
   readonly isSecond?: true
+}
+
+/** A host of a server. */
+export interface LiveHost {
+  readonly domain: string
+  /** The SASL mechanisms it offers in TLS, the strongest first, -PLUS aside. */
+  readonly mechanisms: readonly string[]
+  /** It has the four users, with their passwords. */
+  readonly users: boolean
+  /** XEP-0388 with XEP-0386, and XEP-0198 inline in both. */
+  readonly sasl2?: true
 }
 
 const prosody: LiveServer = {
@@ -42,8 +73,18 @@ const prosody: LiveServer = {
   thirdComponent: 'wire.prosody.test',
   componentSecret: 'compsecret',
   mechanism: 'SCRAM-SHA-1',
-  ca: path('prosody/run/certs/ca.crt'),
-  otherCa: path('prosody/run/certs/other-ca.crt'),
+  hosts: [
+    { domain: 'prosody.test', mechanisms: ['SCRAM-SHA-1', 'PLAIN'], users: true },
+    { domain: 'plain.prosody.test', mechanisms: ['SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'], users: true },
+    { domain: 'sasl2.prosody.test', mechanisms: ['SCRAM-SHA-1', 'PLAIN'], users: true, sasl2: true },
+    { domain: 'ext.prosody.test', mechanisms: ['EXTERNAL'], users: false },
+    { domain: 'oauth.prosody.test', mechanisms: ['OAUTHBEARER'], users: false },
+    { domain: 'anon.prosody.test', mechanisms: ['ANONYMOUS'], users: false },
+  ],
+  plus: ['TLSv1.2'],
+  legacyAuth: ['password'],
+  resumeTimeout: 60,
+  ...files('prosody/run', 'alice@ext.prosody.test'),
 }
 
 const ejabberd: LiveServer = {
@@ -52,14 +93,27 @@ const ejabberd: LiveServer = {
   unnamed: 'unnamed.ejabberd.test',
   port: 17122,
   directTlsPort: 17123,
+  tlsRequiredPort: 17124,
   componentPort: 17147,
   component: 'comp.ejabberd.test',
   otherComponent: 'asterisk.ejabberd.test',
   thirdComponent: 'wire.ejabberd.test',
+  componentTls: { port: 17148, domain: 'comptls.ejabberd.test' },
   componentSecret: 'compsecret',
   mechanism: 'SCRAM-SHA-512',
-  ca: path('ejabberd/run/certs/ca.crt'),
-  otherCa: path('ejabberd/run/certs/other-ca.crt'),
+  hosts: [
+    {
+      domain: 'ejabberd.test',
+      mechanisms: ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'DIGEST-MD5', 'PLAIN', 'EXTERNAL', 'X-OAUTH2'],
+      users: true,
+    },
+    { domain: 'plain.ejabberd.test', mechanisms: ['SCRAM-SHA-1', 'PLAIN', 'EXTERNAL', 'X-OAUTH2'], users: true },
+    { domain: 'anon.ejabberd.test', mechanisms: ['ANONYMOUS', 'PLAIN', 'EXTERNAL'], users: false },
+  ],
+  plus: ['TLSv1.2', 'TLSv1.3'],
+  legacyAuth: ['password', 'digest'],
+  resumeTimeout: 60,
+  ...files('ejabberd/run', 'alice@ejabberd.test'),
 }
 
 const jabberd2: LiveServer = {
@@ -74,8 +128,10 @@ const jabberd2: LiveServer = {
   thirdComponent: 'wire.jabberd2.test',
   componentSecret: 'compsecret',
   mechanism: 'PLAIN',
-  ca: path('jabberd2/run/certs/ca.crt'),
-  otherCa: path('jabberd2/run/certs/other-ca.crt'),
+  hosts: [{ domain: 'jabberd2.test', mechanisms: ['DIGEST-MD5', 'PLAIN', 'EXTERNAL'], users: true }],
+  plus: [],
+  legacyAuth: ['password', 'digest'],
+  ...files('jabberd2/run', 'alice@jabberd2.test'),
 }
 
 /** For tap's `skip`: live tests run only when asked for. */
@@ -90,15 +146,34 @@ export const servers: readonly LiveServer[] = [prosody, ejabberd, jabberd2]
  * the first one at that moment. It has no users but those a test registers.
  */
 export function second(server: LiveServer): LiveServer {
+  const { tlsRequiredPort, componentTls } = server
   return {
     ...server,
     port: server.port + 200,
     directTlsPort: server.directTlsPort + 200,
+    ...(tlsRequiredPort && { tlsRequiredPort: tlsRequiredPort + 200 }),
     componentPort: server.componentPort + 200,
-    ca: path(`${server.name}/run/second/certs/ca.crt`),
-    otherCa: path(`${server.name}/run/second/certs/other-ca.crt`),
+    ...(componentTls && { componentTls: { ...componentTls, port: componentTls.port + 200 } }),
+    ...files(`${server.name}/run/second`, server.clientCertificate.jid),
     isSecond: true,
   }
+}
+
+/** An OAuth 2.0 access token for that user, for X-OAUTH2 or OAUTHBEARER. */
+export async function issueToken(
+  { name, isSecond }: LiveServer,
+  { jid, password }: { readonly jid: string; readonly password: string },
+): Promise<string> {
+  // Prosody itself has none to issue; see prosody/tokens.js for those it takes.
+  if (name === 'prosody') return `token-${jid}`
+  if (name !== 'ejabberd') throw new Error(`${name} knows nothing of tokens`)
+  const port = 17180 + (isSecond ? 200 : 0)
+  const scope = 'sasl_auth'
+  const body = new URLSearchParams({ grant_type: 'password', client_id: 'res-xmpp', username: jid, password, scope })
+  const answer = await fetch(`http://127.0.0.1:${port}/oauth/token`, { method: 'POST', body })
+  const { access_token } = (await answer.json()) as { access_token?: string }
+  if (!access_token) throw new Error(`ejabberd issued no token for ${jid}: ${answer.status}`)
+  return access_token
 }
 
 /** Starts the server, installing nothing; resolves when it answers, rejects with what the script wrote. */
@@ -128,6 +203,16 @@ const run = promisify(execFile)
 
 async function script(server: LiveServer, name: string, ...options: string[]): Promise<void> {
   await run(path(`${server.name}/${name}`), server.isSecond ? [...options, '--second'] : options)
+}
+
+/** What `certificates` and `client_certificate` of lib.sh leave there. */
+function files(run: string, jid: string): Pick<LiveServer, 'ca' | 'otherCa' | 'clientCertificate'> {
+  const file = (name: string) => path(`${run}/certs/${name}`)
+  return {
+    ca: file('ca.crt'),
+    otherCa: file('other-ca.crt'),
+    clientCertificate: { jid, cert: file('client.crt'), key: file('client.key') },
+  }
 }
 
 function path(relative: string): string {

@@ -4,11 +4,12 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib.sh"
 options "$@"
-[ -z "$install" ] || install ejabberd openssl curl
+[ -z "$install" ] || install ejabberd erlang-p1-oauth2 openssl curl
 if running "$run"; then echo 'READY already'; exit; fi
 mkdir -p "$run/spool" "$run/logs" "$run/conf"
 certificates "$run/certs" ejabberd.test plain.ejabberd.test anon.ejabberd.test conference.ejabberd.test \
   pubsub.ejabberd.test comp.ejabberd.test asterisk.ejabberd.test wire.ejabberd.test comptls.ejabberd.test
+client_certificate "$run/certs" alice@ejabberd.test
 configured <"$here/ejabberd.yml.in" >"$run/conf/ejabberd.yml"
 echo '{lookup, [file, native]}.' >"$run/conf/inetrc"
 # ERL_DIST_PORT: no epmd, which would outlive the server. +S, +sbwt: a test peer need not spin on every core.

@@ -8,6 +8,7 @@ options "$@"
 if running "$run"; then echo 'READY already'; exit; fi
 mkdir -p "$run"
 certificates "$run/certs" jabberd2.test comp.jabberd2.test asterisk.jabberd2.test wire.jabberd2.test
+client_certificate "$run/certs" alice@jabberd2.test
 modules=$(dirname "$(dpkg -L jabberd2 | grep -m 1 '/authreg_sqlite\.so$')")
 for part in router sm c2s; do configured <"$here/$part.xml.in" | sed "s#@LIB@#$modules#g" >"$run/$part.xml"; done
 echo '<users><user><name>jabberd</name><secret>internal</secret></user></users>' >"$run/router-users.xml"

@@ -1,0 +1,25 @@
+import { SaslError } from '../errors.ts'
+import type { Element } from '../stream/element.ts'
+
+/** What the conditions of RFC 6120 §6.5 mean for whoever wants to log in. */
+const words: Readonly<Record<string, string>> = {
+  aborted: 'the login was broken off',
+  'account-disabled': 'the account is disabled on the server',
+  'credentials-expired': 'the password or token has expired and must be renewed',
+  'encryption-required': 'the server wants TLS for this mechanism',
+  'incorrect-encoding': 'the server could not decode what we sent',
+  'invalid-authzid': 'the account may not act for this JID',
+  'invalid-mechanism': 'the server does not do the mechanism that was chosen',
+  'malformed-request': 'the server could not make sense of what we sent',
+  'mechanism-too-weak': 'the server wants a stronger mechanism for this account',
+  'not-authorized': 'the server does not accept this user name with this password, token or certificate',
+  'temporary-auth-failure': 'the server cannot check logins at the moment',
+}
+
+/** Reads a `<failure/>`, of SASL or of XEP-0388, whose conditions are the same: condition, our words for it, the server's own. */
+export function readFailure(failure: Element): SaslError {
+  const condition = failure.elements.find(child => child.name !== 'text')?.name ?? 'not-authorized'
+  const text = failure.elements.find(child => child.name === 'text')?.text ?? ''
+  const meaning = Object.hasOwn(words, condition) ? words[condition] : undefined
+  return new SaslError(condition, [meaning, text && `the server says: ${text}`].filter(Boolean).join('; '))
+}

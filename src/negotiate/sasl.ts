@@ -1,0 +1,191 @@
+/** SASL as RFC 6120 §6 has it, and what it shares with XEP-0388. */
+import { isUtf8 } from 'node:buffer'
+import { SaslError } from '../errors.ts'
+import { decideBinding } from '../sasl/channel-binding.ts'
+import {
+  type CredentialSource,
+  type Credentials,
+  type Mechanism,
+  refused,
+  type SaslContext,
+  selectMechanism,
+} from '../sasl/mechanism.ts'
+import { type Element, el } from '../stream/element.ts'
+import type { XmlStream } from '../stream/stream.ts'
+import type { ClientNegotiation } from './options.ts'
+import { readFailure } from './sasl-failure.ts'
+
+export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
+export const NS_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0'
+
+/** How a dialogue is wrapped in XML: in RFC 6120's way or XEP-0388's. */
+export interface SaslProfile {
+  readonly ns: string
+  /** Names of what may come beside challenge, success and failure; it ends the login. */
+  readonly others: readonly string[]
+  /** The first element. @param initial base64; undefined when the server speaks first */
+  begin(mechanism: Mechanism, initial: string | undefined): Element
+  /** The base64 that came with success; '' for none. */
+  dataOf(success: Element): string
+  /** Called when all has been said that leads to success. */
+  readonly allSaid?: (() => void) | undefined
+}
+
+/** A login that has succeeded. */
+export interface Authenticated {
+  readonly mechanism: string
+  readonly binding: string | undefined
+  readonly unbound: string | undefined
+  readonly success: Element
+}
+
+const classic: SaslProfile = {
+  ns: NS_SASL,
+  others: [],
+  begin: ({ name, attrs }, initial) =>
+    el('auth', NS_SASL, { mechanism: name, ...attrs }, ...(initial === undefined ? [] : [initial])),
+  dataOf: success => success.text,
+}
+
+/** Logs in by what `<mechanisms/>` offers. */
+export function authenticate(stream: XmlStream, features: Element, options: ClientNegotiation): Promise<Authenticated> {
+  const offered = features.child('mechanisms', NS_SASL)?.elements.map(child => child.text) ?? []
+  return authenticateBy(classic, offered, stream, features, options)
+}
+
+/**
+ * Chooses a mechanism of those offered and holds its dialogue. A token that is refused is asked for anew, once: it may have been revoked
+ * since it was issued.
+ * @throws SaslError; what the source of credentials throws
+ */
+export async function authenticateBy(
+  profile: SaslProfile,
+  offered: readonly string[],
+  stream: XmlStream,
+  features: Element,
+  options: ClientNegotiation,
+): Promise<Authenticated> {
+  const { mechanism, context, binding, unbound } = choose(offered, stream, features, options)
+  options.onProgress?.('Authenticating')
+  options.onStep?.('authentication')
+  let shown: Credentials | undefined
+  const noting = async (refused?: Credentials): Promise<Credentials> => {
+    shown = await options.credentials(refused)
+    return shown
+  }
+  const attempt = (credentials: CredentialSource): Promise<Element> =>
+    converse(profile, mechanism, { ...context, credentials }, stream)
+  const success = await attempt(noting).catch(async error => {
+    if (mechanism.needs !== 'token' || !(error instanceof SaslError) || !stale.has(error.condition)) throw error
+    const fresh = await options.credentials(shown)
+    if (fresh.token === shown?.token || !stream.writable) throw error
+    // COMPAT Prosody: there is no second try in XEP-0388 there, and what it says of one is not the reason.
+    return attempt(async () => fresh).catch(second => Promise.reject(second instanceof SaslError ? error : second))
+  })
+  return { mechanism: mechanism.name, binding, unbound, success }
+}
+
+/** What a server says of a token that is no good any more. */
+const stale = new Set(['not-authorized', 'credentials-expired'])
+
+interface Choice {
+  readonly mechanism: Mechanism
+  readonly context: Omit<SaslContext, 'credentials'>
+  readonly binding: string | undefined
+  readonly unbound: string | undefined
+}
+
+function choose(
+  offered: readonly string[],
+  stream: XmlStream,
+  features: Element,
+  { domain, mechanisms, channelBinding = 'auto', proofs = passwordOnly, tls: wanted }: ClientNegotiation,
+): Choice {
+  const { tls } = stream.transport
+  const encrypted = tls !== undefined
+  if (offered.length === 0 && !encrypted) {
+    throw new SaslError('encryption-required', 'the server offers no login without TLS')
+  }
+  const types = features
+    .child('sasl-channel-binding', NS_CHANNEL_BINDING)
+    ?.elements.map(({ attrs }) => attrs.type ?? '')
+  // A certificate is bound to its channel by TLS itself.
+  const certified = mechanisms.some(
+    ({ name, needs }) => needs === 'certificate' && proofs.has(needs) && offered.includes(name),
+  )
+  const policy = certified ? 'no' : channelBinding
+  const bindings = tls?.bindings() ?? new Map()
+  const { binding, couldBind, notice } = decideBinding({ policy, bindings, version: tls?.version, offered, types })
+  const plaintext = encrypted || wanted === 'never'
+  const bindable = policy === 'required' ? policy : binding !== undefined
+  const mechanism = selectMechanism(mechanisms, offered, { encrypted, plaintext, proofs, binding: bindable })
+  const bound = mechanism.binds ? binding : undefined
+  return {
+    mechanism,
+    context: { domain, binding: bound, couldBind: bound === undefined && couldBind },
+    binding: bound?.type,
+    unbound: mechanism.needs === 'password' && bound === undefined ? notice : undefined,
+  }
+}
+
+const passwordOnly = new Set(['password' as const])
+
+async function converse(
+  profile: SaslProfile,
+  mechanism: Mechanism,
+  context: SaslContext,
+  stream: XmlStream,
+): Promise<Element> {
+  const { ns } = profile
+  const dialogue = mechanism.start(context)
+  let turn = await dialogue.next()
+  stream.send(profile.begin(mechanism, turn.value === undefined ? undefined : encode(turn.value)))
+  let said = 1
+  if (mechanism.turns === said) profile.allSaid?.()
+  for (;;) {
+    const reply = await stream.expect(ns, 'challenge', 'success', 'failure', ...profile.others)
+    if (reply.name === 'failure') return await refused(dialogue, readFailure(reply))
+    if (reply.name === 'success') {
+      // Additional data may come with success (RFC 6120 §6.3.10). It counts only when the mechanism has seen all it wants.
+      const data = profile.dataOf(reply)
+      if (!turn.done && data !== '') turn = await dialogue.next(decode(profile, stream, data))
+      if (!turn.done && !(await dialogue.next('')).done) throw new SaslError('aborted', 'success came too early')
+      return reply
+    }
+    if (reply.name !== 'challenge') {
+      stream.send(el('abort', ns))
+      throw new SaslError('aborted', `the server asks for more than a login: <${reply.name}/>, which is not done here`)
+    }
+    if (turn.done) throw new SaslError('aborted', `${mechanism.name} is done, but the server goes on asking`)
+    turn = await answer(profile, stream, dialogue, decode(profile, stream, reply.text))
+    stream.send(el('response', ns, {}, ...(turn.value ? [encode(turn.value)] : [])))
+    if (mechanism.turns === ++said) profile.allSaid?.()
+  }
+}
+
+/** A challenge we refuse is answered with `<abort/>` (RFC 6120 §6.4.4). */
+async function answer(
+  { ns }: SaslProfile,
+  stream: XmlStream,
+  dialogue: AsyncGenerator<string | undefined, void, string>,
+  challenge: string,
+): Promise<IteratorResult<string | undefined, void>> {
+  try {
+    return await dialogue.next(challenge)
+  } catch (error) {
+    stream.send(el('abort', ns))
+    throw error
+  }
+}
+
+/** RFC 6120 §6.4.2: what is there but empty is a single equals sign. */
+const encode = (text: string): string => Buffer.from(text).toString('base64') || '='
+
+function decode({ ns }: SaslProfile, stream: XmlStream, base64: string): string {
+  if (base64 === '' || base64 === '=') return ''
+  const bytes = Buffer.from(base64, 'base64')
+  // Buffer skips what is not base64; the comparison does not (RFC 6120 §13.9.1).
+  if (bytes.toString('base64') === base64 && isUtf8(bytes)) return bytes.toString()
+  stream.send(el('abort', ns))
+  throw new SaslError('incorrect-encoding', 'the server sent something that is not base64 of UTF-8')
+}

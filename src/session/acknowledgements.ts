@@ -1,0 +1,138 @@
+import type { Clock } from '../clock.ts'
+import { XmppError } from '../errors.ts'
+import type { Element } from '../stream/element.ts'
+import type { XmlStream } from '../stream/stream.ts'
+import { answer, type Resumable, readEnabled, readHandled, request, StreamManagement } from '../stream-management.ts'
+
+/** Stanzas after which the other side is asked what it has handled. */
+const EVERY = 250
+/** ms after which it is asked when there were fewer. */
+const SOON = 2000
+/** ms that an answer may take while nothing else arrives; then the link is dead. */
+const PATIENCE = 15_000
+
+/** What XEP-0198 says on one session's stream: when to ask, what to answer, and when to give the link up. */
+export class Acknowledgements {
+  readonly books: StreamManagement
+  readonly #clock: Clock
+  #stream: XmlStream
+  /** Stanzas sent since we have asked. */
+  #unasked = 0
+  /** An answer waits for room. */
+  #owed = false
+  #cancelSoon: (() => void) | undefined
+  #cancelPatience: (() => void) | undefined
+
+  constructor(stream: XmlStream, clock: Clock, books = new StreamManagement()) {
+    this.#stream = stream
+    this.#clock = clock
+    this.books = books
+  }
+
+  /** What the server has said of coming back; undefined when it has not, or not yet. */
+  get resumable(): Resumable | undefined {
+    return this.books.resumable
+  }
+
+  /** Notes a stanza that has been sent, or will be on resumption. @returns a promise when the caller had better wait */
+  sent(stanza: Element, characters: number): Promise<void> | undefined {
+    this.books.sent(stanza, characters)
+    if (++this.#unasked >= EVERY) this.ask()
+    else this.#cancelSoon ??= this.#clock.after(SOON, this.#askSoon)
+    return this.books.crowded ? this.books.room() : undefined
+  }
+
+  /** Asks what has been handled; an answer that does not come in time ends the stream. */
+  ask(): void {
+    this.#cancelSoon?.()
+    this.#cancelSoon = undefined
+    this.#unasked = 0
+    if (!this.#stream.writable || this.books.pending === 0) return
+    if (!this.#say(request)) {
+      this.#cancelSoon = this.#clock.after(SOON, this.#askSoon)
+      return
+    }
+    this.#cancelPatience ??= this.#clock.after(PATIENCE, () => this.#check(this.#clock.now() - PATIENCE))
+  }
+
+  /** An element of stream management from the other side. False when the server does without. @throws StreamError */
+  take(element: Element): boolean {
+    switch (element.name) {
+      case 'r':
+        this.#answer()
+        break
+      case 'a':
+        this.#cancelPatience?.()
+        this.#cancelPatience = undefined
+        this.books.acknowledge(readHandled(element))
+        if (this.books.pending > 0) this.#cancelSoon ??= this.#clock.after(SOON, this.#askSoon)
+        break
+      case 'enabled':
+        this.books.resumable = readEnabled(element)
+        break
+      case 'failed':
+        return false
+    }
+    return true
+  }
+
+  /** Says for the last time what has been handled, and asks the same: the stream is about to be closed. */
+  sayLast(): void {
+    if (this.#say(answer(this.books.handled)) && this.books.pending > 0) this.#say(request)
+  }
+
+  /**
+   * Goes on with another stream: what the server has not handled is sent again, in order.
+   * @throws StreamError when it says that it has handled more than it was sent
+   */
+  resume(stream: XmlStream, handled: number): void {
+    this.#stream = stream
+    this.books.acknowledge(handled)
+    for (const stanza of this.books.unacknowledged()) stream.sendAgain(stanza)
+    this.ask()
+  }
+
+  /** Leaves no timer. */
+  stop(): void {
+    this.#cancelSoon?.()
+    this.#cancelPatience?.()
+    this.#cancelSoon = this.#cancelPatience = undefined
+  }
+
+  /** At once, or when there is room again: whoever asks and does not read is owed one answer, however often it asks. */
+  #answer(): void {
+    const stream = this.#stream
+    if (this.#owed || !stream.writable || this.#say(answer(this.books.handled))) return
+    this.#owed = true
+    void stream.transport.drained().then(() => {
+      this.#owed = false
+      if (stream === this.#stream) this.#answer()
+    })
+  }
+
+  /** False when too much is waiting to be sent already. */
+  #say(element: Element): boolean {
+    try {
+      this.#stream.send(element)
+      return true
+    } catch (error) {
+      if (error instanceof XmppError && error.code === 'XMPP_SEND_LIMIT') return false
+      throw error
+    }
+  }
+
+  readonly #askSoon = (): void => {
+    this.#cancelSoon = undefined
+    this.ask()
+  }
+
+  /** Whoever sends other things is alive, and answers later. */
+  #check(asked: number): void {
+    this.#cancelPatience = undefined
+    const stream = this.#stream
+    if (this.books.pending === 0 || stream.over) return
+    if (stream.lastReceived > asked) return this.ask()
+    const text = `no acknowledgement within ${PATIENCE / 1000} s of asking, and nothing else`
+    stream.destroy(new XmppError('XMPP_ACK_TIMEOUT', text))
+  }
+}

@@ -1,0 +1,120 @@
+import { StanzaError } from '../errors.ts'
+import type { Handler, Route } from '../routes.ts'
+import type { Session, SessionOptions } from '../session.ts'
+import { type Element, el } from '../stream/element.ts'
+import { sendable } from '../stream/serialize.ts'
+
+const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
+
+/** Brings what others ask and tell to its handlers, and their answers back. It never waits for a handler. */
+export class Dispatch {
+  readonly #session: Session
+  readonly #options: SessionOptions
+  readonly #most: number
+  readonly #requests = new Map<string, Handler>()
+  readonly #listeners: Record<'message' | 'presence', Route[]> = { message: [], presence: [] }
+  #busy = 0
+
+  constructor(session: Session, options: SessionOptions) {
+    this.#session = session
+    this.#options = options
+    this.#most = options.handlers ?? 256
+    for (const route of options.xeps.flatMap(xep => xep.routes ?? [])) {
+      if (route.kind === 'message' || route.kind === 'presence') this.#listeners[route.kind].push(route)
+      else this.#requests.set(routeKey(route.kind, route.ns, route.name), route.handler)
+    }
+  }
+
+  /** As many handlers wait for something as may. */
+  get busy(): boolean {
+    return this.#busy >= this.#most
+  }
+
+  /** A request: its one handler answers it, or it is refused. */
+  request(stanza: Element): void {
+    const { type, id = '' } = stanza.attrs
+    const payloads = stanza.elements
+    const [payload] = payloads
+    if ((type !== 'get' && type !== 'set') || id === '' || payload === undefined || payloads.length > 1) {
+      this.#refuse(stanza, new StanzaError('modify', 'bad-request'))
+      return
+    }
+    const handler = this.#requests.get(routeKey(`iq-${type}`, payload.ns, payload.name))
+    if (handler === undefined) this.#refuse(stanza, new StanzaError('cancel', 'service-unavailable'))
+    else this.#call(handler, stanza, answer => this.#answer(stanza, answer))
+  }
+
+  /** A message or presence: all who listen for it are told. */
+  notify(kind: 'message' | 'presence', stanza: Element): void {
+    for (const { ns, name, handler } of this.#listeners[kind]) {
+      if (name !== '' && stanza.child(name, ns) === undefined) continue
+      this.#call(handler, stanza, answer => {
+        if (answer instanceof Error) this.#report(answer, stanza)
+      })
+    }
+  }
+
+  /** Runs a handler without waiting for it. `done` gets what it returned, or the StanzaError it stands for. */
+  #call(handler: Handler, stanza: Element, done: (answer: Element | Error | undefined) => void): void {
+    if (this.#busy >= this.#most) {
+      const answered = stanza.name === 'iq' || (stanza.name === 'message' && stanza.attrs.type !== 'error')
+      if (answered) this.#refuse(stanza, new StanzaError('wait', 'resource-constraint', 'too many requests at once'))
+      return
+    }
+    const fail = (error: unknown): void => {
+      if (error instanceof StanzaError) return done(error)
+      this.#report(error, stanza)
+      if (stanza.name === 'iq') done(new StanzaError('cancel', 'internal-server-error'))
+    }
+    try {
+      const result = handler(stanza, this.#session)
+      if (!(result instanceof Promise)) return done(result as Element | undefined)
+      this.#busy++
+      result
+        .then(answer => done(answer as Element | undefined), fail)
+        .catch(fail)
+        .finally(() => this.#busy--)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  /** Answers what no handler has seen. */
+  #refuse(stanza: Element, error: StanzaError): void {
+    if (this.#options.automatic !== false) this.#answer(stanza, error)
+  }
+
+  /** The address asked is the address that answers; a client's is stamped by its server. */
+  #answer(stanza: Element, answer: Element | Error | undefined): void {
+    const error = answer instanceof StanzaError
+    const { from: to, id, to: asked } = stanza.attrs
+    if (!this.#session.writable || (this.#session.component && to === undefined)) return
+    const from = this.#session.component ? asked : undefined
+    const payload = error ? errorElement(answer, stanza.ns) : (answer as Element | undefined)
+    const reply = this.#session.stanza(
+      stanza.name,
+      { type: error ? 'error' : 'result', to, from, id },
+      ...(payload === undefined ? [] : [payload]),
+    )
+    try {
+      this.#session.send(reply)
+    } catch (reason) {
+      this.#report(reason, stanza)
+      // Whoever asked is owed an answer (RFC 6120 §8.2.3), if not with what could not be sent.
+      if (stanza.name === 'iq' && !error) this.#answer(stanza, new StanzaError('cancel', 'internal-server-error'))
+    }
+  }
+
+  #report(error: unknown, stanza: Element): void {
+    if (this.#options.onHandlerError !== undefined) this.#options.onHandlerError(error, stanza)
+    else process.emitWarning(error instanceof Error ? error : String(error))
+  }
+}
+
+/** `<error/>` as it stands in a stanza (RFC 6120 §8.3.2). */
+export function errorElement(error: StanzaError, ns: string): Element {
+  const text = error.text === '' ? [] : [el('text', NS_STANZA_ERRORS, {}, sendable(error.text))]
+  return el('error', ns, { type: error.type }, el(error.condition, NS_STANZA_ERRORS), ...text)
+}
+
+const routeKey = (kind: string, ns: string, name: string): string => `${kind} {${ns}}${name}`

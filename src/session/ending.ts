@@ -1,0 +1,27 @@
+import { StreamError } from '../errors.ts'
+
+/** How a stream has ended, and what that means for the session that went over it. */
+export interface Ending {
+  /** The clock's time in ms. */
+  readonly at: number
+  /** The server may still keep the session. */
+  readonly resumable: boolean
+  /** The server found fault with something we had sent: to send it again would end the next stream too. */
+  readonly blamed: boolean
+}
+
+/** Errors by which a server says nothing about what we have sent (RFC 6120 §4.9.3), and after which it may keep the session. */
+const passing = new Set(['connection-timeout', 'reset', 'resource-constraint', 'see-other-host', 'system-shutdown'])
+
+/** The same, but the session is gone. */
+const final = new Set(['conflict', 'host-gone', 'host-unknown', 'not-authorized', 'remote-connection-failed'])
+
+/** What to make of what `run()` has ended with; undefined is a stream that both sides have closed. */
+export function endingOf(cause: unknown, at: number): Ending {
+  if (cause === undefined) return { at, resumable: false, blamed: false }
+  if (!(cause instanceof StreamError)) return { at, resumable: true, blamed: false }
+  // The server would send again what we could not read.
+  if (cause.by === 'us') return { at, resumable: false, blamed: false }
+  const { condition } = cause
+  return { at, resumable: passing.has(condition), blamed: !passing.has(condition) && !final.has(condition) }
+}

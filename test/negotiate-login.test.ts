@@ -1,0 +1,154 @@
+/** The ways to log in beside RFC 6120's own: XEP-0388, XEP-0078, tokens; and what a session may begin with. */
+import t from 'tap'
+import { type ClientNegotiation, type Negotiated, negotiateClient } from '../src/negotiate.ts'
+import { mechanisms } from '../src/sasl/index.ts'
+import { plain } from '../src/sasl/plain.ts'
+import { XmlStream } from '../src/stream/stream.ts'
+import { type Transport, transport } from '../src/stream/transport.ts'
+import { HandClock } from './helper/clock.ts'
+import { pair } from './helper/pair.ts'
+import { rejects } from './helper/rejects.ts'
+import { type PlayOptions, play } from './helper/transcript.ts'
+import { underTls } from './helper/under-tls.ts'
+
+const juliet: ClientNegotiation = {
+  domain: 'im.example.com',
+  resource: 'balcony',
+  tls: 'never',
+  credentials: async () => ({ username: 'juliet', password: 'r0m30myr0m30' }),
+  mechanisms: [plain],
+}
+const sasl2 = { ...juliet, userAgentId: 'd4565fa7-4d72-4749-b3d3-740edbf87770', streamManagement: 'resumable' } as const
+const anywhere = { ...sasl2, resource: undefined }
+const resume = { id: 'the id', handled: 7 }
+
+interface Run extends PlayOptions {
+  readonly wrap?: (inner: Transport) => Transport
+}
+
+async function login(name: string, options: ClientNegotiation, { wrap = inner => inner, ...playing }: Run = {}) {
+  const { near, far } = pair()
+  const stream = new XmlStream(wrap(transport(near)), { ns: 'jabber:client', clock: new HandClock() })
+  const [ours, theirs] = await Promise.allSettled([negotiateClient(stream, options), play(far, name, playing)])
+  if (theirs.status === 'rejected') throw theirs.reason
+  if (ours.status === 'rejected') throw ours.reason
+  return ours.value
+}
+
+t.test('what a session begins with', async t => {
+  const jid = 'juliet@im.example.com/balcony'
+  const managed = { ...juliet, streamManagement: 'resumable' } as const
+  const cases: [name: string, options: ClientNegotiation, want: Partial<Negotiated>, run?: Run][] = [
+    ['client-sm.txt', managed, { jid, management: 'requested', streamId: 's2' }],
+    ['client-sm-not-offered.txt', managed, { jid, management: undefined }],
+    ['client-resume.txt', { ...managed, resume }, { jid: '', resumed: { handled: 3 } }],
+    ['client-resume-failed.txt', { ...managed, resume }, { jid, notResumed: { handled: 3 }, management: 'requested' }],
+    ['client-pipelined.txt', juliet, { jid, management: undefined }, { wrap: underTls }],
+    [
+      'client-pipelined-resume.txt',
+      { ...juliet, resume },
+      { jid, notResumed: { handled: undefined } },
+      { wrap: underTls },
+    ],
+  ]
+  for (const [name, options, want, run] of cases) {
+    const { jid, management, resumed, notResumed, streamId, mechanism } = await login(name, options, run)
+    t.match({ jid, management, resumed, notResumed, streamId, mechanism }, { mechanism: 'PLAIN', ...want }, name)
+  }
+  t.equal((await login('client-sm-not-offered.txt', juliet)).management, undefined)
+  const waiting = { ...juliet, pipelining: false }
+  t.equal(
+    (await login('client-sm-not-offered.txt', waiting, { wrap: underTls })).jid,
+    jid,
+    'unless a tester wants to wait',
+  )
+})
+
+t.test('XEP-0388', async t => {
+  const resumable = { id: 'the id', location: '[::1]:5222', max: 60 }
+  t.strictSame(await login('client-sasl2.txt', anywhere), {
+    streamId: 's1',
+    mechanism: 'PLAIN',
+    binding: undefined,
+    unbound: undefined,
+    jid: 'juliet@im.example.com/res-xmpp.1',
+    notResumed: undefined,
+    management: { resumable },
+  })
+  const tagged = { ...anywhere, resource: 'res-xmpp', resourceTag: 'res-xmpp' }
+  t.equal(
+    (await login('client-sasl2.txt', tagged)).jid,
+    'juliet@im.example.com/res-xmpp.1',
+    'a usual resource may be completed',
+  )
+  t.match(await login('client-sasl2-resource.txt', sasl2), {
+    jid: 'juliet@im.example.com/balcony',
+    management: 'requested',
+  })
+  t.match(await login('client-sasl2-pipelined.txt', sasl2, { wrap: underTls }), {
+    jid: 'juliet@im.example.com/balcony',
+  })
+  const waiting = { ...sasl2, pipelining: false }
+  t.match(await login('client-sasl2-resource.txt', waiting, { wrap: underTls }), { management: 'requested' })
+  t.match(await login('client-sasl2-resume.txt', { ...anywhere, resume }), { jid: '', resumed: { handled: 3 } })
+  t.match(await login('client-sasl2-resume-failed.txt', { ...anywhere, resume }), {
+    jid: 'juliet@im.example.com/res-xmpp.2',
+    notResumed: { handled: 4 },
+    resumed: undefined,
+  })
+  const failure = {
+    name: 'SaslError',
+    condition: 'account-disabled',
+    message: /disabled.*the server says: Until Monday/,
+  }
+  await rejects(t, login('client-sasl2-failure.txt', anywhere), failure)
+  await rejects(t, login('client-sasl2-continue.txt', anywhere), { condition: 'aborted', message: /<continue\/>/ })
+  await rejects(t, login('client-sasl2-nobody.txt', anywhere), { condition: 'aborted', message: /as whom/ })
+  t.equal((await login('client-sm-not-offered.txt', { ...juliet, sasl2: false })).mechanism, 'PLAIN')
+})
+
+t.test('XEP-0078', async t => {
+  const old = { ...juliet, iqAuth: true }
+  const want = { jid: 'juliet@im.example.com/balcony', mechanism: 'XEP-0078', streamId: 's1', management: undefined }
+  const { jid, mechanism, streamId, management } = await login('client-iq-auth.txt', old)
+  t.strictSame({ jid, mechanism, streamId, management }, want)
+  t.match(await login('client-iq-auth-plain.txt', old, { wrap: underTls }), { jid: want.jid })
+  t.match(await login('client-iq-auth-old.txt', old), { jid: want.jid })
+  await rejects(t, login('client-iq-auth-plain-only.txt', old), { condition: 'encryption-required' })
+  const refusals: [code: string, want: object][] = [
+    ['401', { name: 'SaslError', condition: 'not-authorized' }],
+    ['406', { name: 'SaslError', condition: 'malformed-request' }],
+    ['409', { code: 'XMPP_BIND_FAILED', condition: 'conflict' }],
+    ['503', { name: 'SaslError', condition: 'invalid-mechanism', message: /usesasl=yes/ }],
+    ['999', { name: 'SaslError', condition: 'not-authorized' }],
+  ]
+  for (const [code, want] of refusals) {
+    await rejects(t, login('client-iq-auth-refused.txt', old, { words: { code } }), want, code)
+  }
+  await rejects(t, login('client-no-version.txt', juliet), { condition: 'unsupported-version' }, 'SASL needs features')
+})
+
+t.test('a token that is refused is renewed once', async t => {
+  const asked: unknown[] = []
+  const holder: ClientNegotiation = {
+    ...juliet,
+    credentials: async refused => {
+      asked.push(refused?.token)
+      return { username: 'juliet', token: refused === undefined ? 'old-token' : 'new-token' }
+    },
+    proofs: new Set(['token']),
+    mechanisms,
+  }
+  t.match(await login('client-oauth-renewed.txt', holder), { mechanism: 'X-OAUTH2' })
+  t.strictSame(asked, [undefined, 'old-token'])
+  await rejects(t, login('client-oauth-refused.txt', holder), { name: 'SaslError', condition: 'not-authorized' })
+  const stubborn = { ...holder, credentials: async () => ({ username: 'juliet', token: 'old-token' }) }
+  const { near, far } = pair()
+  const stream = new XmlStream(transport(near), { ns: 'jabber:client', clock: new HandClock() })
+  const refused = negotiateClient(stream, stubborn)
+  const played = play(far, 'client-oauth-refused.txt')
+  played.catch(() => {})
+  await rejects(t, refused, { condition: 'not-authorized' }, 'the same one is not shown twice')
+  stream.destroy()
+  await rejects(t, played, { message: /wanted <auth/ })
+})
