@@ -60,7 +60,8 @@ export class Session {
   readonly #bare: string
   readonly #domain: string
   readonly #options: SessionOptions
-  readonly #pending: Requests
+  /** Made when something is first asked. */
+  #pending: Requests | undefined
   #acks: Acknowledgements | undefined
   #keep = false
   #closing = false
@@ -81,7 +82,6 @@ export class Session {
     this.#domain = own.domain
     this.xeps = options.xeps
     this.clock = options.clock ?? systemClock
-    this.#pending = new Requests(this.clock)
     const { management } = negotiated
     if (management !== undefined) {
       this.#acks = new Acknowledgements(stream, this.clock)
@@ -159,39 +159,37 @@ export class Session {
    * an error.
    * @throws StanzaError the peer's; XmppError `XMPP_TIMEOUT`, `XMPP_STREAM_ENDED`; the signal's reason
    */
-  async iq(type: 'get' | 'set', to: string | undefined, payload: Element, options: IqOptions = {}): Promise<Element> {
-    options.signal?.throwIfAborted()
-    if (this.#component && to === undefined) throw new XmppError('XMPP_ADDRESS', 'a component must say whom it asks')
-    const senders = this.#senders(to)
-    const id = this.nextId()
-    const send = (): void => void this.send(this.stanza('iq', { type, to, from: options.from, id }, payload))
-    const whom = `${to ?? 'the server'} did not answer <${payload.name}>`
-    return this.#pending.ask(id, senders, send, whom, options)
+  iq(type: 'get' | 'set', to: string | undefined, payload: Element, options: IqOptions = {}): Promise<Element> {
+    try {
+      options.signal?.throwIfAborted()
+      if (this.#component && to === undefined) throw new XmppError('XMPP_ADDRESS', 'a component must say whom it asks')
+      if (to !== undefined) parseJid(to)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    this.#pending ??= new Requests(this.clock, (from, to) => this.#answers(from, to))
+    return this.#pending.ask({ to, name: payload.name }, this.nextId(), options, id => {
+      this.send(this.stanza('iq', { type, to, from: options.from, id }, payload))
+    })
   }
 
   /**
    * The whole read side: returns when the peer closes its stream, throws what else ended it. It never waits for a handler,
    * for a handler may be waiting for an answer that comes behind its stanza.
    */
-  async run({ keep = false }: RunOptions = {}): Promise<void> {
+  run({ keep = false }: RunOptions = {}): Promise<void> {
     const stream = this.#stream
     this.#keep = keep
-    let cause: unknown
-    try {
-      for await (const batch of stream.batches()) {
-        for (const element of batch) {
-          // Most handlers are done by the next turn of the event loop; a burst must not look as if none ever was.
-          if (this.#dispatch.busy) await new Promise(resolve => setImmediate(resolve))
-          // COMPAT jabberd2: all it routes to a component is in the namespace of clients, whatever the stream's (XEP-0114 §3).
-          this.#take(this.#component ? inNamespace(element, NS_CLIENT, NS_COMPONENT) : element)
-        }
-      }
-    } catch (error) {
-      cause = stream.fail(error as Error)
-      throw cause
-    } finally {
-      this.#ended(cause)
-    }
+    return stream
+      .each(batch => this.#takeAll(batch))
+      .then(
+        () => this.#ended(undefined),
+        error => {
+          const cause = stream.fail(error)
+          this.#ended(cause)
+          throw cause
+        },
+      )
   }
 
   /**
@@ -292,7 +290,25 @@ export class Session {
     return !this.#component && (sender === this.#domain || sender === this.#bare)
   }
 
-  #take(element: Element): void {
+  #takeAll(batch: readonly Element[]): Promise<void> | undefined {
+    for (let at = 0; at < batch.length; at++) {
+      if (this.#dispatch.busy) return this.#takeSlowly(batch, at)
+      this.#take(batch[at] as Element)
+    }
+    return undefined
+  }
+
+  /** Most handlers are done by the next turn of the event loop; a burst must not look as if none ever was. */
+  async #takeSlowly(batch: readonly Element[], from: number): Promise<void> {
+    for (let at = from; at < batch.length; at++) {
+      if (this.#dispatch.busy) await new Promise(resolve => setImmediate(resolve))
+      this.#take(batch[at] as Element)
+    }
+  }
+
+  #take(received: Element): void {
+    // COMPAT jabberd2: all it routes to a component is in the namespace of clients, whatever the stream's (XEP-0114 §3).
+    const element = this.#component ? inNamespace(received, NS_CLIENT, NS_COMPONENT) : received
     const acks = this.#acks
     if (element.ns !== this.#stream.ns) {
       if (element.ns === NS_SM && acks?.take(element) === false) {
@@ -318,7 +334,7 @@ export class Session {
 
   #iq(stanza: Element): void {
     const { type } = stanza.attrs
-    if (type === 'result' || type === 'error') this.#pending.take(stanza)
+    if (type === 'result' || type === 'error') this.#pending?.take(stanza)
     else this.#dispatch.request(stanza)
   }
 
@@ -336,7 +352,7 @@ export class Session {
     // Both sides have closed the stream, and the server has read all of it before it did.
     if (this.#closing && cause === undefined) this.#acks?.books.takeUnacknowledged()
     if (!this.#keep || ending.blamed) this.giveUp(cause)
-    else if (this.resumption === undefined) this.#pending.end(cause)
+    else if (this.resumption === undefined) this.#pending?.end(cause)
   }
 
   /** What is left of it, for whoever comes after. */
@@ -349,7 +365,7 @@ export class Session {
       // A server that has lost count cannot tell what has arrived.
     }
     this.#acks?.stop()
-    this.#pending.end(cause)
+    this.#pending?.end(cause)
     const left = books?.takeUnacknowledged() ?? []
     // Of our own requests `iq()` tells whoever made them.
     return left.filter(({ name, attrs: { id } }) => name !== 'iq' || !id?.startsWith(this.#idPrefix))
@@ -362,11 +378,16 @@ export class Session {
   }
 
   /** Who may answer a request to `to`. Servers answer for the account with its bare JID, its full one or none (RFC 6120 §8.1.2.1). */
-  #senders(to: string | undefined): ReadonlySet<string> {
-    const own = ['', this.#bare, this.jid]
-    if (to === undefined) return new Set([...own, this.#domain])
-    const asked = formatJid(parseJid(to))
-    return new Set(!this.#component && asked === this.#bare ? own : [asked])
+  #answers(from: string | undefined, to: string | undefined): boolean {
+    if (from !== undefined && from === to) return true
+    const sender = from === undefined ? '' : prepareJid(from)
+    if (sender === undefined) return false
+    const asked = to === undefined ? undefined : formatJid(parseJid(to))
+    if (asked === undefined || (!this.#component && asked === this.#bare)) {
+      if (sender === '' || sender === this.#bare || sender === this.jid) return true
+      return asked === undefined && sender === this.#domain
+    }
+    return sender === asked
   }
 }
 

@@ -1,8 +1,8 @@
 import { StanzaError } from '../errors.ts'
-import type { Handler, Route } from '../routes.ts'
+import type { Handler, Route, Xep } from '../routes.ts'
 import type { Session, SessionOptions } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
-import { sendable } from '../stream/serialize.ts'
+import { sendable } from '../stream/escape.ts'
 
 const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 
@@ -11,18 +11,16 @@ export class Dispatch {
   readonly #session: Session
   readonly #options: SessionOptions
   readonly #most: number
-  readonly #requests = new Map<string, Handler>()
-  readonly #listeners: Record<'message' | 'presence', Route[]> = { message: [], presence: [] }
+  readonly #messages: readonly Route[]
+  readonly #presence: readonly Route[]
   #busy = 0
 
   constructor(session: Session, options: SessionOptions) {
     this.#session = session
     this.#options = options
     this.#most = options.handlers ?? 256
-    for (const route of options.xeps.flatMap(xep => xep.routes ?? [])) {
-      if (route.kind === 'message' || route.kind === 'presence') this.#listeners[route.kind].push(route)
-      else this.#requests.set(routeKey(route.kind, route.ns, route.name), route.handler)
-    }
+    this.#messages = routesOf('message', options.xeps)
+    this.#presence = routesOf('presence', options.xeps)
   }
 
   /** As many handlers wait for something as may. */
@@ -39,14 +37,14 @@ export class Dispatch {
       this.#refuse(stanza, new StanzaError('modify', 'bad-request'))
       return
     }
-    const handler = this.#requests.get(routeKey(`iq-${type}`, payload.ns, payload.name))
+    const handler = handlerOf(`iq-${type}`, payload, this.#options.xeps)
     if (handler === undefined) this.#refuse(stanza, new StanzaError('cancel', 'service-unavailable'))
     else this.#call(handler, stanza, answer => this.#answer(stanza, answer))
   }
 
   /** A message or presence: all who listen for it are told. */
   notify(kind: 'message' | 'presence', stanza: Element): void {
-    for (const { ns, name, handler } of this.#listeners[kind]) {
+    for (const { ns, name, handler } of kind === 'message' ? this.#messages : this.#presence) {
       if (name !== '' && stanza.child(name, ns) === undefined) continue
       this.#call(handler, stanza, answer => {
         if (answer instanceof Error) this.#report(answer, stanza)
@@ -117,4 +115,20 @@ export function errorElement(error: StanzaError, ns: string): Element {
   return el('error', ns, { type: error.type }, el(error.condition, NS_STANZA_ERRORS), ...text)
 }
 
-const routeKey = (kind: string, ns: string, name: string): string => `${kind} {${ns}}${name}`
+function routesOf(kind: 'message' | 'presence', xeps: readonly Xep[]): readonly Route[] {
+  const routes = xeps.flatMap(xep => xep.routes ?? []).filter(route => route.kind === kind)
+  return routes.length === 0 ? none : routes
+}
+
+const none: readonly Route[] = []
+
+/** Of several for one payload the last. There are few, so that a table for each session would cost more than it saves. */
+function handlerOf(kind: 'iq-get' | 'iq-set', { ns, name }: Element, xeps: readonly Xep[]): Handler | undefined {
+  let found: Handler | undefined
+  for (const { routes } of xeps) {
+    for (const route of routes ?? []) {
+      if (route.name === name && route.ns === ns && route.kind === kind) found = route.handler
+    }
+  }
+  return found
+}

@@ -38,7 +38,7 @@ export class Outbox {
     if (this.#options.coalesce === false || this.#text.length >= FLUSH_AT) this.flush()
     else if (!this.#scheduled) {
       this.#scheduled = true
-      process.nextTick(this.#flushLater)
+      process.nextTick(flushLater, this)
     }
     return this.transport.congested ? this.transport.drained() : undefined
   }
@@ -58,7 +58,8 @@ export class Outbox {
     this.#write(text)
   }
 
-  readonly #flushLater = (): void => {
+  /** For the end of the turn. */
+  flushScheduled(): void {
     this.#scheduled = false
     this.flush()
   }
@@ -67,4 +68,9 @@ export class Outbox {
     this.#options.onWrite?.(typeof data === 'string' ? Buffer.from(data) : data)
     this.transport.write(data)
   }
+}
+
+/** One for all: a closure for each outbox would be held as long as its stream. */
+function flushLater(outbox: Outbox): void {
+  outbox.flushScheduled()
 }

@@ -118,7 +118,7 @@ export class Parser {
       if (builder.depth === 1 && this.#tokenizer.idle) this.#betweenStanzas()
       if (this.#at >= this.#text.length) {
         if (this.#badBytes !== undefined) this.#die(this.#badBytes)
-        else if (!this.#loadWaiting()) return undefined
+        else if (!this.#loadWaiting()) return this.#rest()
         continue
       }
       const inHeader = builder.depth === 0
@@ -237,6 +237,12 @@ export class Parser {
     }
   }
 
+  #rest(): undefined {
+    if (this.#builder.depth !== 1 || !this.#tokenizer.idle) return
+    this.#builder.rest()
+    this.#tokenizer.rest?.()
+  }
+
   /** No more can come but white space (XML 1.0 §2.1). */
   #behindTheEnd(): undefined {
     do {
@@ -278,7 +284,8 @@ const PIECE = 65_536
 const none = new Uint8Array()
 
 /** What is given as undefined is not given: a limit of nothing would let everything pass. */
-function withDefaults(limits: Partial<Limits> = {}): Limits {
+function withDefaults(limits?: Partial<Limits>): Limits {
+  if (limits === undefined) return defaultLimits
   const given = Object.entries(limits).filter(([, limit]) => limit !== undefined)
   return { ...defaultLimits, ...Object.fromEntries(given) }
 }

@@ -1,7 +1,8 @@
+import { detached } from '../detached.ts'
 import { XmppError } from '../errors.ts'
-import { codePointName } from '../printable.ts'
 import { isName } from './characters.ts'
 import type { Attrs, Element } from './element.ts'
+import { escapeAttribute, escapeXml } from './escape.ts'
 import { NS_STREAM, NS_XML, NS_XMLNS } from './namespaces.ts'
 
 /**
@@ -128,8 +129,15 @@ function checkDeclaration(prefix: string, ns: string): void {
 
 /** @throws XmppError `XMPP_XML_NAME` for what is not the name of an element or attribute, prefix apart (Namespaces in XML 1.0 §3) */
 function checkName(name: string): void {
+  if (names.has(name)) return
   if (!isName(name)) throw badName(`${quoted(name)} is not a name in XML`)
+  // Copies, since a name may have been cut from something large, and a bounded number of them.
+  if (names.size < MOST_NAMES && name.length <= 64) names.add(detached(name))
 }
+
+/** Names that have been found good: what is sent has the same few again and again. */
+const names = new Set<string>()
+const MOST_NAMES = 1000
 
 /** Namespaces in XML 1.0 §3: nobody may use the namespace of declarations, and only the prefix `xml` that of `xml`. */
 function escapeNamespace(ns: string): string {
@@ -144,44 +152,3 @@ function badName(why: string): XmppError {
 function quoted(text: string): string {
   return JSON.stringify(text.slice(0, 100))
 }
-
-/**
- * Text ready to stand in XML content or in a quoted attribute value.
- * @throws XmppError `XMPP_XML_CHARACTER` for a character that XML 1.0 cannot carry even escaped (§2.2)
- */
-export function escapeXml(text: string): string {
-  if (!special.test(text)) return text
-  const bad = unsendable.exec(text)
-  if (bad !== null) {
-    const name = codePointName(bad[0].codePointAt(0) ?? 0)
-    throw new XmppError('XMPP_XML_CHARACTER', `XML cannot carry the character ${name} (at offset ${bad.index})`)
-  }
-  return text.replace(escapable, char => entities[char] ?? char)
-}
-
-/** {@link escapeXml}, and LF and TAB, which would be read as spaces if they were sent as they are (XML 1.0 §3.3.3). */
-export function escapeAttribute(text: string): string {
-  const escaped = escapeXml(text)
-  return /[\t\n]/.test(escaped) ? escaped.replaceAll('\t', '&#9;').replaceAll('\n', '&#10;') : escaped
-}
-
-/** The text with every character that XML cannot carry replaced by U+FFFD. */
-export function sendable(text: string): string {
-  return unsendable.test(text) ? text.replace(new RegExp(unsendable, 'g'), '\ufffd') : text
-}
-
-// A CR would be read as LF, or not at all, if it was sent as it is (XML 1.0 §2.11).
-const entities: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  "'": '&apos;',
-  '"': '&quot;',
-  '\r': '&#13;',
-}
-const escapable = /[&<>'"\r]/g
-// biome-ignore-start lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const special = /[&<>'"\u0000-\u0008\u000b-\u001f\ufffe\uffff\ud800-\udfff]/
-const unsendable =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
-// biome-ignore-end lint/suspicious/noControlCharactersInRegex: they are what is looked for

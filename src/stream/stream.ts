@@ -2,12 +2,13 @@ import { type Clock, systemClock } from '../clock.ts'
 import { describe, StreamError, XmppError } from '../errors.ts'
 import { isName } from './characters.ts'
 import { type Attrs, type Element, el } from './element.ts'
+import { sendable } from './escape.ts'
 import { NS_STREAM } from './namespaces.ts'
 import { Outbox } from './outbox.ts'
 import { Parser, type ParserEvent, type ParserOptions } from './parser.ts'
-import { sendable, serialize, streamHeader } from './serialize.ts'
+import { serialize, streamHeader } from './serialize.ts'
 import type { TlsOptions } from './tls.ts'
-import type { Transport } from './transport.ts'
+import type { ChunkReader, Transport } from './transport.ts'
 
 const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams'
 
@@ -71,7 +72,7 @@ export class XmlStream {
   #reading = false
   /** Someone reads `batches()`, though perhaps not at this moment. */
   #iterating = false
-  readonly #overWaiters = new Set<() => void>()
+  #overWaiters: (() => void)[] = []
 
   constructor(transport: Transport, options: StreamOptions) {
     this.#options = options
@@ -112,7 +113,7 @@ export class XmlStream {
   /** Calls back once when the stream is over, at once when it is already. */
   whenOver(fn: () => void): void {
     if (this.#over) fn()
-    else this.#overWaiters.add(fn)
+    else this.#overWaiters.push(fn)
   }
 
   // ── opening ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -193,7 +194,7 @@ export class XmlStream {
     } catch (error) {
       throw this.fail(error as Error)
     }
-    throw this.fail(new StreamError('bad-format', 'a stream header where an element belongs'))
+    throw this.fail(strayHeader())
   }
 
   /** The next element, which must be one of `names`: the verb that negotiation is written in. */
@@ -213,29 +214,42 @@ export class XmlStream {
     this.#iterating = true
     try {
       for (let first = await this.next(); first !== undefined; first = await this.next()) {
-        const batch = [first]
-        let failure: unknown
-        let closed = false
+        const gathered = this.#gather(first)
+        let failure: Error | undefined
         try {
-          for (let event = this.#parser.next(); event?.type === 'element'; event = this.#parser.next()) {
-            batch.push(this.#received(event.element))
-          }
-          closed = this.#parser.closed
-        } catch (error) {
-          failure = error
-        }
-        try {
-          yield batch
+          yield gathered.batch
         } finally {
-          // Only now, for what came with the close tag may want an answer; and for a reader who leaves here too.
-          if (closed) this.#closed()
-          if (failure !== undefined) failure = this.fail(failure as Error)
+          // For a reader who leaves here too.
+          failure = this.#conclude(gathered)
         }
         if (failure !== undefined) throw failure
       }
     } finally {
       this.#iterating = false
     }
+  }
+
+  /**
+   * Hands the elements of each chunk to `take`. Resolves when the peer has closed its stream.
+   * As {@link batches}, for who has many streams on which nothing happens: less than half a kilobyte is held while it waits.
+   * @throws as {@link next}; what `take` throws
+   */
+  each(take: Taker): Promise<void> {
+    if (this.#reading) return Promise.reject(readers())
+    this.#reading = this.#iterating = true
+    return new Promise((resolve, reject) => {
+      const broken = (error: Error): void => this.#stop(pump, this.fail(error))
+      const arrived = (chunk: Uint8Array | undefined): void => {
+        try {
+          this.#receive(chunk)
+        } catch (error) {
+          return broken(error as Error)
+        }
+        this.#goOn(pump)
+      }
+      const pump: Pump = { take, resolve, reject, arrived, broken }
+      this.#goOn(pump)
+    })
   }
 
   // ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -335,9 +349,71 @@ export class XmlStream {
     return this.#outbox.queue(text)
   }
 
+  /** Reads what there is, and waits for more. */
+  #goOn(pump: Pump): void {
+    for (;;) {
+      if (this.#failure !== undefined) return this.#stop(pump, this.#failure)
+      if (this.#closeSeen) return this.#stop(pump)
+      const gathered = this.#gather()
+      if (gathered === nothing) return this.transport.readTo(pump)
+      const { batch } = gathered
+      let wait: ReturnType<Taker>
+      try {
+        wait = batch.length === 0 ? undefined : pump.take(batch)
+      } catch (error) {
+        this.#conclude(gathered)
+        return this.#stop(pump, error)
+      }
+      if (wait instanceof Promise) return void this.#goOnBehind(wait, gathered, pump)
+      const failure = this.#conclude(gathered)
+      if (failure !== undefined) return this.#stop(pump, failure)
+    }
+  }
+
+  async #goOnBehind(wait: Promise<void>, gathered: Gathered, pump: Pump): Promise<void> {
+    let failure: unknown
+    try {
+      await wait
+      failure = this.#conclude(gathered)
+    } catch (error) {
+      this.#conclude(gathered)
+      failure = error
+    }
+    if (failure === undefined) this.#goOn(pump)
+    else this.#stop(pump, failure)
+  }
+
+  #stop({ resolve, reject }: Pump, error?: unknown): void {
+    this.#reading = this.#iterating = false
+    if (error === undefined) resolve()
+    else reject(error)
+  }
+
+  /** What has arrived and not been read, behind `first`; {@link nothing} when there is nothing. */
+  #gather(first?: Element): Gathered {
+    const batch = first === undefined ? [] : [first]
+    try {
+      for (;;) {
+        const event = this.#parser.next()
+        if (event === undefined) return batch.length === 0 ? nothing : { batch, closed: false, failure: undefined }
+        if (event.type === 'close') return { batch, closed: true, failure: undefined }
+        if (event.type === 'open') throw strayHeader()
+        batch.push(this.#received(event.element))
+      }
+    } catch (failure) {
+      return { batch, closed: false, failure: failure as Error }
+    }
+  }
+
+  /** Only behind the batch, for what came with the close tag may want an answer. Returns what ends the stream. */
+  #conclude({ closed, failure }: Gathered): Error | undefined {
+    if (closed) this.#closed()
+    return failure && this.fail(failure)
+  }
+
   /** The parser's next event, reading as long as it takes. Undefined when the peer closed its stream. */
   async #event(): Promise<ParserEvent | undefined> {
-    if (this.#reading) throw new XmppError('XMPP_READERS', 'the stream has a reader already')
+    if (this.#reading) throw readers()
     this.#reading = true
     try {
       for (;;) {
@@ -346,7 +422,7 @@ export class XmlStream {
         const event = this.#parser.next()
         if (event?.type === 'close') this.#closed()
         else if (event !== undefined) return event
-        else await this.#fill()
+        else this.#receive(await this.transport.read())
       }
     } catch (error) {
       throw this.fail(error as Error)
@@ -355,8 +431,7 @@ export class XmlStream {
     }
   }
 
-  async #fill(): Promise<void> {
-    const chunk = await this.transport.read()
+  #receive(chunk: Uint8Array | undefined): void {
     if (chunk === undefined) {
       // A peer that just hangs up after our close has ended the stream well enough.
       if (!this.#closeSent && this.#automatic)
@@ -424,8 +499,9 @@ export class XmlStream {
 
   #finish(): void {
     this.#over = true
-    for (const resolve of this.#overWaiters) resolve()
-    this.#overWaiters.clear()
+    const waiters = this.#overWaiters
+    this.#overWaiters = []
+    for (const resolve of waiters) resolve()
   }
 
   #assertOpen(): void {
@@ -438,4 +514,31 @@ export class XmlStream {
   #gone(when: string): XmppError {
     return new XmppError('XMPP_STREAM_ENDED', `the peer closed its stream while we were ${when}`)
   }
+}
+
+/** What one chunk has brought, and whether the stream ends behind it. */
+interface Gathered {
+  readonly batch: Element[]
+  readonly closed: boolean
+  readonly failure: Error | undefined
+}
+
+/** Takes the elements of a chunk; nothing more is read before what it returns has resolved. */
+export type Taker = (batch: Element[]) => Promise<void> | undefined | void
+
+/** Who reads in `each()`. */
+interface Pump extends ChunkReader {
+  readonly take: Taker
+  resolve(): void
+  reject(reason: unknown): void
+}
+
+const nothing: Gathered = { batch: [], closed: false, failure: undefined }
+
+function readers(): XmppError {
+  return new XmppError('XMPP_READERS', 'the stream has a reader already')
+}
+
+function strayHeader(): StreamError {
+  return new StreamError('bad-format', 'a stream header where an element belongs')
 }

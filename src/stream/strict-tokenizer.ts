@@ -86,7 +86,7 @@ class StrictTokenizer implements Tokenizer {
   readonly #limits: TokenLimits
   #state = START
   /** The elements that are open. */
-  readonly #open: QName[] = []
+  #open: QName[] = []
   /** The tag that is being read, how many attributes it has had, and the one being read with its kind of quote. */
   #tag: QName | undefined
   #attributes = 0
@@ -111,6 +111,10 @@ class StrictTokenizer implements Tokenizer {
 
   get idle(): boolean {
     return this.#state === CONTENT || this.#state === START
+  }
+
+  rest(): void {
+    this.#open = this.#open.slice()
   }
 
   write(text: string, from: number): number {

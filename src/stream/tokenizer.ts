@@ -26,6 +26,8 @@ export interface Tokenizer {
   write(text: string, from: number): number
   /** Nothing of a tag, a reference or a section is waiting for more. */
   readonly idle: boolean
+  /** Nothing has arrived for now: what is held beyond what is needed may go. */
+  rest?(): void
 }
 
 /** What one tag may hold. */

@@ -13,6 +13,8 @@ export interface Transport {
   readonly tls: TlsFacts | undefined
   /** The next chunk, undefined once the other side has ended. Rejects when the pipe breaks. One reader at a time. */
   read(): Promise<Uint8Array | undefined>
+  /** The same for who waits on many pipes: the reader is told instead of a promise, and never before this returns. */
+  readTo(reader: ChunkReader): void
   /** Something has arrived that nobody has read yet. */
   readonly unread: boolean
   /** Queues data. */
@@ -33,6 +35,13 @@ export interface Transport {
   destroy(reason?: Error): void
 }
 
+/** Is told one of the two, once for each time it is handed to {@link Transport.readTo}. */
+export interface ChunkReader {
+  /** A chunk, undefined once the other side has ended. */
+  arrived(chunk: Uint8Array | undefined): void
+  broken(error: Error): void
+}
+
 /** A transport over any duplex of bytes, a TLS socket of the caller's own included. It is its only listener from then on. */
 export function transport(duplex: Duplex): Transport {
   return new DuplexTransport(duplex, isTls(duplex) ? tlsFacts(duplex) : undefined)
@@ -47,7 +56,7 @@ class DuplexTransport implements Transport {
   readonly tls: TlsFacts | undefined
   readonly #duplex: Duplex
   #chunks: Uint8Array[] = []
-  #reader: { resolve(chunk: Uint8Array | undefined): void; reject(error: Error): void } | undefined
+  #reader: ChunkReader | undefined
   #ended = false
   #error: Error | undefined
   #draining: Promise<void> | undefined
@@ -72,16 +81,18 @@ class DuplexTransport implements Transport {
   }
 
   read(): Promise<Uint8Array | undefined> {
+    return new Promise((arrived, broken) => this.readTo({ arrived, broken }))
+  }
+
+  readTo(reader: ChunkReader): void {
     const chunk = this.#chunks.shift()
     if (chunk !== undefined) {
       if (this.#chunks.length === 0) this.#duplex.resume()
-      return Promise.resolve(chunk)
+      queueMicrotask(() => reader.arrived(chunk))
+      return
     }
-    if (this.#error !== undefined) return Promise.reject(this.#error)
-    if (this.#ended) return Promise.resolve(undefined)
-    return new Promise((resolve, reject) => {
-      this.#reader = { resolve, reject }
-    })
+    this.#reader = reader
+    if (this.#error !== undefined || this.#ended) queueMicrotask(this.#tellEnd)
   }
 
   get congested(): boolean {
@@ -152,16 +163,20 @@ class DuplexTransport implements Transport {
       this.#duplex.pause()
     } else {
       this.#reader = undefined
-      reader.resolve(chunk)
+      reader.arrived(chunk)
     }
   }
 
   readonly #onEnd = (): void => {
     this.#ended = true
+    this.#tellEnd()
+  }
+
+  readonly #tellEnd = (): void => {
     const reader = this.#reader
     this.#reader = undefined
-    if (this.#error === undefined) reader?.resolve(undefined)
-    else reader?.reject(this.#error)
+    if (this.#error === undefined) reader?.arrived(undefined)
+    else reader?.broken(this.#error)
   }
 
   readonly #onError = (error: Error): void => {

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { XmppError } from '../errors.ts'
 import type { TlsFacts, TlsOptions } from '../stream/tls.ts'
-import type { Transport } from '../stream/transport.ts'
+import type { ChunkReader, Transport } from '../stream/transport.ts'
 
 /** How slow the link pretends to be; one for all connections of a server. */
 export class Hold {
@@ -64,6 +64,10 @@ class HeldTransport implements Transport {
 
   read(): Promise<Uint8Array | undefined> {
     return this.#inner.read()
+  }
+
+  readTo(reader: ChunkReader): void {
+    this.#inner.readTo(reader)
   }
 
   drained(): Promise<void> {

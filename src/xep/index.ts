@@ -4,7 +4,16 @@ import { disco, type Identity } from './0030-disco.ts'
 import { version } from './0092-version.ts'
 import { ping } from './0199-ping.ts'
 
-export const standardXeps = (identity: Identity): readonly Xep[] => [disco(identity), version, ping]
+export function standardXeps(identity: Identity): readonly Xep[] {
+  const known = made.get(identity)
+  if (known !== undefined) return known
+  const xeps = [disco(identity), version, ping]
+  made.set(identity, xeps)
+  return xeps
+}
+
+/** They know nothing of a session, so all sessions of one identity share them. */
+const made = new WeakMap<Identity, readonly Xep[]>()
 
 /** What a PBX that is logged in as a user is. */
 export const clientIdentity: Identity = { category: 'client', type: 'pc', name: 'res-xmpp' }

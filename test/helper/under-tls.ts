@@ -14,6 +14,7 @@ export function underTls(inner: Transport): Transport {
       bindings: () => new Map(),
     },
     read: () => inner.read(),
+    readTo: reader => inner.readTo(reader),
     get unread() {
       return inner.unread
     },

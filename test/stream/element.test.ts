@@ -1,8 +1,9 @@
 import t from 'tap'
 import { type Attrs, attributeKey, Element, el, emptyAttrs } from '../../src/stream/element.ts'
+import { escapeXml, sendable } from '../../src/stream/escape.ts'
 import { NS_STREAM, NS_XML } from '../../src/stream/namespaces.ts'
 import { Parser } from '../../src/stream/parser.ts'
-import { escapeXml, sendable, serialize, streamHeader } from '../../src/stream/serialize.ts'
+import { serialize, streamHeader } from '../../src/stream/serialize.ts'
 import { readXml, show } from '../helper/peer.ts'
 import { throws } from '../helper/rejects.ts'
 

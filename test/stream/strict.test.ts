@@ -328,8 +328,9 @@ function merged({ name, ns, attrs, children }: Tree): Tree {
     else if (typeof joined.at(-1) === 'string') joined.push((joined.pop() as string) + child)
     else if (child !== '') joined.push(child)
   }
-  const known = attrs.map(
-    ([key, value]) => [key.replace('{http://www.w3.org/XML/1998/namespace}', 'xml:'), value] as const,
-  )
+  // A prefix that was chosen for sending is not part of the name.
+  const nameOf = (key: string): string =>
+    key.replace('{http://www.w3.org/XML/1998/namespace}', 'xml:').replace(/^(\{[\s\S]*\})[^:}]*:([^:}]*)$/, '$1$2')
+  const known = attrs.map(([key, value]) => [nameOf(key), value] as const)
   return { name, ns, attrs: known.sort(byName), children: joined }
 }
