@@ -23,7 +23,7 @@ const rounds = Number(values.rounds ?? (quick ? 1 : 3))
 if (!(rounds >= 1)) throw new RangeError(`--rounds ${values.rounds} is no number of rounds`)
 const list = text => text.split(',').filter(part => part !== '')
 const wanted = list(values.scenarios)
-const known = [...scenarios.map(({ id }) => id), 'import', 'login', 'xml']
+const known = [...scenarios.filter(({ run }) => run !== undefined).map(({ id }) => id), 'import', 'login', 'xml']
 const unknown = wanted.filter(id => !known.includes(id))
 if (unknown.length > 0) throw new RangeError(`no scenario ${unknown.join(', ')}; there are ${known.join(', ')}`)
 if (write && (quick || wanted.length > 0 || values.peers !== '')) {
@@ -68,7 +68,7 @@ const server = await startServer()
 try {
   for (let round = 0; round < rounds; round++) {
     for (const scenario of scenarios) {
-      if (!asked(scenario.id) || scenario.run === undefined || (scenario.once && round > 0)) continue
+      if (!asked(scenario.id) || scenario.run === undefined || round >= (scenario.rounds ?? rounds)) continue
       await compare(server, scenario, round)
     }
     if (asked('login')) await compareLogins(server, round)
@@ -76,7 +76,7 @@ try {
 } finally {
   server.stop()
 }
-if (asked('import') || asked('import-cpu') || asked('import-memory')) {
+if (asked('import')) {
   const extra = imports([...new Set(peers.flatMap(({ module }) => module ?? []))], quick ? 5 : 15)
   for (const { name, module } of peers) {
     for (const [round, numbers] of (extra.get(module) ?? []).entries()) {

@@ -7,7 +7,12 @@ import { fileURLToPath } from 'node:url'
 
 const file = path => fileURLToPath(new URL(path, import.meta.url))
 
-/** Starts the server; it ends with this process, whatever becomes of it. */
+/** What is measured at the moment. */
+let measured
+// Whoever interrupts a run is left with nothing of it.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
+
+/** Starts the server, which ends with this process, whatever becomes of it. */
 export async function startServer() {
   const server = fork(file('../server/main.mjs'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const [{ ports, ca }] = await Promise.race([
@@ -20,14 +25,13 @@ export async function startServer() {
   const folder = mkdtempSync(join(tmpdir(), 'res-xmpp-bench-'))
   const trusted = join(folder, 'ca.pem')
   writeFileSync(trusted, ca)
-  return {
-    ports,
-    trusted,
-    stop() {
-      server.kill()
-      rmSync(folder, { recursive: true })
-    },
+  const stop = () => {
+    measured?.kill('SIGKILL')
+    server.kill()
+    rmSync(folder, { recursive: true, force: true })
   }
+  process.on('exit', stop)
+  return { ports, trusted, stop }
 }
 
 /** One peer in one scenario. @returns its numbers, or `{ error }` */
@@ -37,7 +41,7 @@ export async function measure(server, peer, scenario, parameters) {
   // Reading it takes time, which is nobody's fault where there is no TLS.
   if (scenario === 'login') options.env.NODE_EXTRA_CA_CERTS = server.trusted
   return new Promise(resolve => {
-    execFile(process.execPath, args, options, (error, stdout, stderr) => {
+    measured = execFile(process.execPath, args, options, (error, stdout, stderr) => {
       // Some say things on stdout themselves.
       if (error === null) resolve(JSON.parse(stdout.trim().split('\n').at(-1)))
       else resolve({ error: error.killed ? 'took more than two minutes' : stderr.trim().slice(-1500) || error.message })

@@ -9,5 +9,11 @@ export const peer = {
   module: new URL('../../dist/index.js', import.meta.url).href,
   logins: ['direct, SASL2', 'direct', 'starttls, SASL2', 'starttls'],
   connect: ({ host, port, domain, username, password, resource, tls }) =>
-    open({ jid: `${username}@${domain}/${resource}`, password, host, port, tls: tls ?? 'never' }),
+    open({
+      jid: `${username}@${domain}${resource === undefined ? '' : `/${resource}`}`,
+      password,
+      host,
+      port,
+      tls: tls ?? 'never',
+    }),
 }
