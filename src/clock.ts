@@ -8,9 +8,11 @@ export interface Clock {
 /** The clock of the process. */
 export const systemClock: Clock = {
   // Near the time of day, but never set back or forward: intervals are what it is for.
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => origin + performance.now(),
   after(ms, fn) {
     const timer = setTimeout(fn, ms)
     return () => clearTimeout(timer)
   },
 }
+
+const origin = performance.timeOrigin

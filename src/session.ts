@@ -9,7 +9,7 @@ import { Acknowledgements } from './session/acknowledgements.ts'
 import { Dispatch } from './session/dispatch.ts'
 import { type Ending, endingOf } from './session/ending.ts'
 import { type IqOptions, Requests } from './session/requests.ts'
-import { type Attrs, type Child, type Element, el } from './stream/element.ts'
+import { type Attrs, type Child, Element, el } from './stream/element.ts'
 import type { Target } from './stream/resolve.ts'
 import { serialize, serializeFrom } from './stream/serialize.ts'
 import type { XmlStream } from './stream/stream.ts'
@@ -60,6 +60,8 @@ export class Session {
   readonly #bare: string
   readonly #domain: string
   readonly #options: SessionOptions
+  /** The last address that was asked, and is one. */
+  #asked = ''
   /** Made when something is first asked. */
   #pending: Requests | undefined
   #acks: Acknowledgements | undefined
@@ -124,7 +126,7 @@ export class Session {
 
   /** An id that no other stanza of this session has. */
   nextId(): string {
-    return `${this.#idPrefix}${(++this.#lastId).toString(36)}`
+    return this.#idPrefix + ++this.#lastId
   }
 
   /** Whether stanzas are taken: there is a stream, or the session waits to be resumed, and then sends them. */
@@ -168,13 +170,16 @@ export class Session {
     try {
       options.signal?.throwIfAborted()
       if (this.#component && to === undefined) throw new XmppError('XMPP_ADDRESS', 'a component must say whom it asks')
-      if (to !== undefined) parseJid(to)
+      if (to !== undefined && to !== this.#asked) {
+        parseJid(to)
+        this.#asked = to
+      }
     } catch (error) {
       return Promise.reject(error)
     }
     this.#pending ??= new Requests(this.clock, (from, to) => this.#answers(from, to))
     return this.#pending.ask({ to, name: payload.name }, this.nextId(), options, id => {
-      this.send(this.stanza('iq', { type, to, from: options.from, id }, payload))
+      this.send(new Element('iq', this.#stream.ns, { type, to, from: options.from, id }, [payload]))
     })
   }
 

@@ -90,7 +90,7 @@ export class Requests {
   ): Promise<Element> {
     return new Promise((resolve, reject) => {
       const slot = this.#free.pop() ?? this.#slots.length
-      const id = `${unique}.${slot.toString(36)}`
+      const id = `${unique}.${slot}`
       const pending = new Pending(id, slot, question, timeout, this.#clock.now(), resolve, reject)
       this.#slots[slot] = pending
       this.#join(pending)
@@ -187,14 +187,15 @@ function slotOf(id: string): number {
   let slot = 0
   let unit = 1
   for (let at = id.length - 1; at > 0; at--) {
-    const code = id.charCodeAt(at)
-    if (code === DOT) return slot
-    const digit = code >= 0x61 && code <= 0x7a ? code - 0x57 : code >= 0x30 && code <= 0x39 ? code - 0x30 : -1
-    if (digit < 0 || unit > 36 ** 6) return -1
+    const digit = id.charCodeAt(at) - ZERO
+    if (digit === DOT) return slot
+    if (digit < 0 || digit > 9 || unit > 1e9) return -1
     slot += digit * unit
-    unit *= 36
+    unit *= 10
   }
   return -1
 }
 
-const DOT = 0x2e
+const ZERO = 0x30
+/** As it comes out of the subtraction. */
+const DOT = 0x2e - ZERO

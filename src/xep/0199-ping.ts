@@ -17,15 +17,17 @@ export const ping: Xep = {
  * Resolves with the round trip in ms. An error for an answer is an answer too: whoever sent it is alive (§4.2).
  * @throws XmppError `XMPP_TIMEOUT`, `XMPP_STREAM_ENDED`
  */
-export async function sendPing(session: Session, to: string | undefined, options?: IqOptions): Promise<number> {
-  const start = session.clock.now()
-  try {
-    await session.iq('get', to, el('ping', NS_PING), options)
-  } catch (error) {
-    if (!(error instanceof StanzaError)) throw error
-  }
-  return session.clock.now() - start
+export function sendPing(session: Session, to: string | undefined, options?: IqOptions): Promise<number> {
+  const { clock } = session
+  const start = clock.now()
+  const alive = (): number => clock.now() - start
+  return session.iq('get', to, question, options).then(alive, error => {
+    if (error instanceof StanzaError) return alive()
+    throw error
+  })
 }
+
+const question = el('ping', NS_PING)
 
 /** When to ask whether the other side is there, and when to give it up. */
 export interface KeepaliveOptions {
