@@ -108,7 +108,11 @@ class Link {
 
   cut(): void {
     for (const pipe of this.#pipes) pipe.drop()
-    for (const end of this.#ends) end.resetAndDestroy()
+    // COMPAT Node 20: to reset a socket that has been ended fails unsaid, leaks it, and then the process spins instead of exiting.
+    for (const end of this.#ends) {
+      if (end.writableEnded) end.destroy()
+      else end.resetAndDestroy()
+    }
     this.#over()
   }
 }
