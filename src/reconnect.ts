@@ -85,7 +85,7 @@ export async function* stayConnected(
       redirect = session && redirects < MAX_REDIRECTS ? redirectOf(error, session) : undefined
       if (redirect !== undefined) redirects++
       const retryIn = redirect === undefined ? retryDelay(error, attempt, random()) : 0
-      yield { type: 'offline', error, retryIn, kept: earlier?.resumption && earlier }
+      yield { type: 'offline', error, retryIn, kept: earlier?.waiting ? earlier : undefined }
       if (retryIn > 0) await sleep(clock, retryIn, signal)
     }
   } finally {

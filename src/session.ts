@@ -215,15 +215,23 @@ export class Session {
 
   // ── beyond its stream (XEP-0198 §5) ──────────────────────────────────────────────────────────────────────────────────
 
-  /** What another login needs to resume this session; undefined when that cannot be, or is too late. */
+  /**
+   * What another login needs to resume this session; undefined when that cannot be. Even a server that has kept it no longer may remember how much it
+   * had handled, and say so (XEP-0198 §5).
+   */
   get resumption():
     | { readonly id: string; readonly handled: number; readonly location: string | undefined }
     | undefined {
     const resumable = this.#acks?.resumable
     if (resumable === undefined || !this.#keep || this.#ending?.resumable !== true) return undefined
-    const { id, location, max } = resumable
-    if (max !== undefined && this.clock.now() - this.#ending.at > max * 1000) return undefined
-    return { id, handled: this.#acks?.books.handled ?? 0, location }
+    return { id: resumable.id, handled: this.#acks?.books.handled ?? 0, location: resumable.location }
+  }
+
+  /** It has lost its stream, and the server has said that it keeps it as long as this. */
+  get waiting(): boolean {
+    if (this.resumption === undefined) return false
+    const max = this.#acks?.resumable?.max
+    return max === undefined || this.clock.now() - (this.#ending?.at ?? 0) <= max * 1000
   }
 
   /** A login has failed at this session being resumed: the next one does without. */
@@ -352,7 +360,7 @@ export class Session {
 
   /** There is no stream, and what is sent waits for the next one. */
   get #suspended(): boolean {
-    return this.resumption !== undefined
+    return this.waiting
   }
 
   #ended(cause: unknown): void {

@@ -231,7 +231,8 @@ export class Account extends Emitter<AccountEvent> {
         await online.catch(error => session.stream.destroy(error))
       }
     }
-    this.#forget(false)
+    this.#forget()
+    this.#presence = new Map()
   }
 
   async #connect(attempted: Attempted): Promise<Session> {
@@ -313,16 +314,14 @@ export class Account extends Emitter<AccountEvent> {
   }
 
   #offline({ error, retryIn, kept }: Extract<Link, { type: 'offline' }>): void {
-    const resumable = kept !== undefined
-    this.#forget(resumable)
-    this.emit({ type: 'offline', error, retryIn, resumable, targets: this.#tried })
+    this.#forget()
+    this.emit({ type: 'offline', error, retryIn, resumable: kept !== undefined, targets: this.#tried })
   }
 
-  /** @param resumable the session may come back, and with it the presence of others */
-  #forget(resumable: boolean): void {
-    // Of several failures in a row the first one knows what there was.
-    if (this.#session !== undefined || !resumable) this.#presence = this.buddies.takePresence()
-    if (!resumable) this.#presence = new Map()
+  #forget(): void {
+    // Of several failures in a row the first one knows what there was. The session may come back, and with it the presence of others.
+    const presence = this.buddies.takePresence()
+    if (presence.size > 0) this.#presence = presence
     this.#session = undefined
     this.#stopKeepalive?.()
     this.#stopKeepalive = undefined
