@@ -16,9 +16,11 @@ export async function initiate(
   began: (socket: TLSSocket) => void,
 ): Promise<Secured> {
   const { domain, servername, ca, verify = true, cert, key, alpn, services = clientServices, sessions } = options
+  const { maxVersion } = options
   const name = servername ?? domain
   const reference = referenceOf(name)
-  const partner = sessions === undefined ? '' : partnerOf(domain, name, ca, verify, cert, key, alpn, services)
+  const partner =
+    sessions === undefined ? '' : partnerOf(domain, name, ca, verify, cert, key, alpn, services, maxVersion)
   const earlier = wanted(sessions?.take(partner), options)
   let chain: readonly Uint8Array[] = []
   let socket: TLSSocket | undefined
@@ -88,7 +90,7 @@ function begin(options: ConnectionOptions): TLSSocket {
 
 function clientOptions(
   socket: Duplex,
-  { ca, verify = true, cert, key, alpn }: TlsClientOptions,
+  { ca, verify = true, cert, key, alpn, maxVersion }: TlsClientOptions,
   reference: Reference,
   earlier: KeptSession | undefined,
 ): ConnectionOptions {
@@ -96,6 +98,7 @@ function clientOptions(
     ...bothSides,
     socket,
     minVersion: 'TLSv1.2',
+    ...(maxVersion === undefined ? {} : { maxVersion }),
     rejectUnauthorized: verify,
     // SNI carries A-labels, and no addresses (RFC 6066 §3).
     servername: reference.address ? '' : reference.name,
