@@ -6,7 +6,7 @@ import { readCertificate } from './certificate.ts'
 import { clientServices, listNames, matches, type Reference, referenceOf } from './identity.ts'
 import type { Secured, TlsClientOptions } from './tls.ts'
 import { bothSides, forGood, handshake, tlsFacts } from './tls-handshake.ts'
-import { type KeptSession, partnerOf, type TlsSessions } from './tls-sessions.ts'
+import { type KeptSession, partnerOf, TlsSessionError, type TlsSessions } from './tls-sessions.ts'
 import { explain } from './tls-words.ts'
 
 /** As initiator; see `secure()`. */
@@ -46,7 +46,8 @@ export async function initiate(
     // Whatever it was, the next attempt does not depend on what is left of an earlier one.
     sessions?.forget(partner)
     if (error instanceof XmppError) throw error
-    throw explain({ error, name, chain, certified: cert !== undefined })
+    const failure = explain({ error, name, chain, certified: cert !== undefined })
+    throw earlier === undefined ? failure : new TlsSessionError(failure)
   }
 }
 
