@@ -355,7 +355,7 @@ export class Session {
 
   #ended(cause: unknown): void {
     this.#acks?.stop()
-    const ending = endingOf(cause, this.clock.now())
+    const ending = endingOf(cause, this.clock.now(), this.resumptions > 0)
     this.#ending = this.#closing ? { ...ending, resumable: false } : ending
     // Both sides have closed the stream, and the server has read all of it before it did.
     if (this.#closing && cause === undefined) this.#acks?.books.takeUnacknowledged()
