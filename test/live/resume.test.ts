@@ -8,28 +8,28 @@ import { type Clock, type Connection, createClient, type Element, onEvery, type 
 import { TcpProxy } from '../helper/proxy.ts'
 import { Random } from '../helper/random.ts'
 import { Waiters } from '../helper/waiters.ts'
-import { servers, skip } from './servers/servers.ts'
-import { at, login, newUser, type User } from './users.ts'
+import { type LiveServer, servers, skip } from './servers/servers.ts'
+import { at, login, newUser } from './users.ts'
 
 t.setTimeout(240_000)
 
 /** Messages each way. */
 const COUNT = 10_000
 /** ms to wait for what the next message should bring; a dead link is found out in far less. */
-const PATIENCE = 60_000
-/** How many of the client's may be under way. */
-const ITS_WINDOW = 1000
+const PATIENCE = 20_000
+/**
+ * How many of the client's may be under way. Prosody can only go on with a session that was not cut within a stanza (README.md), which a few
+ * small ones never are: they fit into what it reads at once of a record of TLS.
+ */
+const ITS_WINDOW = { prosody: 30, ejabberd: 1000, jabberd2: 0 }
 /** And of the other one's: the servers give up a session for which more than 500 wait. */
 const OTHER_WINDOW = 150
 
 for (const server of servers.filter(({ resumeTimeout }) => resumeTimeout !== undefined)) {
-  t.test(`${server.name}`, { skip }, async t => {
-    const users = [await newUser(t, server, 'kept'), await newUser(t, server, 'other')] as const
-    await resumed(t, users, `${users[0].jid}/kept`)
-  })
+  // A resource of one's own is bound by RFC 6120, and what the server makes up by Bind 2.
+  t.test(server.name, { skip }, t => resumed(t, server, '/kept'))
   for (const { domain, sasl2 } of server.hosts) {
-    const user = (name: string): User => ({ server, jid: `${name}@${domain}`, password: `secret-${name}` })
-    if (sasl2) t.test(`${domain}: SASL2`, { skip }, t => resumed(t, [user('carol'), user('bob')], user('carol').jid))
+    if (sasl2) t.test(`${domain}: SASL2`, { skip }, t => resumed(t, { ...server, domain }, ''))
   }
 }
 
@@ -69,7 +69,9 @@ class Arrivals {
 
 const all = { count: COUNT, missing: [], doubled: 0, ordered: true }
 
-async function resumed(t: Test, [user, other]: readonly [User, User], jid: string): Promise<void> {
+async function resumed(t: Test, server: LiveServer, resource: string): Promise<void> {
+  const [user, other] = [await newUser(t, server, 'kept'), await newUser(t, server, 'other')]
+  const window = ITS_WINDOW[server.name]
   const news = new Waiters()
   const wake = () => news.wake()
   const until = (fits: () => boolean, what: string) =>
@@ -81,12 +83,12 @@ async function resumed(t: Test, [user, other]: readonly [User, User], jid: strin
   const [its, others] = [new Arrivals(wake), new Arrivals(wake)]
   const arrived = () => its.numbers.length + others.numbers.length
 
-  const proxy = await TcpProxy.start(t, user.server)
+  const proxy = await TcpProxy.start(t, server)
   proxy.onFlight = wake
   const client = createClient({
-    ...at(user.server),
+    ...at(server),
     port: proxy.port,
-    jid,
+    jid: user.jid + resource,
     password: user.password,
     // Half the back-off.
     random: () => 0,
@@ -120,9 +122,8 @@ async function resumed(t: Test, [user, other]: readonly [User, User], jid: strin
   const itsRoom = async (number: number): Promise<void> => {
     sent = number
     wake()
-    stuck = number - others.numbers.length >= ITS_WINDOW
-    if (stuck)
-      await until(() => number - others.numbers.length < ITS_WINDOW, 'what the client has sent does not arrive')
+    stuck = number - others.numbers.length >= window
+    if (stuck) await until(() => number - others.numbers.length < window, 'what the client has sent does not arrive')
     stuck = false
   }
   const otherRoom = async (number: number): Promise<void> => {
