@@ -7,6 +7,7 @@ import { type Dns, systemDns } from './stream/dns.ts'
 import type { Target } from './stream/resolve.ts'
 import type { StreamOptions, XmlStream } from './stream/stream.ts'
 import type { TlsClientOptions, TlsTrust } from './stream/tls.ts'
+import { TlsSessionError } from './stream/tls-sessions.ts'
 import { type Redirect, type Service, Targets } from './targets.ts'
 
 /** Where and how to connect; the same for clients and components. */
@@ -65,16 +66,24 @@ export async function connect<T>(
   try {
     const refusal = redirect && (await targets.redirect(redirect, false))
     if (refusal !== undefined) targets.trouble.push(`a server sent us to ${redirect?.host}, ${refusal}`)
+    let again: Target | undefined
     for (;;) {
-      const target = await nextOf(targets, failures)
+      const target: Target | undefined = again ?? (await nextOf(targets, failures))
       if (target === undefined) throw verdictOn(domain, failures, targets.trouble)
-      onTarget?.(target)
+      const repeated = again !== undefined
+      again = undefined
+      if (!repeated) onTarget?.(target)
       const attempt = new Attempt(target, { way, dns, tls, stream: { ...options.stream, ns } })
       try {
         return await attempt.run((stream, onStep) => login(stream, target, onStep))
       } catch (error) {
         signal?.throwIfAborted()
         if (attempt.stream !== undefined) left.push(attempt.stream)
+        // Nothing is wrong with the server but with what it has handed out, which is forgotten.
+        if (error instanceof TlsSessionError && !repeated) {
+          again = target
+          continue
+        }
         failures.push(await failureOf(error, target, attempt, targets))
       }
     }

@@ -150,7 +150,7 @@ export class Session {
       const text = 'too much is unacknowledged: the server does not keep up, or send() is not awaited'
       throw new XmppError('XMPP_SEND_LIMIT', text)
     }
-    const wait = this.#suspended ? undefined : stream.sendSerialized(stanza, text)
+    const wait = stream.writable || !this.#suspended ? stream.sendSerialized(stanza, text) : undefined
     return acks.sent(stanza, text.length) ?? wait
   }
 
@@ -207,7 +207,7 @@ export class Session {
    * resumed is given up.
    */
   async close(timeout?: number): Promise<void> {
-    if (this.#suspended) return this.giveUp(new XmppError('XMPP_STREAM_ENDED', 'the session was closed'))
+    if (this.resumption !== undefined) return this.giveUp(new XmppError('XMPP_STREAM_ENDED', 'the session was closed'))
     this.#closing = true
     if (this.#stream.writable) this.#acks?.sayLast()
     await this.#stream.close(timeout)
@@ -360,12 +360,15 @@ export class Session {
 
   /** There is no stream, and what is sent waits for the next one. */
   get #suspended(): boolean {
-    return this.waiting
+    if (this.waiting) return true
+    // Nor is there one when it has broken and `run()` has not come to that yet, which decides what becomes of the session.
+    const undecided = this.#ending === undefined && !this.#closing && !this.#stream.writable
+    return undecided && this.#keep && this.#acks?.resumable !== undefined
   }
 
   #ended(cause: unknown): void {
     this.#acks?.stop()
-    const ending = endingOf(cause, this.clock.now())
+    const ending = endingOf(cause, this.clock.now(), this.resumptions > 0)
     this.#ending = this.#closing ? { ...ending, resumable: false } : ending
     // Both sides have closed the stream, and the server has read all of it before it did.
     if (this.#closing && cause === undefined) this.#acks?.books.takeUnacknowledged()

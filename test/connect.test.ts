@@ -3,6 +3,7 @@ import { createSecureContext, TLSSocket } from 'node:tls'
 import t from 'tap'
 import { type ClientOptions, connectClient, createClient } from '../src/client.ts'
 import { connectComponent, createComponent } from '../src/component.ts'
+import { TlsSessions } from '../src/stream/tls-sessions.ts'
 import { makeCertificate } from '../src/testing/certificate.ts'
 import { HandClock } from './helper/clock.ts'
 import { listen } from './helper/listen.ts'
@@ -44,6 +45,31 @@ async function greet(socket: Socket): Promise<TLSSocket> {
   socket.write("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
   return secured(socket)
 }
+
+t.test('a server that cannot go on with the sessions of TLS that it hands out', async t => {
+  let handshakes = 0
+  // As jabberd2 does it: OpenSSL resumes nothing for who asks for certificates and has not said in what context.
+  const secureContext = createSecureContext({ cert: certificate.cert, key: certificate.key })
+  const { port } = await listen(t, socket => {
+    const options = { isServer: true, secureContext, requestCert: true, rejectUnauthorized: false }
+    const inside = new TLSSocket(socket, options).on('error', () => {})
+    handshakes++
+    inside.once('secure', () => void play(inside, 'client-plain.txt', { peer: new Peer(inside) }).catch(() => {}))
+  })
+  const told: unknown[] = []
+  const options = {
+    tls: 'direct',
+    sessions: new TlsSessions(),
+    onTarget: (target: unknown) => told.push(target),
+  } as const
+  for (const wanted of [1, 3]) {
+    const session = await connectClient(juliet(port, options))
+    t.match(session.stream.transport.tls, { verified: true, resumed: false })
+    t.equal(handshakes, wanted, 'the one that fails is made up for at once')
+    await session.close()
+  }
+  t.equal(told.length, 2, 'of which nobody is told')
+})
 
 t.test('STARTTLS, login, and a session that works', async t => {
   let played: Promise<unknown> = Promise.resolve()

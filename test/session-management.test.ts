@@ -186,6 +186,27 @@ t.test('lost and resumed: what has not arrived goes out again, in order, and not
   t.ok(session.resumption, 'and it may be lost again')
 })
 
+t.test('what is sent between the loss and the end of reading waits like the rest', async t => {
+  const first = await managed()
+  const { session, running } = first
+  session.send(message(session, 'm1'))
+  session.stream.destroy(new Error('the network is gone'))
+  t.equal(session.writable, true)
+  session.send(message(session, 'm2'))
+  await rejects(t, running, { message: 'the network is gone' })
+  const next = await openStream()
+  session.resume(next.stream, { jid: '', streamId: 's2', mechanism: 'PLAIN', resumed: { handled: 0 } })
+  t.same(await got(next.peer, 2), ['message m1', 'message m2'])
+
+  const closed = await managed()
+  const closing = closed.session.close()
+  t.equal(closed.session.writable, false, 'but not what is sent behind a close')
+  throws(t, () => closed.session.send(message(session, 'm3')), { code: 'XMPP_STREAM_ENDED' })
+  closed.far.destroy()
+  await closing
+  await closed.running.catch(() => {})
+})
+
 t.test('answers to requests that came before the loss', async t => {
   let answer = (): void => {}
   const handler = () => new Promise<void>(resolve => (answer = resolve))
@@ -242,7 +263,13 @@ t.test('taken over: messages are sent again under the same id, the rest has fail
 })
 
 t.test('what the server found fault with is not sent again', async t => {
-  for (const condition of ['policy-violation', 'invalid-xml', 'undefined-condition', 'unsupported-stanza-type']) {
+  for (const condition of [
+    'policy-violation',
+    'not-well-formed',
+    'invalid-xml',
+    'undefined-condition',
+    'unsupported-stanza-type',
+  ]) {
     const { session, peer, running, failed } = await managed()
     session.send(message(session, 'm1'))
     peer.write(
@@ -251,6 +278,28 @@ t.test('what the server found fault with is not sent again', async t => {
     await rejects(t, running, { condition, by: 'peer' })
     t.same(failed, [['message', 'm1', 'XMPP_UNACKNOWLEDGED']], condition)
     t.same([session.resumption, session.unacknowledged], [undefined, []])
+  }
+})
+
+t.test('what a server says of XML behind a resumption is not believed at once', async t => {
+  // COMPAT Prosody 0.12 goes on with the parser of the connection before, which may stand in the middle of a stanza.
+  for (const condition of ['not-well-formed', 'xml-not-well-formed', 'policy-violation']) {
+    const first = await managed()
+    const { session, failed } = first
+    session.send(message(session, 'm1'))
+    await settled()
+    await cut(first, t)
+    const second = await openStream()
+    session.resume(second.stream, { jid: '', streamId: 's2', mechanism: 'PLAIN', resumed: { handled: 0 } })
+    const running = session.run({ keep: true })
+    second.peer.write(
+      `<stream:error><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>`,
+    )
+    await rejects(t, running, { condition, by: 'peer' })
+    const blamed = condition === 'policy-violation'
+    t.equal(session.resumption, undefined, 'the session is gone')
+    t.same(failed, blamed ? [['message', 'm1', 'XMPP_UNACKNOWLEDGED']] : [], condition)
+    t.equal(session.unacknowledged.length, blamed ? 0 : 1, blamed ? 'given up' : 'the next one takes it over')
   }
 })
 

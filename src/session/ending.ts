@@ -16,12 +16,22 @@ const passing = new Set(['connection-timeout', 'reset', 'resource-constraint', '
 /** The same, but the session is gone. */
 const final = new Set(['conflict', 'host-gone', 'host-unknown', 'not-authorized', 'remote-connection-failed'])
 
-/** What to make of what `run()` has ended with; undefined is a stream that both sides have closed. */
-export function endingOf(cause: unknown, at: number): Ending {
+/**
+ * What a server may say of a stream that has been resumed because it is in the midst of another one. COMPAT Prosody 0.12: it goes on with the
+ * parser of the connection before, which may have been cut within a stanza.
+ */
+const confused = new Set(['not-well-formed', 'xml-not-well-formed'])
+
+/**
+ * What to make of what `run()` has ended with; undefined is a stream that both sides have closed.
+ * @param resumed the session has come from another stream
+ */
+export function endingOf(cause: unknown, at: number, resumed = false): Ending {
   if (cause === undefined) return { at, resumable: false, blamed: false }
   if (!(cause instanceof StreamError)) return { at, resumable: true, blamed: false }
   // The server would send again what we could not read.
   if (cause.by === 'us') return { at, resumable: false, blamed: false }
   const { condition } = cause
-  return { at, resumable: passing.has(condition), blamed: !passing.has(condition) && !final.has(condition) }
+  const excused = passing.has(condition) || final.has(condition) || (resumed && confused.has(condition))
+  return { at, resumable: passing.has(condition), blamed: !excused }
 }

@@ -6,7 +6,7 @@ import { readCertificate } from './certificate.ts'
 import { clientServices, listNames, matches, type Reference, referenceOf } from './identity.ts'
 import type { Secured, TlsClientOptions } from './tls.ts'
 import { bothSides, forGood, handshake, tlsFacts } from './tls-handshake.ts'
-import { type KeptSession, partnerOf, type TlsSessions } from './tls-sessions.ts'
+import { type KeptSession, partnerOf, TlsSessionError, type TlsSessions } from './tls-sessions.ts'
 import { explain } from './tls-words.ts'
 
 /** As initiator; see `secure()`. */
@@ -16,9 +16,11 @@ export async function initiate(
   began: (socket: TLSSocket) => void,
 ): Promise<Secured> {
   const { domain, servername, ca, verify = true, cert, key, alpn, services = clientServices, sessions } = options
+  const { maxVersion } = options
   const name = servername ?? domain
   const reference = referenceOf(name)
-  const partner = sessions === undefined ? '' : partnerOf(domain, name, ca, verify, cert, key, alpn, services)
+  const partner =
+    sessions === undefined ? '' : partnerOf(domain, name, ca, verify, cert, key, alpn, services, maxVersion)
   const earlier = wanted(sessions?.take(partner), options)
   let chain: readonly Uint8Array[] = []
   let socket: TLSSocket | undefined
@@ -44,7 +46,8 @@ export async function initiate(
     // Whatever it was, the next attempt does not depend on what is left of an earlier one.
     sessions?.forget(partner)
     if (error instanceof XmppError) throw error
-    throw explain({ error, name, chain, certified: cert !== undefined })
+    const failure = explain({ error, name, chain, certified: cert !== undefined })
+    throw earlier === undefined ? failure : new TlsSessionError(failure)
   }
 }
 
@@ -88,7 +91,7 @@ function begin(options: ConnectionOptions): TLSSocket {
 
 function clientOptions(
   socket: Duplex,
-  { ca, verify = true, cert, key, alpn }: TlsClientOptions,
+  { ca, verify = true, cert, key, alpn, maxVersion }: TlsClientOptions,
   reference: Reference,
   earlier: KeptSession | undefined,
 ): ConnectionOptions {
@@ -96,6 +99,7 @@ function clientOptions(
     ...bothSides,
     socket,
     minVersion: 'TLSv1.2',
+    ...(maxVersion === undefined ? {} : { maxVersion }),
     rejectUnauthorized: verify,
     // SNI carries A-labels, and no addresses (RFC 6066 §3).
     servername: reference.address ? '' : reference.name,

@@ -1,4 +1,5 @@
 import { nodeCrypto } from '../builtin.ts'
+import { XmppError } from '../errors.ts'
 
 /** A session of TLS that may be taken up again, as Node hands it out. */
 export interface KeptSession {
@@ -8,6 +9,17 @@ export interface KeptSession {
   readonly certificate: Uint8Array
   /** ms since 1970: until then what the certificate has proved counts. */
   readonly expires: number
+}
+
+/**
+ * A handshake that was to go on with a session, and has failed. The session is forgotten: one in full may well succeed, since there are
+ * servers that hand out sessions and cannot go on with them (jabberd2).
+ */
+export class TlsSessionError extends XmppError {
+  constructor({ code, message, condition, cause }: XmppError) {
+    super(code, message, { cause, ...(condition !== undefined && { condition }) })
+    this.name = 'XmppError'
+  }
 }
 
 /** A day, in ms, however long the server would take it: after that a certificate is looked at anew. */

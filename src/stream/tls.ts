@@ -25,6 +25,8 @@ export interface TlsTrust {
    * some servers take the wrong one of its Finished messages for it (RFC 5929 §3.1). Default `all`.
    */
   readonly resume?: 'all' | 'tls1.3' | undefined
+  /** The newest version to offer. Default whatever Node knows. For testers. */
+  readonly maxVersion?: SecureVersion | undefined
 }
 
 /** How an initiator starts TLS. */
@@ -39,8 +41,9 @@ export interface TlsClientOptions extends TlsTrust {
 }
 
 /** Only what {@link TlsTrust} names of an object that holds more. */
-export function trustOf({ ca, verify, servername, cert, key, sessions, resume }: TlsTrust): TlsTrust {
-  return { ca, verify, servername, cert, key, sessions, resume }
+export function trustOf(options: TlsTrust): TlsTrust {
+  const { ca, verify, servername, cert, key, sessions, resume, maxVersion } = options
+  return { ca, verify, servername, cert, key, sessions, resume, maxVersion }
 }
 
 /** How an acceptor starts TLS. What it costs to read key and certificates is paid once for each such object. */

@@ -9,6 +9,13 @@ export class TcpProxy {
   readonly port: number
   /** How many connections it has taken so far. */
   accepted = 0
+  /**
+   * How often one end has begun to say something behind what the other one said, on all connections. Two of them are a round trip;
+   * the one of TCP's own handshake is not among them.
+   */
+  flights = 0
+  /** Told of each. */
+  onFlight: (() => void) | undefined
   readonly #server: Server
   readonly #links = new Set<Link>()
   readonly #way: Way
@@ -29,9 +36,14 @@ export class TcpProxy {
     this.#way = { clock, delay: 0, silent: false }
     server.on('connection', client => {
       this.accepted++
-      const link = new Link(client, connect({ port, host, allowHalfOpen: true }), this.#way, () => {
-        this.#links.delete(link)
-      })
+      const told = {
+        flight: () => {
+          this.flights++
+          this.onFlight?.()
+        },
+        over: () => void this.#links.delete(link),
+      }
+      const link = new Link(client, connect({ port, host, allowHalfOpen: true }), this.#way, told)
       this.#links.add(link)
     })
   }
@@ -76,22 +88,31 @@ interface Way {
   silent: boolean
 }
 
+/** Whom a connection tells what becomes of it. */
+interface Told {
+  flight(): void
+  over(): void
+}
+
 /** A connection through the proxy. */
 class Link {
   readonly #ends: readonly [Socket, Socket]
   readonly #pipes: readonly [Pipe, Pipe]
   readonly #way: Way
-  readonly #over: () => void
+  readonly #told: Told
+  /** Who has spoken last. */
+  #speaker: Socket | undefined
   /** One end was reset while nothing was to be passed on. */
   #broken = false
 
-  constructor(client: Socket, server: Socket, way: Way, over: () => void) {
+  constructor(client: Socket, server: Socket, way: Way, told: Told) {
     this.#ends = [client, server]
     this.#pipes = [new Pipe(client, server, way), new Pipe(server, client, way)]
     this.#way = way
-    this.#over = over
+    this.#told = told
     for (const end of this.#ends) {
       end.setNoDelay(true)
+      end.on('data', () => this.#spoken(end))
       end.on('error', () => {
         this.#broken = true
       })
@@ -102,7 +123,7 @@ class Link {
   /** Goes on with whatever can go on. */
   flow(): void {
     if (this.#broken && !this.#way.silent) return this.cut()
-    if (this.#ends.every(end => end.destroyed)) return this.#over()
+    if (this.#ends.every(end => end.destroyed)) return this.#told.over()
     for (const pipe of this.#pipes) pipe.flow()
   }
 
@@ -113,7 +134,13 @@ class Link {
       if (end.writableEnded) end.destroy()
       else end.resetAndDestroy()
     }
-    this.#over()
+    this.#told.over()
+  }
+
+  #spoken(end: Socket): void {
+    if (end === this.#speaker) return
+    this.#speaker = end
+    this.#told.flight()
   }
 }
 

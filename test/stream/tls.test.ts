@@ -133,6 +133,19 @@ t.test('SNI: what is asked for', async t => {
   clear.destroy()
 })
 
+t.test('no newer version than an initiator wants', async t => {
+  const { port } = await listen(t, socket => void accept(socket))
+  for (const [maxVersion, version] of [
+    ['TLSv1.2', 'TLSv1.2'],
+    [undefined, 'TLSv1.3'],
+  ] as const) {
+    const clear = await dial({ host: '127.0.0.1', port })
+    const secure = await clear.startTls({ domain: DOMAIN, ca: certificate.ca, maxVersion })
+    t.equal(secure.tls?.version, version)
+    secure.destroy()
+  }
+})
+
 t.test('TLS 1.2 is good enough, 1.1 is not', async t => {
   const { port } = await listen(t, socket => void accept(socket, { maxVersion: 'TLSv1.2' }))
   const clear = await dial({ host: '127.0.0.1', port })

@@ -21,6 +21,8 @@ export interface LiveServer {
   readonly otherComponent: string
   /** And one beside both. */
   readonly thirdComponent: string
+  /** And one beside those. */
+  readonly fourthComponent: string
   /** XEP-0114 in TLS, for the one component that may come there. */
   readonly componentTls?: { readonly port: number; readonly domain: string }
   readonly componentSecret: string
@@ -71,6 +73,7 @@ const prosody: LiveServer = {
   component: 'comp.prosody.test',
   otherComponent: 'asterisk.prosody.test',
   thirdComponent: 'wire.prosody.test',
+  fourthComponent: 'trips.prosody.test',
   componentSecret: 'compsecret',
   mechanism: 'SCRAM-SHA-1',
   hosts: [
@@ -98,6 +101,7 @@ const ejabberd: LiveServer = {
   component: 'comp.ejabberd.test',
   otherComponent: 'asterisk.ejabberd.test',
   thirdComponent: 'wire.ejabberd.test',
+  fourthComponent: 'trips.ejabberd.test',
   componentTls: { port: 17148, domain: 'comptls.ejabberd.test' },
   componentSecret: 'compsecret',
   mechanism: 'SCRAM-SHA-512',
@@ -126,6 +130,7 @@ const jabberd2: LiveServer = {
   component: 'comp.jabberd2.test',
   otherComponent: 'asterisk.jabberd2.test',
   thirdComponent: 'wire.jabberd2.test',
+  fourthComponent: 'trips.jabberd2.test',
   componentSecret: 'compsecret',
   mechanism: 'PLAIN',
   hosts: [{ domain: 'jabberd2.test', mechanisms: ['DIGEST-MD5', 'PLAIN', 'EXTERNAL'], users: true }],
