@@ -6,7 +6,6 @@ import { Connection, type ReconnectOptions } from './reconnect.ts'
 import type { Xep } from './routes.ts'
 import { mechanisms as builtIn } from './sasl/index.ts'
 import type { CredentialSource, Mechanism, Proof } from './sasl/mechanism.ts'
-import { endingOf } from './session/ending.ts'
 import { Session, type SessionOptions } from './session.ts'
 import { timeoutsOf } from './steps.ts'
 import { CLIENT_DIRECT_PORT, CLIENT_PORT } from './stream/resolve.ts'
@@ -75,8 +74,12 @@ export async function connectClient(options: ClientOptions): Promise<Session> {
     tls: { ...trust, domain, alpn: 'xmpp-client' },
     component: false,
   }
-  return connect(service, options, async (stream, target, onStep) => {
-    const resume = earlier?.resumption
+  const login = await connect(service, options, async (stream, target, onStep) => {
+    const resumption = earlier?.resumption
+    let asked = false
+    const onAsked = (): void => {
+      asked = true
+    }
     // Each name for itself: an object that is put together of others costs V8 twenty times as much, which many connections feel.
     const negotiating = negotiateClient(stream, {
       domain,
@@ -92,26 +95,29 @@ export async function connectClient(options: ClientOptions): Promise<Session> {
       sasl2: options.sasl2,
       userAgentId: options.userAgentId,
       streamManagement: streamManagement === false ? undefined : streamManagement,
-      resume,
+      resume: resumption && { ...resumption, onAsked },
       pipelining: options.pipelining,
       onProgress: options.onProgress,
       onStep,
     })
     const negotiated = await negotiating.catch(error => {
-      // A server that no longer knows XEP-0198 may end the stream for being asked to resume, and would do so each time.
-      if (resume !== undefined && !endingOf(error, 0).resumable) earlier?.cannotResume()
+      if (asked) earlier?.resumptionFailed(error)
       throw error
     })
     if (negotiated.resumed !== undefined && earlier !== undefined) {
+      if (earlier.resumption === undefined) throw new XmppError('XMPP_STREAM_ENDED', 'the session was closed meanwhile')
       earlier.resume(stream, { ...negotiated, target })
-      return earlier
+      return { session: earlier, negotiated }
     }
     const standard = options.session?.automatic === false ? [] : standardXeps(options.identity ?? clientIdentity)
     const xeps = [...standard, ...(options.xeps ?? [])]
     const session = new Session(stream, { ...negotiated, target }, { ...options.session, xeps, ...clockOf(options) })
-    if (earlier !== undefined) session.takeOver(earlier, negotiated.notResumed?.handled)
-    return session
+    return { session, negotiated }
   })
+  const { session, negotiated } = login
+  // Only when it is whoever connects' own: what it takes over is lost with it.
+  if (earlier !== undefined && session !== earlier) session.takeOver(earlier, negotiated.notResumed?.handled)
+  return session
 }
 
 /**

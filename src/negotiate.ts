@@ -1,5 +1,5 @@
 import { nodeCrypto } from './builtin.ts'
-import { StreamError } from './errors.ts'
+import { SaslError, StreamError } from './errors.ts'
 import { askEarly, begin } from './negotiate/bind.ts'
 import { loginByIq } from './negotiate/iq-auth.ts'
 import type { ClientNegotiation, Negotiated, NegotiationStep, Progress } from './negotiate/options.ts'
@@ -31,9 +31,12 @@ export async function negotiateClient(stream: XmlStream, options: ClientNegotiat
 
   options.onProgress?.('Waiting to authenticate')
   if (options.iqAuth || features === undefined) {
+    if (options.channelBinding === 'required') {
+      throw new SaslError('invalid-mechanism', 'channel binding is required, and XEP-0078 binds to nothing')
+    }
     return { streamId, mechanism: 'XEP-0078', ...(await loginByIq(stream, streamId, features, options)) }
   }
-  if (options.sasl2 !== false && offersSasl2(features)) {
+  if (options.sasl2 !== false && offersSasl2(stream, features, options)) {
     return { streamId, ...(await loginBySasl2(stream, features, options)) }
   }
   const { mechanism, binding, unbound } = await authenticate(stream, features, options)

@@ -39,7 +39,7 @@ export interface ReconnectOptions {
 
 /** A connection that stayed up this long, in ms, was a good one: the next failure counts as the first again. */
 const STABLE = 30_000
-/** The same where it was resumed: nothing is wrong with such a server, only with the way to it. */
+/** The same where it was resumed and something has arrived: nothing is wrong with such a server, only with the way to it. */
 const STABLE_RESUMED = 1000
 
 /**
@@ -54,22 +54,32 @@ export async function* stayConnected(
   let redirect: Redirect | undefined
   let redirects = 0
   let earlier: Session | undefined
+  /** Where the server wanted it to be resumed has been tried since it was lost. */
+  let located = false
   try {
     for (let attempt = 0; !signal.aborted; attempt++) {
       let error: unknown
       let session: Session | undefined
       let since = 0
-      const close = (): void => void session?.close()
+      let progress = 0
+      const close = (): void => void session?.close().catch(() => {})
       try {
-        session = await connect({ signal, redirect: redirect ?? locationOf(earlier), earlier })
-        const resumed = session === earlier
-        earlier = session
+        const location = located ? undefined : locationOf(earlier)
+        located = true
+        const made = await connect({ signal, redirect: redirect ?? location, earlier })
+        const resumed = made === earlier
+        session = earlier = made
+        located = false
         signal.throwIfAborted()
         since = clock.now()
+        progress = made.progress
         signal.addEventListener('abort', close)
-        const running = session.run({ keep: true })
-        running.catch(() => {})
-        yield { type: 'online', session, resumed }
+        // A consumer may be waiting for an answer that comes only when the session is resumed, for which it is waited here.
+        let busy = true
+        const running = made.run({ keep: true })
+        running.catch(reason => busy && made.rejectRequests(reason))
+        yield { type: 'online', session: made, resumed }
+        busy = false
         await running
         error = new XmppError('XMPP_STREAM_ENDED', 'the server closed the stream')
       } catch (reason) {
@@ -80,8 +90,10 @@ export async function* stayConnected(
         if (session !== undefined && !session.stream.over) await session.close()
       }
       if (signal.aborted) return
-      const stable = session !== undefined && session.resumptions > 0 ? STABLE_RESUMED : STABLE
-      if (session !== undefined && clock.now() - since >= stable) attempt = redirects = 0
+      const lasted = session === undefined ? 0 : clock.now() - since
+      const moved = session !== undefined && session.resumptions > 0 && session.progress !== progress
+      if (lasted >= STABLE) redirects = 0
+      if (lasted >= (moved ? STABLE_RESUMED : STABLE)) attempt = 0
       redirect = session && redirects < MAX_REDIRECTS ? redirectOf(error, session) : undefined
       if (redirect !== undefined) redirects++
       const retryIn = redirect === undefined ? retryDelay(error, attempt, random()) : 0
@@ -215,10 +227,13 @@ export class Connection extends Emitter<ConnectionEvent> {
     const xep: Xep = { name: 'events', routes: [hear('message'), hear('presence')] }
     const onFailed = (stanza: Element, error: XmppError): void => this.emit({ type: 'failed', stanza, error })
     const connect = (attempted: Attempted): Promise<Session> => this.#connect({ ...attempted, xep, onFailed })
-    for await (const link of stayConnected(connect, { ...this.#pace, signal })) {
-      this.#session = link.type === 'online' ? link.session : link.kept
-      this.emit(link)
+    try {
+      for await (const link of stayConnected(connect, { ...this.#pace, signal })) {
+        this.#session = link.type === 'online' ? link.session : link.kept
+        this.emit(link)
+      }
+    } finally {
+      this.#session = undefined
     }
-    this.#session = undefined
   }
 }

@@ -67,6 +67,9 @@ export class Session {
   #acks: Acknowledgements | undefined
   #keep = false
   #closing = false
+  #mute = false
+  /** Logins that have asked for it and failed since it was lost. */
+  #refusals = 0
   /** How the stream has ended; undefined while there is one. */
   #ending: Ending | undefined
   readonly #dispatch: Dispatch
@@ -169,6 +172,8 @@ export class Session {
   iq(type: 'get' | 'set', to: string | undefined, payload: Element, options: IqOptions = {}): Promise<Element> {
     try {
       options.signal?.throwIfAborted()
+      if (this.#mute)
+        throw new XmppError('XMPP_STREAM_ENDED', 'the stream has ended, and nothing is asked before the next one')
       if (this.#component && to === undefined) throw new XmppError('XMPP_ADDRESS', 'a component must say whom it asks')
       if (to !== undefined && to !== this.#asked) {
         parseJid(to)
@@ -234,9 +239,26 @@ export class Session {
     return max === undefined || this.clock.now() - (this.#ending?.at ?? 0) <= max * 1000
   }
 
-  /** A login has failed at this session being resumed: the next one does without. */
-  cannotResume(): void {
-    if (this.#ending !== undefined) this.#ending = { ...this.#ending, resumable: false }
+  /** Whoever waits for an answer, or asks before the session is resumed, is told that there will be none, though the session may go on. */
+  rejectRequests(cause: unknown): void {
+    this.#mute = true
+    this.#pending?.end(cause)
+  }
+
+  /** Counts what has been handled on either side: it stands still while nothing arrives anywhere. */
+  get progress(): number {
+    const books = this.#acks?.books
+    return books === undefined ? 0 : books.handled + books.acknowledged
+  }
+
+  /**
+   * A login has failed after it had asked for this session. After some of these, or one with an error that is about the question, no other asks: a
+   * server that no longer knows XEP-0198 may say nothing to it, or end each stream for it.
+   */
+  resumptionFailed(error: unknown): void {
+    const silent = error instanceof XmppError && error.code === 'XMPP_TIMEOUT'
+    const most = this.waiting && endingOf(error, 0).resumable ? (silent ? 2 : 5) : 1
+    if (++this.#refusals >= most && this.#ending !== undefined) this.#ending = { ...this.#ending, resumable: false }
   }
 
   /** What the server has not acknowledged, oldest first; empty without stream management. */
@@ -258,6 +280,8 @@ export class Session {
     this.#stream = stream
     this.#negotiated = kept(negotiated, this.jid)
     this.#ending = undefined
+    this.#mute = false
+    this.#refusals = 0
     this.resumptions++
   }
 
@@ -271,23 +295,22 @@ export class Session {
       new XmppError('XMPP_STREAM_ENDED', 'the session was lost, and another one has begun'),
       handled,
     )
+    const failed: Element[] = []
     for (const stanza of left) {
       const { from, type } = stanza.attrs
-      if (stanza.name !== 'message' || type === 'error') {
-        earlier.#fail(stanza)
-        continue
-      }
-      try {
-        // The resource may be another one now.
-        this.send(
-          from === undefined
-            ? stanza
-            : el(stanza.name, stanza.ns, { ...stanza.attrs, from: this.jid }, ...stanza.children),
-        )
-      } catch {
-        earlier.#fail(stanza)
-      }
+      const wanted = stanza.name === 'message' && type !== 'error' && this.#stream.writable
+      // The resource may be another one now.
+      const again =
+        from === undefined
+          ? stanza
+          : new Element(stanza.name, stanza.ns, { ...stanza.attrs, from: this.jid }, stanza.children)
+      if (wanted) {
+        const characters = this.#stream.sendAgain(again)
+        this.#acks?.sent(again, characters)
+      } else failed.push(stanza)
     }
+    // Only now, for who is told may do anything, even stop it all.
+    for (const stanza of failed) earlier.#fail(stanza)
   }
 
   /** There will be no other stream: whoever waits for an answer is told, and so is what may not have arrived. */
@@ -331,6 +354,8 @@ export class Session {
     if (element.ns !== this.#stream.ns) {
       if (element.ns === NS_SM && acks?.take(element) === false) {
         acks.stop()
+        // Nobody will say what has arrived, and whoever waits for room need not.
+        acks.books.takeUnacknowledged()
         this.#acks = undefined
       }
       return
@@ -371,7 +396,7 @@ export class Session {
     const ending = endingOf(cause, this.clock.now(), this.resumptions > 0)
     this.#ending = this.#closing ? { ...ending, resumable: false } : ending
     // Both sides have closed the stream, and the server has read all of it before it did.
-    if (this.#closing && cause === undefined) this.#acks?.books.takeUnacknowledged()
+    if (this.#closing && this.#stream.answered) this.#acks?.books.takeUnacknowledged()
     if (!this.#keep || ending.blamed) this.giveUp(cause)
     else if (this.resumption === undefined) this.#pending?.end(cause)
   }
@@ -395,7 +420,12 @@ export class Session {
   #fail(stanza: Element): void {
     const { onFailed } = this.#options
     const text = `the session ended before the server acknowledged this <${stanza.name}/>`
-    onFailed?.(stanza, new XmppError('XMPP_UNACKNOWLEDGED', text))
+    try {
+      onFailed?.(stanza, new XmppError('XMPP_UNACKNOWLEDGED', text))
+    } catch (error) {
+      // The others are owed their report too.
+      process.emitWarning(error instanceof Error ? error : String(error))
+    }
   }
 
   /** Who may answer a request to `to`. Servers answer for the account with its bare JID, its full one or none (RFC 6120 §8.1.2.1). */

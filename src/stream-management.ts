@@ -62,6 +62,11 @@ export class StreamManagement {
     return this.#handled
   }
 
+  /** How many of ours the other side has said to have handled, modulo 2³². */
+  get acknowledged(): number {
+    return this.#acknowledged
+  }
+
   /** Notes a stanza from the other side, which counts as handled from here on. */
   received(): void {
     this.#handled = (this.#handled + 1) >>> 0

@@ -19,6 +19,7 @@ import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './ann
 import { arrivals } from './arrivals.ts'
 import { Buddies, type JabberStatus, type Resource } from './buddies.ts'
 import { connectAccount } from './connect.ts'
+import { hideSecret, hideSecrets } from './debug.ts'
 import type { AccountEvent, AccountState } from './events.ts'
 import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
 import { type TokenSource, tokenSource } from './oauth-token.ts'
@@ -44,6 +45,8 @@ export class Account extends Emitter<AccountEvent> {
   readonly #clock: Clock
   readonly #arrivals: Xep
   readonly #tlsSessions = new TlsSessions()
+  /** The access tokens that were shown last, which a server may repeat. */
+  #shown: readonly string[] = []
   /** Of an account with a refresh token; access tokens outlive connections. */
   #tokens: TokenSource | undefined
   #config: AccountConfig
@@ -57,6 +60,8 @@ export class Account extends Emitter<AccountEvent> {
   #stopKeepalive: (() => void) | undefined
   /** What was known of the buddies when the connection was lost, for the case that its session is resumed. */
   #presence: ReadonlyMap<string, readonly Resource[]> = new Map()
+  /** The session in which our presence has been sent. */
+  #announced: Session | undefined
   /** The configuration has changed since our presence was last sent. */
   #stale = false
   /** Tells the server that it is still us after a lost connection (XEP-0388 §2.3). */
@@ -73,7 +78,6 @@ export class Account extends Emitter<AccountEvent> {
     this.#config = config
     this.#environment = environment
     this.#clock = environment.clock ?? systemClock
-    this.#tokens = tokensOf(config, this.#clock)
     this.buddies.configure(config.buddy)
     this.inbox = new Inbox({
       hold: () => this.#config.timeout * 1000,
@@ -103,6 +107,11 @@ export class Account extends Emitter<AccountEvent> {
   set debug(on: boolean) {
     this.#debug = on
     if (this.#session !== undefined) this.#session.stream.trace = this.#traced()
+  }
+
+  /** A text of a peer's without our secrets, configured or fetched: a server may repeat them by mistake, or to have them written down. */
+  hideSecrets(text: string): string {
+    return this.#shown.reduce(hideSecret, hideSecrets(text, this.#config))
   }
 
   get name(): string {
@@ -148,7 +157,6 @@ export class Account extends Emitter<AccountEvent> {
     const leaving = effects.has('reconnect') && this.#abort !== undefined ? this.#leave() : undefined
     this.#config = config
     if (before.debug !== config.debug) this.#debug = undefined
-    if (effects.has('reconnect')) this.#tokens = tokensOf(config, this.#clock)
     this.buddies.configure(config.buddy)
     if (leaving !== undefined) {
       await leaving
@@ -222,17 +230,20 @@ export class Account extends Emitter<AccountEvent> {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { random } = this.#environment
+    this.#tokens = tokensOf(this.#config, this.#clock, signal)
     const options = { signal, clock: this.#clock, ...(random && { random }) }
     for await (const link of stayConnected(attempted => this.#connect(attempted), options)) {
       if (link.type === 'offline') this.#offline(link)
       else {
         const { session, resumed } = link
-        const online = resumed ? this.#resumed(session) : this.#online(session)
+        // One that was lost before we had said that we are there begins as a new one does.
+        const online = resumed && session === this.#announced ? this.#resumed(session) : this.#online(session, resumed)
         await online.catch(error => session.stream.destroy(error))
       }
     }
     this.#forget()
     this.#presence = new Map()
+    this.#announced = undefined
   }
 
   async #connect(attempted: Attempted): Promise<Session> {
@@ -256,7 +267,7 @@ export class Account extends Emitter<AccountEvent> {
       onProgress: progress => this.#setState(progress),
       sessions: this.#tlsSessions,
       userAgentId: this.#userAgentId,
-      token: this.#tokens?.token,
+      token: this.#tokens && (refused => this.#fetchToken(refused)),
       session: {
         onFailed: (stanza, error) => this.emit({ type: 'failed', stanza, error }),
         onHandlerError: (error, stanza) =>
@@ -269,7 +280,7 @@ export class Account extends Emitter<AccountEvent> {
     return session
   }
 
-  async #online(session: Session): Promise<void> {
+  async #online(session: Session, resumed: boolean): Promise<void> {
     if (session.target !== undefined) this.#tried = [session.target]
     this.#warnOfRisks(session)
     if (!session.component) {
@@ -287,7 +298,8 @@ export class Account extends Emitter<AccountEvent> {
     this.#watch(session)
     this.#announce(session)
     probe(session, this.buddies.list())
-    this.#connected(session, false)
+    this.#announced = session
+    this.#connected(session, resumed)
   }
 
   /** The session goes on as if nothing had happened (XEP-0198 §5): the server knows our presence, and we know that of others. */
@@ -311,6 +323,12 @@ export class Account extends Emitter<AccountEvent> {
     const { mechanism, binding, unbound, target } = negotiated
     const tls = stream.transport.tls?.version
     this.emit({ type: 'connected', resumed, jid, mechanism, binding, unbound, tls, target })
+  }
+
+  async #fetchToken(refused?: string): Promise<string> {
+    const token = (await this.#tokens?.token(refused)) ?? ''
+    this.#shown = [token, ...this.#shown.filter(other => other !== token)].slice(0, 2)
+    return token
   }
 
   #offline({ error, retryIn, kept }: Extract<Link, { type: 'offline' }>): void {
@@ -377,8 +395,9 @@ export class Account extends Emitter<AccountEvent> {
 }
 
 /** Undefined for an account that logs in with something else than a token. */
-function tokensOf(config: AccountConfig, clock: Clock): TokenSource | undefined {
+function tokensOf(config: AccountConfig, clock: Clock, signal: AbortSignal): TokenSource | undefined {
   const { refresh_token, oauth_clientid = '', oauth_secret = '', oauth_token_url: url } = config
   if (refresh_token === undefined) return undefined
-  return tokenSource({ url, clientId: oauth_clientid, clientSecret: oauth_secret, refreshToken: refresh_token, clock })
+  const client = { clientId: oauth_clientid, clientSecret: oauth_secret }
+  return tokenSource({ url, ...client, refreshToken: refresh_token, clock, signal })
 }

@@ -1,4 +1,4 @@
-import { type Account, type AccountEvent, type AccountState, hideSecrets, maskSecrets } from '../account/index.ts'
+import { type Account, type AccountEvent, type AccountState, maskSecrets } from '../account/index.ts'
 import { SaslError, StreamError } from '../errors.ts'
 import { type Reached, reasonOf } from './hints.ts'
 import type { Level, Log } from './log.ts'
@@ -55,7 +55,7 @@ export function logEvents(account: Account, log: Log): void {
   account.on('debug', ({ direction, element }) => {
     const xml = `${maskSecrets(element)}`
     const refusal = element.name === 'failure' || element.name === 'error'
-    log.stanza(direction, account.name, refusal ? hideSecrets(xml, account.config) : xml)
+    log.stanza(direction, account.name, refusal ? account.hideSecrets(xml) : xml)
   })
 }
 
@@ -77,9 +77,10 @@ function connectedText(event: Extract<AccountEvent, { type: 'connected' }>): str
 
 function offlineText(
   { error, retryIn, targets }: Extract<AccountEvent, { type: 'offline' }>,
-  { config }: Account,
+  account: Account,
   reached: Reached,
 ): string {
+  const { config } = account
   const seconds = (retryIn / 1000).toFixed(retryIn < 10_000 ? 1 : 0)
   // Without delay when a server has sent us elsewhere: there if that may be (a host in clear off this machine may not).
   const next = retryIn === 0 ? 'connecting again at once' : `trying again in ${seconds} s`
@@ -91,7 +92,7 @@ function offlineText(
   const what = refused
     ? `${server} refused the login as ${config.username}`
     : `${reached === 'session' ? 'lost the' : 'no'} connection to ${server}`
-  return `${what}: ${reasonOf(error, config, reached)}; ${next}`
+  return `${what}: ${account.hideSecrets(reasonOf(error, config, reached))}; ${next}`
 }
 
 function subscriptionText(

@@ -14,8 +14,9 @@ export type Beginning = Pick<Negotiated, 'jid' | 'management' | 'resumed' | 'not
 
 /** Asks to go on with the earlier session, or for a resource, without knowing yet whether that is offered. */
 export function askEarly(stream: XmlStream, options: ClientNegotiation): void {
-  if (options.resume !== undefined) stream.send(resume(options.resume.id, options.resume.handled))
-  else askToBind(stream, options)
+  if (options.resume === undefined) return askToBind(stream, options)
+  stream.send(resume(options.resume.id, options.resume.handled))
+  options.resume.onAsked?.()
 }
 
 /**

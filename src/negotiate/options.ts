@@ -42,8 +42,8 @@ export interface ClientNegotiation {
   readonly userAgentId?: string | undefined
   /** Enables XEP-0198 where it is offered: to know what has arrived, and with `resumable` to come back to the session. */
   readonly streamManagement?: 'resumable' | 'acknowledge' | undefined
-  /** The session to come back to, and how many stanzas of the server's it has handled. */
-  readonly resume?: { readonly id: string; readonly handled: number } | undefined
+  /** The session to come back to, how many stanzas of the server's it has handled, and who wants to know when that has been asked for. */
+  readonly resume?: { readonly id: string; readonly handled: number; readonly onAsked?: () => void } | undefined
   /**
    * False waits for the server's features before asking for a resource or a resumption, as a tester may want. By default the question
    * goes out with the header of the last stream when TLS lies under it: whatever is in clear stays on one machine, where waiting costs nothing.

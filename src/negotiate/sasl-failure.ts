@@ -16,10 +16,10 @@ const words: Readonly<Record<string, string>> = {
   'temporary-auth-failure': 'the server cannot check logins at the moment',
 }
 
-/** Reads a `<failure/>`, of SASL or of XEP-0388, whose conditions are the same: condition, our words for it, the server's own. */
-export function readFailure(failure: Element): SaslError {
+/** Reads a `<failure/>`, of SASL or of XEP-0388, whose conditions are the same: condition, our words for it, the server's own without what `hide` takes out. */
+export function readFailure(failure: Element, hide: (text: string) => string): SaslError {
   const condition = failure.elements.find(child => child.name !== 'text')?.name ?? 'not-authorized'
   const text = failure.elements.find(child => child.name === 'text')?.text ?? ''
   const meaning = Object.hasOwn(words, condition) ? words[condition] : undefined
-  return new SaslError(condition, [meaning, text && `the server says: ${text}`].filter(Boolean).join('; '))
+  return new SaslError(condition, [meaning, text && `the server says: ${hide(text)}`].filter(Boolean).join('; '))
 }

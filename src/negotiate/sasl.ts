@@ -1,21 +1,15 @@
 /** SASL as RFC 6120 §6 has it, and what it shares with XEP-0388. */
 import { isUtf8 } from 'node:buffer'
 import { SaslError } from '../errors.ts'
-import { decideBinding } from '../sasl/channel-binding.ts'
-import {
-  type CredentialSource,
-  type Credentials,
-  type Mechanism,
-  refused,
-  type SaslContext,
-  selectMechanism,
-} from '../sasl/mechanism.ts'
+import { type BindingFacts, type BindingPolicy, type Decision, decideBinding } from '../sasl/channel-binding.ts'
+import { type Credentials, type Mechanism, refused, type SaslContext, selectMechanism } from '../sasl/mechanism.ts'
 import { type Element, el } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
 import type { ClientNegotiation } from './options.ts'
 import { readFailure } from './sasl-failure.ts'
 
 export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
+export const NS_SASL2 = 'urn:xmpp:sasl:2'
 export const NS_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0'
 
 /** How a dialogue is wrapped in XML: in RFC 6120's way or XEP-0388's. */
@@ -49,8 +43,7 @@ const classic: SaslProfile = {
 
 /** Logs in by what `<mechanisms/>` offers. */
 export function authenticate(stream: XmlStream, features: Element, options: ClientNegotiation): Promise<Authenticated> {
-  const offered = features.child('mechanisms', NS_SASL)?.elements.map(child => child.text) ?? []
-  return authenticateBy(classic, offered, stream, features, options)
+  return authenticateBy(classic, classicOffer(features), stream, features, options)
 }
 
 /**
@@ -69,20 +62,30 @@ export async function authenticateBy(
   options.onProgress?.('Authenticating')
   options.onStep?.('authentication')
   let shown: Credentials | undefined
-  const noting = async (refused?: Credentials): Promise<Credentials> => {
-    shown = await options.credentials(refused)
-    return shown
+  const attempt = async (refused?: Credentials): Promise<Element> => {
+    const credentials = async (): Promise<Credentials> => {
+      shown ??= await options.credentials(refused)
+      return shown
+    }
+    // A server may say again what it was shown, which is for nobody's eyes.
+    const hide = (text: string): string => hideSecrets(text, shown)
+    return converse(profile, mechanism, { ...context, credentials }, stream, hide)
   }
-  const attempt = (credentials: CredentialSource): Promise<Element> =>
-    converse(profile, mechanism, { ...context, credentials }, stream)
-  const success = await attempt(noting).catch(async error => {
+  const success = await attempt().catch(async error => {
     if (mechanism.needs !== 'token' || !(error instanceof SaslError) || !stale.has(error.condition)) throw error
-    const fresh = await options.credentials(shown)
-    if (fresh.token === shown?.token || !stream.writable) throw error
+    const old = shown
+    shown = await options.credentials(old)
+    if (shown.token === old?.token || !stream.writable) throw error
     // COMPAT Prosody: there is no second try in XEP-0388 there, and what it says of one is not the reason.
-    return attempt(async () => fresh).catch(second => Promise.reject(second instanceof SaslError ? error : second))
+    return attempt(old).catch(second => Promise.reject(second instanceof SaslError ? error : second))
   })
   return { mechanism: mechanism.name, binding, unbound, success }
+}
+
+function hideSecrets(text: string, { password, token }: Partial<Credentials> = {}): string {
+  return [password, token].reduce<string>((hidden, secret = '') => {
+    return secret.length < 4 ? hidden : hidden.replaceAll(secret, '[masked]')
+  }, text)
 }
 
 /** What a server says of a token that is no good any more. */
@@ -109,32 +112,81 @@ function choose(
   const types = features
     .child('sasl-channel-binding', NS_CHANNEL_BINDING)
     ?.elements.map(({ attrs }) => attrs.type ?? '')
-  // A certificate is bound to its channel by TLS itself.
-  const certified = mechanisms.some(
+  // A server may have two lists, and is not to be told that it offers no -PLUS because one of them has none.
+  const all = [...offered, ...classicOffer(features), ...sasl2Offer(features)]
+  const decision = bindingFor(channelBinding, {
+    bindings: tls?.bindings() ?? new Map(),
+    version: tls?.version,
+    offered: all,
+    types,
+  })
+  const { binding, couldBind, notice } = decision
+  const plaintext = encrypted || wanted === 'never'
+  const bindable = channelBinding === 'required' ? channelBinding : binding !== undefined
+  const certified = mechanisms.find(
     ({ name, needs }) => needs === 'certificate' && proofs.has(needs) && offered.includes(name),
   )
-  const policy = certified ? 'no' : channelBinding
-  const bindings = tls?.bindings() ?? new Map()
-  const { binding, couldBind, notice } = decideBinding({ policy, bindings, version: tls?.version, offered, types })
-  const plaintext = encrypted || wanted === 'never'
-  const bindable = policy === 'required' ? policy : binding !== undefined
-  const mechanism = selectMechanism(mechanisms, offered, { encrypted, plaintext, proofs, binding: bindable })
+  if (decision.error !== undefined && certified === undefined) throw decision.error
+  const mechanism =
+    decision.error === undefined
+      ? selectMechanism(mechanisms, offered, { encrypted, plaintext, proofs, binding: bindable })
+      : (certified as Mechanism)
   const bound = mechanism.binds ? binding : undefined
+  const excluded = binding !== undefined && bound === undefined ? leftOut : undefined
   return {
     mechanism,
     context: { domain, binding: bound, couldBind: bound === undefined && couldBind },
     binding: bound?.type,
-    unbound: mechanism.needs === 'password' && bound === undefined ? notice : undefined,
+    unbound: mechanism.needs === 'password' ? (notice ?? excluded) : undefined,
   }
 }
 
 const passwordOnly = new Set(['password' as const])
+const leftOut =
+  'logging in without channel binding, though the server offers it: no mechanism that does it is to be used'
+
+/** Where binding is required and cannot be, a certificate still does: TLS itself binds that to its channel. */
+function bindingFor(
+  policy: BindingPolicy,
+  facts: Omit<BindingFacts, 'policy'>,
+): Decision & { readonly error?: unknown } {
+  try {
+    return decideBinding({ policy, ...facts })
+  } catch (error) {
+    return { binding: undefined, couldBind: false, notice: undefined, error }
+  }
+}
+
+/** Whether a login has something to choose from. */
+export function canChoose(
+  offered: readonly string[],
+  stream: XmlStream,
+  features: Element,
+  options: ClientNegotiation,
+): boolean {
+  try {
+    choose(offered, stream, features, options)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function classicOffer(features: Element): string[] {
+  return features.child('mechanisms', NS_SASL)?.elements.map(child => child.text) ?? []
+}
+
+function sasl2Offer(features: Element): string[] {
+  const authentication = features.child('authentication', NS_SASL2)
+  return authentication?.elements.filter(({ name }) => name === 'mechanism').map(child => child.text) ?? []
+}
 
 async function converse(
   profile: SaslProfile,
   mechanism: Mechanism,
   context: SaslContext,
   stream: XmlStream,
+  hide: (text: string) => string,
 ): Promise<Element> {
   const { ns } = profile
   const dialogue = mechanism.start(context)
@@ -144,7 +196,7 @@ async function converse(
   if (mechanism.turns === said) profile.allSaid?.()
   for (;;) {
     const reply = await stream.expect(ns, 'challenge', 'success', 'failure', ...profile.others)
-    if (reply.name === 'failure') return await refused(dialogue, readFailure(reply))
+    if (reply.name === 'failure') return await refused(dialogue, readFailure(reply, hide))
     if (reply.name === 'success') {
       // Additional data may come with success (RFC 6120 §6.3.10). It counts only when the mechanism has seen all it wants.
       const data = profile.dataOf(reply)

@@ -3,12 +3,11 @@ import { SaslError, XmppError } from '../errors.ts'
 import { type Element, el } from '../stream/element.ts'
 import { NS_STREAM } from '../stream/namespaces.ts'
 import type { XmlStream } from '../stream/stream.ts'
-import { enable, NS_SM, readEnabled, readHandled, resume } from '../stream-management.ts'
+import { enable, NS_SM, readEnabled, readHandled, resume as resumeRequest } from '../stream-management.ts'
 import { askEarly, type Beginning, begin, readNotResumed } from './bind.ts'
 import type { ClientNegotiation, Negotiated } from './options.ts'
-import { authenticateBy, type SaslProfile } from './sasl.ts'
+import { authenticateBy, canChoose, NS_SASL, NS_SASL2, type SaslProfile } from './sasl.ts'
 
-export const NS_SASL2 = 'urn:xmpp:sasl:2'
 export const NS_BIND2 = 'urn:xmpp:bind:0'
 
 /** What the server lets us ask for inside the login. */
@@ -18,9 +17,19 @@ interface Inline {
   readonly resume: boolean
 }
 
-/** Whether the server offers it. */
-export function offersSasl2(features: Element): boolean {
-  return features.child('authentication', NS_SASL2) !== undefined
+/** Whether the server offers it, with a mechanism that can be used here. */
+export function offersSasl2(stream: XmlStream, features: Element, options: ClientNegotiation): boolean {
+  const authentication = features.child('authentication', NS_SASL2)
+  if (authentication === undefined) return false
+  // Where nothing can be used the other list may have something; where that has nothing either, it is for this one to say why.
+  return (
+    canChoose(mechanismsOf(authentication), stream, features, options) ||
+    features.child('mechanisms', NS_SASL) === undefined
+  )
+}
+
+function mechanismsOf(authentication: Element): string[] {
+  return authentication.elements.filter(child => child.is('mechanism', NS_SASL2)).map(child => child.text)
 }
 
 /**
@@ -34,7 +43,7 @@ export async function loginBySasl2(
   options: ClientNegotiation,
 ): Promise<Omit<Negotiated, 'streamId' | 'target'>> {
   const authentication = features.child('authentication', NS_SASL2) as Element
-  const offered = authentication.elements.filter(child => child.is('mechanism', NS_SASL2)).map(child => child.text)
+  const offered = mechanismsOf(authentication)
   const inline = inlineOf(authentication)
   const asked = requests(inline, options)
   // There is no other stream to come, so bind may follow the last word of the login as soon as that is said.
@@ -64,21 +73,25 @@ function inlineOf(authentication: Element): Inline {
 function requests(inline: Inline, options: ClientNegotiation): Element[] {
   const { resource, resourceTag = 'res-xmpp', streamManagement: managed } = options
   const asked: Element[] = []
-  if (options.resume !== undefined && inline.resume) asked.push(resume(options.resume.id, options.resume.handled))
-  if (inline.bind && (resource === undefined || resource === resourceTag)) {
+  if (options.resume !== undefined && inline.resume)
+    asked.push(resumeRequest(options.resume.id, options.resume.handled))
+  // Where resumption is not inline, bind would end the session that is to be resumed afterwards.
+  const lost = options.resume !== undefined && !inline.resume
+  if (inline.bind && !lost && (resource === undefined || resource === resourceTag)) {
     const management = managed !== undefined && inline.enable ? [enable(managed === 'resumable')] : []
     asked.push(el('bind', NS_BIND2, {}, el('tag', NS_BIND2, {}, resourceTag), ...management))
   }
   return asked
 }
 
-function profile(asked: readonly Element[], { userAgentId: id }: ClientNegotiation): SaslProfile {
+function profile(asked: readonly Element[], { userAgentId: id, resume }: ClientNegotiation): SaslProfile {
   const agent = el('user-agent', NS_SASL2, { id }, el('software', NS_SASL2, {}, 'res-xmpp'))
   return {
     ns: NS_SASL2,
     others: ['continue'],
     begin: ({ name, attrs }, initial) => {
       const first = initial === undefined ? [] : [el('initial-response', NS_SASL2, {}, initial)]
+      if (asked.some(element => element.is('resume', NS_SM))) resume?.onAsked?.()
       return el('authenticate', NS_SASL2, { mechanism: name, ...attrs }, ...first, agent, ...asked)
     },
     dataOf: success => success.childText('additional-data') ?? '',

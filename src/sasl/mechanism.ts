@@ -60,7 +60,7 @@ export interface Circumstances {
   readonly plaintext: boolean
   /** The stream is under TLS. Where it is not, what does not show the password comes first. */
   readonly encrypted: boolean
-  /** There is a channel to bind to, so -PLUS can be used. `required`: and for a password nothing else may be. */
+  /** There is a channel to bind to, so -PLUS can be used. `required`: and nothing else may be, but a certificate, which TLS binds. */
   readonly binding: boolean | 'required'
   /** What the user can prove an identity with. */
   readonly proofs: ReadonlySet<Proof>
@@ -104,7 +104,7 @@ export async function refused(dialogue: AsyncGenerator<unknown, void, string>, f
 
 function fits({ needs, binds }: Mechanism, { proofs, binding }: Circumstances): boolean {
   if (!proofs.has(needs)) return false
-  return binds === true ? binding !== false : binding !== 'required' || needs !== 'password'
+  return binds === true ? binding !== false : binding !== 'required' || needs === 'certificate'
 }
 
 const names = (mechanisms: readonly Mechanism[]): string => mechanisms.map(({ name }) => name).join(' ')

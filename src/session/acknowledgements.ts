@@ -72,7 +72,8 @@ export class Acknowledgements {
         this.enabled(readEnabled(element))
         break
       case 'failed':
-        return false
+        // What has been enabled stays so.
+        return this.#enabled
     }
     return true
   }
@@ -95,6 +96,7 @@ export class Acknowledgements {
    */
   resume(stream: XmlStream, handled: number): void {
     this.#stream = stream
+    this.#owed = false
     this.books.acknowledge(handled)
     for (const stanza of this.books.unacknowledged()) stream.sendAgain(stanza)
     this.ask()
@@ -118,14 +120,15 @@ export class Acknowledgements {
     })
   }
 
-  /** False when too much is waiting to be sent already. */
+  /** False when too much is waiting to be sent already, or when it cannot be sent at all, which ends the stream. */
   #say(element: Element): boolean {
     try {
       this.#stream.send(element)
       return true
     } catch (error) {
-      if (error instanceof XmppError && error.code === 'XMPP_SEND_LIMIT') return false
-      throw error
+      // Nobody calls but timers and the other side, who can do nothing about it.
+      if (!(error instanceof XmppError && error.code === 'XMPP_SEND_LIMIT')) this.#stream.destroy(error as Error)
+      return false
     }
   }
 

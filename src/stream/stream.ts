@@ -65,6 +65,7 @@ export class XmlStream {
   #headerSent = false
   #closeSent = false
   #closeSeen = false
+  #answered = false
   /** Why the stream is over, when it did not end by both sides closing it. */
   #failure: Error | undefined
   #over = false
@@ -94,6 +95,11 @@ export class XmlStream {
   /** True once nothing can be sent or received any more. */
   get over(): boolean {
     return this.#over
+  }
+
+  /** The peer has closed its stream after we had closed ours, and so has read all that we had said. */
+  get answered(): boolean {
+    return this.#answered
   }
 
   /** True as long as `send()` is possible: neither over, nor closed from our side, nor just starting TLS. */
@@ -275,10 +281,15 @@ export class XmlStream {
     return this.#queue(element, text)
   }
 
-  /** {@link send} without the limit, for what has been accepted before and has a bound of its own (XEP-0198 §5). */
-  sendAgain(element: Element): void {
+  /**
+   * {@link send} without the limit, for what has been accepted before and has a bound of its own (XEP-0198 §5). Returns the number of characters of its
+   * XML.
+   */
+  sendAgain(element: Element): number {
     this.#assertOpen()
-    this.#queue(element, serialize(element, this.ns))
+    const text = serialize(element, this.ns)
+    this.#queue(element, text)
+    return text.length
   }
 
   /** Writes exactly these bytes at once, behind everything queued. For testers. */
@@ -407,8 +418,13 @@ export class XmlStream {
 
   /** Only behind the batch, for what came with the close tag may want an answer. Returns what ends the stream. */
   #conclude({ closed, failure }: Gathered): Error | undefined {
-    if (closed) this.#closed()
-    return failure && this.fail(failure)
+    try {
+      if (closed) this.#closed()
+      return failure && this.fail(failure)
+    } catch (error) {
+      // What the caller's `trace` makes of our last words.
+      return error as Error
+    }
   }
 
   /** The parser's next event, reading as long as it takes. Undefined when the peer closed its stream. */
@@ -456,6 +472,7 @@ export class XmlStream {
   /** The peer's `</stream:stream>`: answered with ours, then the connection ends (RFC 6120 §4.4). */
   #closed(): void {
     this.#closeSeen = true
+    this.#answered = this.#closeSent
     if (!this.#automatic && !this.#closeSent) return
     this.#sendClose()
     this.transport.hangUp(this.#clock, LINGER)

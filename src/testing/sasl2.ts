@@ -1,7 +1,8 @@
 /** XEP-0388 Extensible SASL Profile with XEP-0386 Bind 2 and XEP-0198 inline, from the server's side. */
 import { createHash, randomBytes } from 'node:crypto'
 import { prepareJid } from '../jid.ts'
-import { NS_BIND2, NS_SASL2 } from '../negotiate/sasl2.ts'
+import { NS_SASL2 } from '../negotiate/sasl.ts'
+import { NS_BIND2 } from '../negotiate/sasl2.ts'
 import { type Element, el } from '../stream/element.ts'
 import { NS_STREAM } from '../stream/namespaces.ts'
 import type { XmlStream } from '../stream/stream.ts'

@@ -1,6 +1,7 @@
 /** XEP-0388 with XEP-0386 and XEP-0198 inline, as the loopback server does it. */
 import t, { type Test } from 'tap'
-import { NS_BIND2, NS_SASL2 } from '../../src/negotiate/sasl2.ts'
+import { NS_SASL2 } from '../../src/negotiate/sasl.ts'
+import { NS_BIND2 } from '../../src/negotiate/sasl2.ts'
 import { NS_BIND, NS_SASL, NS_TLS } from '../../src/negotiate.ts'
 import { scramSha1 } from '../../src/sasl/index.ts'
 import { type Element, el } from '../../src/stream/element.ts'
