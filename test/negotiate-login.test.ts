@@ -1,7 +1,8 @@
 /** The ways to log in beside RFC 6120's own: XEP-0388, XEP-0078, tokens; and what a session may begin with. */
+import { inspect } from 'node:util'
 import t from 'tap'
 import { type ClientNegotiation, type Negotiated, negotiateClient } from '../src/negotiate.ts'
-import { mechanisms } from '../src/sasl/index.ts'
+import { external, mechanisms, scramSha1, scramSha1Plus } from '../src/sasl/index.ts'
 import { plain } from '../src/sasl/plain.ts'
 import { XmlStream } from '../src/stream/stream.ts'
 import { type Transport, transport } from '../src/stream/transport.ts'
@@ -151,4 +152,48 @@ t.test('a token that is refused is renewed once', async t => {
   await rejects(t, refused, { condition: 'not-authorized' }, 'the same one is not shown twice')
   stream.destroy()
   await rejects(t, played, { message: /wanted <auth/ })
+})
+
+t.test('a server that repeats what it was shown', async t => {
+  const holder: ClientNegotiation = {
+    ...juliet,
+    credentials: async () => ({ username: 'juliet', token: 'old-token' }),
+    proofs: new Set(['token']),
+    mechanisms,
+  }
+  for (const [name, options, secret] of [
+    ['client-echo.txt', juliet, 'r0m30myr0m30'],
+    ['client-oauth-echo.txt', holder, 'old-token'],
+  ] as const) {
+    const error = await login(name, options, { words: { secret } }).catch(error => error)
+    t.match(error, { name: 'SaslError', message: /what is \[masked\]\?/ })
+    t.notMatch(inspect(error, { depth: 9 }), secret)
+  }
+})
+
+t.test('binding that is required cannot be talked out of', async t => {
+  const required: ClientNegotiation = {
+    ...juliet,
+    channelBinding: 'required',
+    mechanisms: [scramSha1Plus, scramSha1, external],
+  }
+  const proofs = new Set(['password', 'certificate'] as const)
+  await rejects(t, login('client-scram-only.txt', required, { wrap: underTls }), { condition: 'invalid-mechanism' })
+  await rejects(t, login('client-scram-only.txt', { ...required, proofs }, { wrap: underTls }), {
+    condition: 'invalid-mechanism',
+  })
+  await rejects(t, login('client-hello.txt', { ...required, iqAuth: true }, { wrap: underTls }), {
+    condition: 'invalid-mechanism',
+    message: /XEP-0078/,
+  })
+})
+
+t.test('of two lists the one that can be used', async t => {
+  t.equal((await login('client-sasl2-useless.txt', juliet)).mechanism, 'PLAIN')
+  const kept = { ...anywhere, resume }
+  t.match(
+    await login('client-sasl2-resume-behind.txt', kept),
+    { jid: '', resumed: { handled: 3 } },
+    'bind would end what is to be resumed',
+  )
 })

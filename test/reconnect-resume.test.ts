@@ -88,6 +88,7 @@ t.test('lost, and resumed by the next connection', async t => {
   t.equal(links[2]?.type === 'offline' && links[2].kept, session)
   await clock.advance(2000)
   const second = await opened()
+  t.equal(attempts[2]?.redirect, undefined, 'which is tried once')
   t.equal(attempts[2]?.succeed(second, 0), session)
   await settled()
   t.match(links[3], { type: 'online', resumed: true })
@@ -96,7 +97,16 @@ t.test('lost, and resumed by the next connection', async t => {
   await clock.advance(1000)
   second.far.destroy()
   await settled()
-  t.match(links[4], { retryIn: 1000 }, 'a second is long enough to begin anew')
+  t.match(links[4], { retryIn: 4000 }, 'nothing has come forward, so the waits grow')
+  await clock.advance(4000)
+  const third = await opened()
+  attempts[3]?.succeed(third, 0)
+  await settled()
+  third.peer.write('<message/>')
+  await clock.advance(1000)
+  third.far.destroy()
+  await settled()
+  t.match(links[6], { retryIn: 1000 }, 'a second in which something came is long enough to begin anew')
   controller.abort()
   await done
   t.same(failed.sort(), ['m1', 'm2'], 'whoever stops is told what may not have arrived')
@@ -132,6 +142,27 @@ t.test('a server that keeps it no longer', async t => {
   controller.abort()
   second.peer.write('</stream:stream>')
   await done
+})
+
+t.test('a consumer that waits for an answer when the connection is lost', async t => {
+  const controller = new AbortController()
+  const clock = new HandClock()
+  const { stream, far } = await openStream({ clock })
+  const management = { resumable: { id: 'the id', location: undefined, max: 60 } }
+  const negotiated = { jid: 'juliet@example.com/x', streamId: 's', mechanism: 'PLAIN', management }
+  const session = new Session(stream, negotiated, { xeps: [], clock })
+  const told: string[] = []
+  for await (const link of stayConnected(async () => session, { signal: controller.signal, clock, random: () => 1 })) {
+    if (link.type === 'offline') {
+      t.equal(link.kept, session)
+      break
+    }
+    const asked = session.iq('get', undefined, session.stanza('q'))
+    far.destroy()
+    await asked.catch(error => told.push(error.code))
+    await session.iq('get', undefined, session.stanza('q')).catch(error => told.push(error.code))
+  }
+  t.same(told, ['XMPP_STREAM_ENDED', 'XMPP_STREAM_ENDED'], 'is told at once, for it is waited for')
 })
 
 t.test('a server that closes the stream has no session to come back to', async t => {

@@ -1,6 +1,6 @@
 /** A session with XEP-0198: what is counted, asked, answered and kept, and what becomes of it when the stream has gone. */
 import t, { type Test } from 'tap'
-import type { XmppError } from '../src/errors.ts'
+import { StreamError, XmppError } from '../src/errors.ts'
 import type { Session } from '../src/session.ts'
 import type { Element } from '../src/stream/element.ts'
 import { settled } from './helper/pair.ts'
@@ -411,4 +411,101 @@ t.test('whoever asks and does not read gets one answer', async t => {
   for (let n = 0; n < 50; n++) peer.write(`<r xmlns='${NS}'/>`)
   await settled()
   t.equal(session.stream.over, false)
+})
+
+t.test('who waits for room when the server does without it', async t => {
+  const { session, peer } = await managed('requested')
+  let wait: Promise<void> | undefined
+  for (let n = 0; wait === undefined; n++) wait = session.send(session.stanza('message', { id: `${n}` }))
+  peer.write(`<failed xmlns='${NS}'/>`)
+  await wait
+  t.same(session.unacknowledged, [])
+})
+
+t.test('what is enabled stays so', async t => {
+  const { session, peer } = await managed()
+  session.send(message(session, 'm1'))
+  peer.write(`<failed xmlns='${NS}'/>`)
+  await settled()
+  t.equal(session.unacknowledged.length, 1)
+})
+
+t.test('a listener that throws keeps nothing else from being told', async t => {
+  const told: string[] = []
+  const onFailed = ({ attrs: { id = '' } }: Element) => {
+    told.push(id)
+    throw new Error('unheard')
+  }
+  const warned = t.capture(process, 'emitWarning')
+  const first = await openSession({ management: resumable, keep: true, onFailed })
+  for (const id of ['m1', 'm2']) first.session.send(message(first.session, id))
+  await cut(first, t)
+  first.session.giveUp(undefined)
+  t.same(told, ['m1', 'm2'])
+  t.equal(warned().length, 2)
+})
+
+t.test('whoever hears of a failure may end it all: nothing is forgotten', async t => {
+  const told: string[] = []
+  let next: Awaited<ReturnType<typeof openSession>> | undefined
+  const onFailed = ({ attrs: { id = '' } }: Element) => {
+    told.push(id)
+    next?.session.stream.destroy()
+  }
+  const first = await openSession({ management: resumable, keep: true, onFailed })
+  first.session.send(message(first.session, 'm1'))
+  first.session.send(first.session.stanza('presence', { id: 'p1' }))
+  first.session.send(message(first.session, 'm2'))
+  await cut(first, t)
+  next = await openSession({ management: resumable, keep: true })
+  next.session.takeOver(first.session)
+  t.same(told, ['p1'])
+  t.same(
+    next.session.unacknowledged.map(({ attrs }) => attrs.id),
+    ['m1', 'm2'],
+    'the next one has them',
+  )
+})
+
+t.test('a hang-up is no answer to our close', async t => {
+  const { session, peer, far, running, failed } = await managed()
+  session.send(message(session, 'm1'))
+  const closing = session.close()
+  t.same(await got(peer, 4), ['message m1', 'a 0', 'r', 'close'])
+  far.end()
+  await closing
+  await running
+  session.giveUp(undefined)
+  t.same(failed, [['message', 'm1', 'XMPP_UNACKNOWLEDGED']])
+})
+
+t.test('a login that asks for the session in vain', async t => {
+  const lost = new XmppError('XMPP_CONNECTION_LOST', 'x')
+  const cases: [error: Error, times: number][] = [
+    [lost, 5],
+    [new XmppError('XMPP_TIMEOUT', 'x'), 2],
+    [new StreamError('unsupported-stanza-type', '', { by: 'peer' }), 1],
+  ]
+  for (const [error, times] of cases) {
+    const first = await managed()
+    await cut(first, t)
+    for (let n = 1; n < times; n++) first.session.resumptionFailed(error)
+    t.ok(first.session.resumption, error.message)
+    first.session.resumptionFailed(error)
+    t.equal(first.session.resumption, undefined, error.message)
+  }
+  const late = await managed()
+  await cut(late, t)
+  late.clock.skip(60_001)
+  late.session.resumptionFailed(lost)
+  t.equal(late.session.resumption, undefined, 'once is enough when the server need not have it any more')
+})
+
+t.test('a trace that throws does not leave anybody waiting', async t => {
+  const trace = (direction: string) => {
+    if (direction === 'out') throw new Error('mine')
+  }
+  const { peer, running } = await openSession({ stream: { trace } })
+  peer.write('<a></b>')
+  await rejects(t, running, {})
 })

@@ -120,3 +120,26 @@ t.test('stopped while it waits: what may not have arrived is told', async t => {
   t.same([stanza.attrs.id, error.code], [id, 'XMPP_UNACKNOWLEDGED'])
   t.ok(await quiet(it.clock), 'no timer is left')
 })
+
+t.test('lost while the roster was awaited: resumed, and begun as a session is', async t => {
+  const clock = new HandClock()
+  const server = await script(t)
+  const { account, next } = watched(t, clientConfig(server.port), { clock, random: () => 1 })
+  account.start()
+  const first = await server.accept()
+  await first.play(authentication + features + bind + begun + enabled)
+  await settled()
+  first.socket.destroy()
+  const { retryIn, resumable } = await next('offline')
+  t.equal(resumable, true)
+  const accepted = server.accept()
+  await clock.advance(retryIn)
+  const second = await accepted
+  await second.play(`${authentication}${features}
+C: <resume xmlns='urn:xmpp:sm:3' previd='the id' h='0'/>
+S: <resumed xmlns='urn:xmpp:sm:3' previd='the id' h='1'/>
+C: <iq type='get' id='{roster}'><query xmlns='jabber:iq:roster'/></iq>
+${roster(bob)}${presence}`)
+  t.equal((await next('connected')).resumed, true)
+  t.equal(account.status('bob@example.com'), 6, 'he is in the roster')
+})
