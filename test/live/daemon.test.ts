@@ -5,7 +5,7 @@ import { Peer } from './peer.ts'
 import { type LiveServer, servers, skip } from './servers/servers.ts'
 import { newUser } from './users.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 for (const server of servers) {
   t.test(server.name, { skip }, async t => {

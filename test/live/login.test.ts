@@ -10,7 +10,7 @@ import { Listener } from './listener.ts'
 import { issueToken, type LiveHost, type LiveServer, servers, skip } from './servers/servers.ts'
 import { attempt, login, loginOnly } from './users.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 /** TLS 1.2 is what tls-unique needs. */
 const versions = ['TLSv1.2', 'TLSv1.3'] as const
