@@ -11,7 +11,7 @@ import { type Ending, endingOf } from './session/ending.ts'
 import { type IqOptions, Requests } from './session/requests.ts'
 import { type Attrs, type Child, Element, el } from './stream/element.ts'
 import type { Target } from './stream/resolve.ts'
-import { serialize, serializeFrom } from './stream/serialize.ts'
+import { attributeText, serialize, serializeWith } from './stream/serialize.ts'
 import type { XmlStream } from './stream/stream.ts'
 import { NS_SM } from './stream-management.ts'
 
@@ -57,6 +57,8 @@ export class Session {
   #stream: XmlStream
   #negotiated: Negotiated
   readonly #component: boolean
+  /** As it stands in a stanza of a component that says nothing else. */
+  readonly #from: string
   readonly #bare: string
   readonly #domain: string
   readonly #options: SessionOptions
@@ -93,6 +95,7 @@ export class Session {
       if (management !== 'requested') this.#acks.enabled(management.resumable)
     }
     this.#component = stream.ns === NS_COMPONENT
+    this.#from = this.#component ? attributeText('from', this.jid) : ''
     this.#options = options
     this.#dispatch = new Dispatch(this, options)
   }
@@ -160,7 +163,7 @@ export class Session {
   /** As the component itself. Another element is made only for who wants to see it. */
   #sendFrom(stanza: Element): Promise<void> | undefined {
     const stream = this.#stream
-    if (stream.trace === undefined) return stream.sendSerialized(stanza, serializeFrom(stanza, stream.ns, this.jid))
+    if (stream.trace === undefined) return stream.sendSerialized(stanza, serializeWith(stanza, stream.ns, this.#from))
     return stream.send(el(stanza.name, stanza.ns, { ...stanza.attrs, from: this.jid }, ...stanza.children))
   }
 

@@ -14,9 +14,14 @@ export function serialize(element: Element, defaultNs = ''): string {
   return write(element, defaultNs, defaultNs !== '')
 }
 
-/** {@link serialize} with a `from` for an element that has none. */
-export function serializeFrom(element: Element, defaultNs: string, from: string): string {
-  return write(element, defaultNs, true, from)
+/** {@link serialize} with one more attribute, which {@link attributeText} has written and the element does not have. */
+export function serializeWith(element: Element, defaultNs: string, attribute: string): string {
+  return write(element, defaultNs, true, attribute)
+}
+
+/** An attribute as it stands in a tag, for {@link serializeWith}. */
+export function attributeText(name: string, value: string): string {
+  return `${tagOf('', name).attribute}${escapeAttribute(value)}'`
 }
 
 /**
@@ -30,7 +35,7 @@ export function streamHeader(ns: string, attrs: Attrs): string {
 }
 
 /** Every stream declares the `stream` prefix at its root (RFC 6120 §4.8.5), so its elements use it rather than redeclare. */
-function write(element: Element, inherited: string, inStream: boolean, from?: string): string {
+function write(element: Element, inherited: string, inStream: boolean, more = ''): string {
   const { ns, children } = element
   const prefixed = ns === NS_STREAM
   const { open, close } = tagOf(prefixed ? 'stream:' : ns === NS_XML ? 'xml:' : '', element.name)
@@ -43,7 +48,7 @@ function write(element: Element, inherited: string, inStream: boolean, from?: st
     tag += ` xmlns='${escapeNamespace(ns)}'`
   }
   tag = attributes(tag, element.attrs)
-  if (from !== undefined && element.attrs.from === undefined) tag += ` from='${escapeAttribute(from)}'`
+  if (more !== '') tag += more
   if (children.length === 0) return `${tag}/>`
   tag += '>'
   for (const child of children) {
