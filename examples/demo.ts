@@ -66,7 +66,7 @@ async function show(): Promise<void> {
   server.drop('asterisk@demo.test')
   await asterisk.logged(/trying again in/)
   await message(gateway, asterisk, 'Is anybody there?')
-  await asterisk.logged(/Resumed the session of asterisk@demo\.test/)
+  await asterisk.logged(/Connected as asterisk@demo\.test.*; session resumed/)
 
   if (process.argv.includes('--once')) return
   step('Both stay up until Ctrl-C. Talk to them from another terminal, in this folder:')

@@ -4,8 +4,8 @@ import { type Attrs, type Element, el } from '../stream/element.ts'
 /** Of SASL (RFC 6120 §6) and XEP-0388: all character data is an exchange of credentials. */
 const saslNamespaces = new Set(['urn:ietf:params:xml:ns:xmpp-sasl', 'urn:xmpp:sasl:2'])
 
-/** Elements of SASL's namespaces that carry words for people or names of mechanisms. */
-const publicSasl = new Set(['mechanism', 'text'])
+/** Elements of SASL's namespaces that carry words for people, names of mechanisms, or who is who. */
+const publicSasl = new Set(['mechanism', 'text', 'software', 'authorization-identifier'])
 
 /** Elements and attributes that are secrets whatever their namespace: of XEP-0114, XEP-0078, XEP-0077, XEP-0484, OAuth. */
 const secretNames = new Set(['handshake', 'password', 'digest', 'secret', 'token', 'refresh_token', 'access_token'])

@@ -72,7 +72,7 @@ function connectedText(event: Extract<AccountEvent, { type: 'connected' }>): str
   const { resumed, jid, mechanism, binding, unbound, tls, target } = event
   const place = target === undefined ? '' : ` at ${target.host} port ${target.port}`
   const bound = binding === undefined ? (unbound === undefined ? '' : `; ${unbound}`) : ` bound to ${binding}`
-  return `${resumed ? 'Resumed the session of' : 'Connected as'} ${jid}${place} (${tls ?? 'no TLS'}, ${mechanism}${bound})`
+  return `Connected as ${jid}${place} (${tls ?? 'no TLS'}, ${mechanism}${bound}${resumed ? '; session resumed' : ''})`
 }
 
 function offlineText(

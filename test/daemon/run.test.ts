@@ -79,7 +79,7 @@ t.test('a day in the life of a daemon', async t => {
       await program.line(/WARNING \[asterisk\]/),
       /lost the connection to example\.com at 127\.0\.0\.1 port \d+: .*; trying again in \d\.\d s$/,
     )
-    await program.line(/Connected as/)
+    t.match(await program.line(/Connected as/), /bound to tls-exporter; session resumed\)$/)
   })
 
   await t.test('a second daemon on the same socket is refused, and the first stays', async t => {
@@ -109,7 +109,7 @@ t.test('a day in the life of a daemon', async t => {
   })
 
   await t.test('the log: a line an event, and no secret in it with debug on', async t => {
-    t.match(program.err, /<--- XMPP sent to 'asterisk' --->\n<auth [\s\S]*\[masked\]/)
+    t.match(program.err, /<--- XMPP sent to 'asterisk' --->\n<authenticate [\s\S]*\[masked\]/)
     t.match(program.err, /<--- XMPP received from 'asterisk' --->\n<success [\s\S]*\[masked\]/)
     const scram = /c=[a-z0-9+/=]+,r=|,p=|\bv=|biws/i
     for (const text of [SECRET, written, Buffer.from(SECRET).toString('base64')]) t.notMatch(program.err, text)
