@@ -1,10 +1,13 @@
 /**
- * What the loss of its server does to a daemon. Each kind of server runs here a second time, on ports of its own: other tests,
+ * What the loss of its server does to a daemon, and to a session that is to be resumed. Each kind of server runs here a second time, on ports of its own: other tests,
  * which tap runs at the same time, and whoever else is talking to the first one, keep theirs.
  */
 import t, { type Test } from 'tap'
-import { el, type Session } from '../../src/index.ts'
+import { el, type Session, sendPing } from '../../src/index.ts'
+import { TcpProxy } from '../helper/proxy.ts'
+import { rejects } from '../helper/rejects.ts'
 import { clientSection, componentSection, Daemon, type Reply } from './daemon.ts'
+import { KeptClient } from './kept.ts'
 import { Peer } from './peer.ts'
 import { kill, type LiveServer, second, servers, skip, start, stop, wipe } from './servers/servers.ts'
 import { login, newUser, type User } from './users.ts'
@@ -20,6 +23,9 @@ for (const server of servers.map(second)) {
     await start(server)
     await t.test('restarted', t => restarted(t, server))
     await t.test('killed while messages flow', t => killed(t, server))
+    if (server.resumeTimeout === undefined) return
+    await t.test('killed and forgotten', t => forgotten(t, server))
+    await t.test('shut down politely', t => shutDown(t, server))
   })
 }
 
@@ -92,6 +98,73 @@ async function killed(t: Test, server: LiveServer): Promise<void> {
     t.ok(replies.length > 0)
   }
   await leaves(t, daemon)
+}
+
+/**
+ * A session that cannot be resumed, since its server has forgotten it: what was not acknowledged is sent again in the next one, under the
+ * same id, and whoever waits for an answer is told that there will be none.
+ */
+async function forgotten(t: Test, server: LiveServer): Promise<void> {
+  const [user, other] = [await newUser(t, server, 'kept'), await newUser(t, server, 'other')]
+  const proxy = await TcpProxy.start(t, server)
+  const client = new KeptClient(t, user, { port: proxy.port })
+  await client.until('online')
+  // Only now it is sure to be enabled.
+  client.say('before')
+  await client.hears(t, 'before')
+  const first = client.session
+  const to = `${other.jid}/same`
+  proxy.blackhole(true)
+  const ids = Array.from({ length: 50 }, (_, number) => `lost ${number}`)
+  for (const id of ids) client.say(id, to)
+  const asked = sendPing(first, undefined)
+  asked.catch(() => {})
+  await kill(server)
+  await start(server)
+  const listener = new KeptClient(t, other)
+  await listener.until('online')
+
+  proxy.cut()
+  proxy.blackhole(false)
+  const [, again] = await client.until('online', 2)
+  const [lost] = client.all('offline')
+  t.match(lost?.error, { code: 'XMPP_CONNECTION_LOST' })
+  t.ok(lost?.kept === first, 'it was to be resumed')
+  t.equal(again?.resumed, false)
+  t.ok(client.session !== first, 'and is another one')
+  await rejects(t, asked, { code: 'XMPP_STREAM_ENDED' }, 'there is no answer')
+  const heard = await listener.until('message', ids.length)
+  t.strictSame(
+    heard.map(({ stanza }) => stanza.attrs.id),
+    ids,
+    'all has arrived, under the ids it had',
+  )
+  t.strictSame(client.all('failed'), [])
+}
+
+/** A server that goes and comes back: what is said meanwhile arrives. */
+async function shutDown(t: Test, server: LiveServer): Promise<void> {
+  const client = new KeptClient(t, await newUser(t, server, 'kept'))
+  await client.until('online')
+  client.say('before')
+  await client.hears(t, 'before')
+  await stop(server)
+  const [lost] = await client.until('offline')
+  // Prosody ends its connections without a word.
+  const last = { name: 'StreamError', condition: 'system-shutdown', by: 'peer' }
+  t.match(lost?.error, server.name === 'prosody' ? { code: 'XMPP_CONNECTION_LOST' } : last)
+  t.ok(lost?.kept === client.session)
+  t.ok((lost?.retryIn ?? 0) <= 1000, 'it tries again soon')
+  client.say('meanwhile')
+  await start(server)
+  await client.until('online', 2)
+  client.say('after')
+  // What was not acknowledged before the end comes again.
+  const ids = (await client.until('message', events => events.some(({ stanza }) => stanza.attrs.id === 'after'))).map(
+    ({ stanza }) => stanza.attrs.id,
+  )
+  t.strictSame([...new Set(ids)], ['before', 'meanwhile', 'after'])
+  t.strictSame(client.all('failed'), [])
 }
 
 /** Writes messages for as long as there is a connection. */
