@@ -23,8 +23,8 @@ export interface LoopbackOptions {
   /** Default `required`: no login without TLS. */
   readonly starttls?: 'required' | 'optional' | 'none'
   /**
-   * Names, in the order in which they are offered. Default the three SCRAM-…-PLUS, the three SCRAM, PLAIN. There are DIGEST-MD5,
-   * X-OAUTH2, OAUTHBEARER, EXTERNAL and ANONYMOUS too. -PLUS and EXTERNAL are offered under TLS only, and what shows a password or
+   * Names, in the order in which they are offered. Default SCRAM-SHA-512, SCRAM-SHA-256, SCRAM-SHA-1, PLAIN. There are the three
+   * SCRAM-…-PLUS, DIGEST-MD5, X-OAUTH2, OAUTHBEARER, EXTERNAL and ANONYMOUS too. -PLUS and EXTERNAL are offered under TLS only, and what shows a password or
    * token only there or where `starttls` is `none`.
    */
   readonly mechanisms?: readonly string[]

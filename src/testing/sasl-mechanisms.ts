@@ -43,11 +43,11 @@ const anonymous: ServerMechanism = {
   },
 }
 
-/** What is offered unless something else is asked for, in that order. */
+/**
+ * What is offered unless something else is asked for, in that order. No -PLUS: there are clients that bind to what TLS 1.3 does not have, or say that
+ * they would have bound where it is offered, both of which has to be refused.
+ */
 export const usualMechanisms: readonly ServerMechanism[] = [
-  scram('SCRAM-SHA-512-PLUS', 'sha512'),
-  scram('SCRAM-SHA-256-PLUS', 'sha256'),
-  scram('SCRAM-SHA-1-PLUS', 'sha1'),
   scram('SCRAM-SHA-512', 'sha512'),
   scram('SCRAM-SHA-256', 'sha256'),
   scram('SCRAM-SHA-1', 'sha1'),
@@ -56,6 +56,9 @@ export const usualMechanisms: readonly ServerMechanism[] = [
 
 /** All there are. */
 export const serverMechanisms: readonly ServerMechanism[] = [
+  scram('SCRAM-SHA-512-PLUS', 'sha512'),
+  scram('SCRAM-SHA-256-PLUS', 'sha256'),
+  scram('SCRAM-SHA-1-PLUS', 'sha1'),
   ...usualMechanisms,
   external,
   oauthbearer,

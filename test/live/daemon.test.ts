@@ -37,7 +37,7 @@ async function conversation(t: Test, server: LiveServer): Promise<void> {
       componentSection('gateway', server, domain, { ...common, autoregister: 'yes' }),
   )
   await daemon.logged(
-    new RegExp(`NOTICE \\[desk\\] Connected as ${desk} at \\S+ port \\d+ \\(TLSv1\\.3, ${server.mechanism}\\)$`),
+    new RegExp(`NOTICE \\[desk\\] Connected as ${desk} at \\S+ port \\d+ \\(TLSv1\\.3, ${server.mechanism}(; .+)?\\)$`),
   )
   await daemon.logged(
     new RegExp(`NOTICE \\[gateway\\] Connected as ${domain} at \\S+ port \\d+ \\(no TLS, handshake\\)$`),

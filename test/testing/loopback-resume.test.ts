@@ -103,7 +103,7 @@ for (const [name, server, client] of profiles) {
     await Promise.all([alice, bob].map(each => each.until(() => each.onlines.length > 0, 'online')))
     const jids = { alice: alice.session.jid, bob: bob.session.jid }
     const { negotiated } = alice.session
-    t.match(negotiated.mechanism, /^SCRAM-SHA-512-PLUS$/)
+    t.equal(negotiated.mechanism, 'SCRAM-SHA-512')
 
     // Each is cut off at several points of its own, in the middle of what comes in one read.
     let seen = 0
@@ -192,7 +192,7 @@ for (const [name, server, client] of profiles) {
 }
 
 t.test('what a login comes to', async t => {
-  const on = await stage(t)
+  const on = await stage(t, { mechanisms: ['SCRAM-SHA-512-PLUS'] })
   const password = passwords['alice@one.example']
   const login = async (jid: string, options: Partial<ClientOptions>) =>
     (await on.client(jid, { password, ...options })).session

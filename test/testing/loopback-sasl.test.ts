@@ -35,7 +35,14 @@ interface Ready {
 }
 
 /** A stream under TLS on which SASL may begin. */
-async function underTls(t: Test, options: LoopbackOptions = {}, trust: TlsTrust = {}): Promise<Ready> {
+const usual = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN']
+const bound = ['SCRAM-SHA-512-PLUS', 'SCRAM-SHA-256-PLUS', 'SCRAM-SHA-1-PLUS', ...usual]
+
+async function underTls(
+  t: Test,
+  options: LoopbackOptions = { mechanisms: bound },
+  trust: TlsTrust = {},
+): Promise<Ready> {
   const on = await stage(t, options)
   const stream = await on.raw()
   t.teardown(() => stream.destroy())
@@ -80,23 +87,16 @@ function bindingOf({ stream }: Ready, type: ChannelBinding['type']): ChannelBind
   return { type, data: data ?? new Uint8Array() }
 }
 
-t.test('what is offered by default, and to what a login can be bound', async t => {
+t.test('what is offered, by default and with -PLUS, and to what a login can be bound', async t => {
   const { features } = await underTls(t)
-  t.strictSame(names(features), [
-    'SCRAM-SHA-512-PLUS',
-    'SCRAM-SHA-256-PLUS',
-    'SCRAM-SHA-1-PLUS',
-    'SCRAM-SHA-512',
-    'SCRAM-SHA-256',
-    'SCRAM-SHA-1',
-    'PLAIN',
-  ])
+  t.strictSame(names(features), bound)
   const types = features.child('sasl-channel-binding', NS_CHANNEL_BINDING)?.elements.map(each => each.attrs.type)
   t.strictSame(types, ['tls-exporter', 'tls-server-end-point'])
-  const without = await underTls(t, { mechanisms: ['PLAIN'] })
+  const without = await underTls(t, {})
+  t.strictSame(names(without.features), usual)
   t.notOk(without.features.child('sasl-channel-binding', NS_CHANNEL_BINDING))
 
-  const on = await stage(t, { starttls: 'none' })
+  const on = await stage(t, { starttls: 'none', mechanisms: bound })
   const clear = await begin(await on.raw())
   t.strictSame(names(clear), ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'])
   t.notOk(clear.child('sasl-channel-binding', NS_CHANNEL_BINDING))
@@ -137,7 +137,7 @@ t.test('a -PLUS does not go without a channel, nor a SCRAM without -PLUS with on
   t.equal(await login(stream, renamed(scramSha1, 'SCRAM-SHA-1-PLUS')), 'malformed-request')
   const binding: ChannelBinding = { type: 'tls-exporter', data: Buffer.alloc(32) }
   t.equal(await login(stream, renamed(scramSha1Plus, 'SCRAM-SHA-1'), { binding }), 'malformed-request')
-  const on = await stage(t, { starttls: 'none' })
+  const on = await stage(t, { starttls: 'none', mechanisms: bound })
   const clear = await on.raw()
   await begin(clear)
   t.equal(await login(clear, scramSha1Plus, { binding }), 'encryption-required')
