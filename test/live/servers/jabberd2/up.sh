@@ -22,6 +22,9 @@ if [ ! -s "$run/jabberd2.db" ]; then
   } | sqlite3 -bail "$run/new.db" >"$run/sqlite3.log" 2>&1
   mv "$run/new.db" "$run/jabberd2.db"
 fi
+# A journal that a killed server left is rolled back here: the two programs that open the file at the same time would find it
+# locked, and end.
+sqlite3 -bail "$run/jabberd2.db" 'SELECT count(*) FROM authreg' >>"$run/sqlite3.log" 2>&1
 rm -f "$run"/{router,sm,c2s}.log
 # A log of another day would say that it is ready.
 launch "$run" "$(configured <<<'17422 17423 17447')" bash "$here/run.sh" "$run" "$(configured <<<17447)"
