@@ -363,7 +363,7 @@ export class Session {
       }
       return
     }
-    acks?.books.received()
+    acks?.received()
     if (!this.#addressed(element)) return
     if (element.name === 'iq') this.#iq(element)
     else if (element.name === 'message' || element.name === 'presence') this.#dispatch.notify(element.name, element)

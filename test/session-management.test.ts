@@ -58,6 +58,24 @@ t.test('a request is answered at once, with what has been handled', async t => {
   t.same(await got(peer, 1), ['a 4'], 'other elements do not count')
 })
 
+t.test('a hundred stanzas are acknowledged unasked', async t => {
+  // A server keeps what nobody acknowledges, and ends the stream when that is too much.
+  const { peer } = await managed('requested')
+  t.same(await got(peer, 0), [])
+  peer.write('<message/>'.repeat(150))
+  await silent(t, { peer })
+  peer.write(`<enabled xmlns='${NS}'/>`)
+  peer.write('<message/>'.repeat(99))
+  await silent(t, { peer })
+  peer.write('<presence/>')
+  t.same(await got(peer, 1), ['a 100'])
+  peer.write(`${'<message/>'.repeat(60)}<r xmlns='${NS}'/>${'<message/>'.repeat(99)}`)
+  t.same(await got(peer, 1), ['a 160'], 'an answer counts')
+  await silent(t, { peer })
+  peer.write('<message/>'.repeat(141))
+  t.same(await got(peer, 2), ['a 260', 'a 360'], 'in the midst of what has arrived together too')
+})
+
 t.test('it asks soon, and once for many', async t => {
   const { session, peer, clock } = await managed()
   session.send(message(session, 'm1'))
@@ -405,12 +423,16 @@ t.test('a resumption that claims too much', async t => {
 })
 
 t.test('whoever asks and does not read gets one answer', async t => {
-  const { session, peer, near } = await openSession({ management: resumable, stream: { sendLimit: 1000 } })
-  void near
+  const { session, peer, far } = await openSession({ management: resumable, stream: { sendLimit: 1000 } })
+  far.pause()
   session.send(session.stanza('message', {}, session.stanza('body', {}, 'x'.repeat(40_000))))
-  for (let n = 0; n < 50; n++) peer.write(`<r xmlns='${NS}'/>`)
+  await settled()
+  for (let n = 0; n < 50; n++) peer.write(`<r xmlns='${NS}'/><presence/>`)
   await settled()
   t.equal(session.stream.over, false)
+  far.resume()
+  t.same(await got(peer, 2), ['message', 'a 50'])
+  await silent(t, { peer })
 })
 
 t.test('who waits for room when the server does without it', async t => {

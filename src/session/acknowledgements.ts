@@ -6,6 +6,8 @@ import { answer, type Resumable, readEnabled, readHandled, request, StreamManage
 
 /** Stanzas after which the other side is asked what it has handled. */
 const EVERY = 250
+/** Stanzas from the other side after which it is told what we have handled though it has not asked: it keeps them until then, and may have little room. */
+const UNASKED = 100
 /** ms after which it is asked when there were fewer. */
 const SOON = 2000
 /** ms that an answer may take while nothing else arrives; then the link is dead. */
@@ -19,6 +21,8 @@ export class Acknowledgements {
   /** Stanzas sent since we have asked. */
   #unasked = 0
   #enabled = false
+  /** Stanzas received since we have last said what we have handled. */
+  #untold = 0
   /** An answer waits for room. */
   #owed = false
   #cancelSoon: (() => void) | undefined
@@ -56,6 +60,12 @@ export class Acknowledgements {
     this.#cancelPatience ??= this.#clock.after(PATIENCE, () => this.#check(this.#clock.now() - PATIENCE))
   }
 
+  /** Notes a stanza from the other side, and from time to time says so. */
+  received(): void {
+    this.books.received()
+    if (this.#enabled && ++this.#untold >= UNASKED) this.#answer()
+  }
+
   /** An element of stream management from the other side. False when the server does without. @throws StreamError */
   take(element: Element): boolean {
     switch (element.name) {
@@ -87,7 +97,7 @@ export class Acknowledgements {
 
   /** Says for the last time what has been handled, and asks the same: the stream is about to be closed. */
   sayLast(): void {
-    if (this.#say(answer(this.books.handled)) && this.books.pending > 0) this.#say(request)
+    if (this.#tell() && this.books.pending > 0) this.#say(request)
   }
 
   /**
@@ -97,6 +107,7 @@ export class Acknowledgements {
   resume(stream: XmlStream, handled: number): void {
     this.#stream = stream
     this.#owed = false
+    this.#untold = 0
     this.books.acknowledge(handled)
     for (const stanza of this.books.unacknowledged()) stream.sendAgain(stanza)
     this.ask()
@@ -112,12 +123,17 @@ export class Acknowledgements {
   /** At once, or when there is room again: whoever asks and does not read is owed one answer, however often it asks. */
   #answer(): void {
     const stream = this.#stream
-    if (this.#owed || !stream.writable || this.#say(answer(this.books.handled))) return
+    if (this.#owed || !stream.writable || this.#tell()) return
     this.#owed = true
     void stream.transport.drained().then(() => {
       this.#owed = false
       if (stream === this.#stream) this.#answer()
     })
+  }
+
+  #tell(): boolean {
+    this.#untold = 0
+    return this.#say(answer(this.books.handled))
   }
 
   /** False when too much is waiting to be sent already, or when it cannot be sent at all, which ends the stream. */
