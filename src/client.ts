@@ -1,5 +1,5 @@
 import { type ConnectOptions, connect } from './connect.ts'
-import { XmppError } from './errors.ts'
+import { SaslError, XmppError } from './errors.ts'
 import { type Jid, parseJid } from './jid.ts'
 import { type ClientNegotiation, NS_CLIENT, negotiateClient } from './negotiate.ts'
 import { Connection, type ReconnectOptions } from './reconnect.ts'
@@ -101,7 +101,8 @@ export async function connectClient(options: ClientOptions): Promise<Session> {
       onStep,
     })
     const negotiated = await negotiating.catch(error => {
-      if (asked) earlier?.resumptionFailed(error)
+      // Who is refused the login has learnt nothing of the session.
+      if (asked && !(error instanceof SaslError)) earlier?.resumptionFailed(error)
       throw error
     })
     if (negotiated.resumed !== undefined && earlier !== undefined) {

@@ -39,7 +39,7 @@ export class StreamError extends XmppError {
   readonly by: 'peer' | 'us'
   /** Where a peer's `see-other-host` sends us; undefined for every other condition, and for what is no address to connect to. */
   readonly otherHost: OtherHost | undefined
-  /** Of an error of ours, the application-specific condition that is sent with it (§4.9.4). */
+  /** The application-specific condition that comes with it (§4.9.4). */
   readonly detail: Element | undefined
 
   constructor(condition: string, text = '', options: StreamErrorOptions = {}) {
@@ -56,11 +56,12 @@ export class StreamError extends XmppError {
     // An application's own condition stands beside the RFC's (§4.9.4), and not always behind it.
     const condition = named.find(child => child.ns === NS_STREAM_ERRORS) ?? named[0]
     const text = element.elements.find(child => child.name === 'text')?.text ?? ''
+    const detail = named.find(child => child !== condition && child.ns !== NS_STREAM_ERRORS)
     if (condition?.name !== 'see-other-host') {
-      return new StreamError(condition?.name ?? 'undefined-condition', text, { by: 'peer' })
+      return new StreamError(condition?.name ?? 'undefined-condition', text, { by: 'peer', detail })
     }
     const otherHost = readOtherHost(condition.text)
-    return new StreamError(condition.name, text === '' ? condition.text : text, { by: 'peer', otherHost })
+    return new StreamError(condition.name, text === '' ? condition.text : text, { by: 'peer', otherHost, detail })
   }
 }
 

@@ -54,7 +54,7 @@ export async function* stayConnected(
   let redirect: Redirect | undefined
   let redirects = 0
   let earlier: Session | undefined
-  /** Where the server wanted it to be resumed has been tried since it was lost. */
+  /** Where the server wants it to be resumed has been tried since it was lost. */
   let located = false
   try {
     for (let attempt = 0; !signal.aborted; attempt++) {
@@ -64,10 +64,13 @@ export async function* stayConnected(
       let progress = 0
       const close = (): void => void session?.close().catch(() => {})
       try {
-        const location = located ? undefined : locationOf(earlier)
-        located = true
+        const location: Redirect | undefined = located || redirect !== undefined ? undefined : locationOf(earlier)
+        located ||= location !== undefined
         const made = await connect({ signal, redirect: redirect ?? location, earlier })
         const resumed = made === earlier
+        // Nothing is left of it but where `connect` has not handed it on.
+        if (!resumed)
+          earlier?.giveUp(new XmppError('XMPP_STREAM_ENDED', 'the session was lost, and another one has begun'))
         session = earlier = made
         located = false
         signal.throwIfAborted()
@@ -225,15 +228,31 @@ export class Connection extends Emitter<ConnectionEvent> {
     const hear = (type: 'message' | 'presence') =>
       onEvery(type, (stanza, session) => this.emit({ type, stanza, session } as ConnectionEvent))
     const xep: Xep = { name: 'events', routes: [hear('message'), hear('presence')] }
-    const onFailed = (stanza: Element, error: XmppError): void => this.emit({ type: 'failed', stanza, error })
-    const connect = (attempted: Attempted): Promise<Session> => this.#connect({ ...attempted, xep, onFailed })
+    /** What a new session has found left of the one before: whoever hears of it may send it again. */
+    let left: (readonly [Element, XmppError])[] | undefined
+    const failed = (stanza: Element, error: XmppError): void => this.emit({ type: 'failed', stanza, error })
+    const onFailed: typeof failed = (stanza, error) => {
+      if (left === undefined) failed(stanza, error)
+      else left.push([stanza, error])
+    }
+    const tell = (): void => {
+      const told = left ?? []
+      left = undefined
+      for (const [stanza, error] of told) failed(stanza, error)
+    }
+    const connect = (attempted: Attempted): Promise<Session> => {
+      left = []
+      return this.#connect({ ...attempted, xep, onFailed })
+    }
     try {
       for await (const link of stayConnected(connect, { ...this.#pace, signal })) {
         this.#session = link.type === 'online' ? link.session : link.kept
         this.emit(link)
+        tell()
       }
     } finally {
       this.#session = undefined
+      tell()
     }
   }
 }

@@ -8,7 +8,7 @@ import type { Xep } from './routes.ts'
 import { Acknowledgements } from './session/acknowledgements.ts'
 import { Dispatch } from './session/dispatch.ts'
 import { type Ending, endingOf } from './session/ending.ts'
-import { type IqOptions, Requests } from './session/requests.ts'
+import { type IqOptions, isRequestId, Requests } from './session/requests.ts'
 import { type Attrs, type Child, Element, el } from './stream/element.ts'
 import type { Target } from './stream/resolve.ts'
 import { attributeText, serialize, serializeWith } from './stream/serialize.ts'
@@ -219,6 +219,8 @@ export class Session {
     this.#closing = true
     if (this.#stream.writable) this.#acks?.sayLast()
     await this.#stream.close(timeout)
+    // Where nobody has read it.
+    this.#acks?.stop()
   }
 
   // ── beyond its stream (XEP-0198 §5) ──────────────────────────────────────────────────────────────────────────────────
@@ -277,7 +279,7 @@ export class Session {
     try {
       this.#acks?.resume(stream, negotiated.resumed?.handled ?? 0)
     } catch (error) {
-      this.#ending = { ...endingOf(error, this.clock.now()), resumable: false }
+      this.#ending = endingOf(error, this.clock.now())
       throw stream.fail(error as Error)
     }
     this.#stream = stream
@@ -398,8 +400,6 @@ export class Session {
     this.#acks?.stop()
     const ending = endingOf(cause, this.clock.now(), this.resumptions > 0)
     this.#ending = this.#closing ? { ...ending, resumable: false } : ending
-    // Both sides have closed the stream, and the server has read all of it before it did.
-    if (this.#closing && this.#stream.answered) this.#acks?.books.takeUnacknowledged()
     if (!this.#keep || ending.blamed) this.giveUp(cause)
     else if (this.resumption === undefined) this.#pending?.end(cause)
   }
@@ -416,8 +416,10 @@ export class Session {
     this.#acks?.stop()
     this.#pending?.end(cause)
     const left = books?.takeUnacknowledged() ?? []
-    // Of our own requests `iq()` tells whoever made them.
-    return left.filter(({ name, attrs: { id } }) => name !== 'iq' || !id?.startsWith(this.#idPrefix))
+    // Of a request `iq()` tells whoever has made it.
+    return left.filter(
+      ({ name, attrs: { id = '' } }) => name !== 'iq' || !id.startsWith(this.#idPrefix) || !isRequestId(id),
+    )
   }
 
   #fail(stanza: Element): void {

@@ -1,7 +1,7 @@
 /** A session with XEP-0198: what is counted, asked, answered and kept, and what becomes of it when the stream has gone. */
 import t, { type Test } from 'tap'
 import { StreamError, XmppError } from '../src/errors.ts'
-import type { Session } from '../src/session.ts'
+import { Session } from '../src/session.ts'
 import type { Element } from '../src/stream/element.ts'
 import { settled } from './helper/pair.ts'
 import { type Got, type Peer, show } from './helper/peer.ts'
@@ -61,7 +61,6 @@ t.test('a request is answered at once, with what has been handled', async t => {
 t.test('a hundred stanzas are acknowledged unasked', async t => {
   // A server keeps what nobody acknowledges, and ends the stream when that is too much.
   const { peer } = await managed('requested')
-  t.same(await got(peer, 0), [])
   peer.write('<message/>'.repeat(150))
   await silent(t, { peer })
   peer.write(`<enabled xmlns='${NS}'/>`)
@@ -96,6 +95,23 @@ t.test('it asks soon, and once for many', async t => {
   t.equal(all.filter(each => each === 'r').length, 1)
 })
 
+t.test('it asks at once where whoever sends is told to wait', async t => {
+  const { session, peer, clock } = await managed()
+  const large = (id: string) => session.stanza('message', { id }, session.stanza('body', {}, 'x'.repeat(600_000)))
+  t.equal(session.send(large('m1')) === undefined, false, 'the socket is full')
+  const room = session.send(large('m2'))
+  t.same(await got(peer, 3), ['message m1', 'message m2', 'r'])
+  session.send(message(session, 'm3'))
+  t.same(await got(peer, 1), ['message m3'], 'once')
+  peer.write(`<a xmlns='${NS}' h='0'/>`)
+  t.same(await got(peer, 1), ['r'], 'again for what has come since')
+  peer.write(`<a xmlns='${NS}' h='0'/>`)
+  await silent(t, { peer })
+  peer.write(`<a xmlns='${NS}' h='3'/>`)
+  await room
+  t.equal(clock.pending, 0)
+})
+
 t.test('a link on which nothing comes back is dead', async t => {
   const { session, peer, clock, running } = await managed()
   session.send(message(session, 'm1'))
@@ -106,6 +122,39 @@ t.test('a link on which nothing comes back is dead', async t => {
   await clock.advance(1)
   await rejects(t, running, { code: 'XMPP_ACK_TIMEOUT' })
   t.ok(session.resumption, 'but the session is not')
+})
+
+t.test('so is one that takes nothing, not even the question', async t => {
+  const { session, far, clock, running } = await openSession({ management: resumable, keep: true })
+  far.pause()
+  const large = session.stanza('message', {}, session.stanza('body', {}, 'é'.repeat(1_048_576)))
+  throws(
+    t,
+    () => {
+      for (;;) session.send(large)
+    },
+    { code: 'XMPP_SEND_LIMIT' },
+  )
+  await settled()
+  await clock.advance(14_999)
+  t.equal(session.stream.over, false)
+  await clock.advance(1)
+  await rejects(t, running, { code: 'XMPP_ACK_TIMEOUT' })
+})
+
+t.test('and one on which other things come, but no answer', async t => {
+  const { session, peer, clock, running } = await managed()
+  session.send(message(session, 'm1'))
+  await clock.advance(2000)
+  for (let n = 0; n < 11; n++) {
+    peer.write('<presence/>')
+    await clock.advance(10_000)
+  }
+  t.equal(session.stream.over, false)
+  peer.write('<presence/>')
+  await clock.advance(10_000)
+  await rejects(t, running, { code: 'XMPP_ACK_TIMEOUT', message: 'no acknowledgement within 120 s of asking' })
+  t.ok(session.resumption)
 })
 
 t.test('a server that is slow to acknowledge and says other things is asked again', async t => {
@@ -435,6 +484,23 @@ t.test('whoever asks and does not read gets one answer', async t => {
   await silent(t, { peer })
 })
 
+t.test('a question is answered where no more may be sent, but the socket would take it', async t => {
+  const { session, peer, far } = await openSession({ management: resumable, stream: { sendLimit: 1000 } })
+  far.pause()
+  const body = (length: number) => session.stanza('message', {}, session.stanza('body', {}, 'x'.repeat(length)))
+  session.send(body(16_000))
+  await settled()
+  for (let n = 0; n < 2; n++) {
+    session.send(body(900))
+    await settled()
+  }
+  throws(t, () => session.send(body(1)), { code: 'XMPP_SEND_LIMIT' })
+  peer.write(`<r xmlns='${NS}'/>`)
+  await settled()
+  far.resume()
+  t.same(await got(peer, 4), ['message', 'message', 'message', 'a 0'])
+})
+
 t.test('who waits for room when the server does without it', async t => {
   const { session, peer } = await managed('requested')
   let wait: Promise<void> | undefined
@@ -445,11 +511,14 @@ t.test('who waits for room when the server does without it', async t => {
 })
 
 t.test('what is enabled stays so', async t => {
-  const { session, peer } = await managed()
+  const opened = await managed()
+  const { session, peer } = opened
   session.send(message(session, 'm1'))
-  peer.write(`<failed xmlns='${NS}'/>`)
-  await settled()
+  peer.write(`<failed xmlns='${NS}'/><message/><enabled xmlns='${NS}'/><r xmlns='${NS}'/>`)
+  t.same(await got(peer, 2), ['message m1', 'a 1'])
   t.equal(session.unacknowledged.length, 1)
+  await cut(opened, t)
+  t.equal(session.resumption?.id, 'the id')
 })
 
 t.test('a listener that throws keeps nothing else from being told', async t => {
@@ -499,6 +568,68 @@ t.test('a hang-up is no answer to our close', async t => {
   await running
   session.giveUp(undefined)
   t.same(failed, [['message', 'm1', 'XMPP_UNACKNOWLEDGED']])
+})
+
+t.test('an end of our reading is no close: the server keeps the session', async t => {
+  const { session, peer, far, running } = await managed()
+  session.send(message(session, 'm1'))
+  t.same(await got(peer, 1), ['message m1'])
+  far.end()
+  await rejects(t, running, { code: 'XMPP_CONNECTION_LOST' })
+  t.same(await got(peer, 1), ['eof'])
+  t.ok(session.resumption)
+})
+
+t.test('a server that closes without having handled what was sent', async t => {
+  const { session, peer, running, failed, clock } = await managed()
+  for (const id of ['m1', 'm2']) session.send(message(session, id))
+  const closing = session.close()
+  t.same(await got(peer, 5), ['message m1', 'message m2', 'a 0', 'r', 'close'])
+  peer.write(`<a xmlns='${NS}' h='1'/></stream:stream>`)
+  await closing
+  await running
+  session.giveUp(undefined)
+  t.same(failed, [['message', 'm2', 'XMPP_UNACKNOWLEDGED']])
+  await clock.advance(1000)
+  t.equal(clock.pending, 0)
+})
+
+t.test('requests made by hand are handed back, and those of iq() are not', async t => {
+  const opened = await managed()
+  const { session, failed } = opened
+  const query = session.stanza('query')
+  const asked = session.iq('get', 'romeo@example.net', query)
+  const id = session.nextId()
+  session.send(session.stanza('iq', { type: 'get', to: 'romeo@example.net', id }, query))
+  await cut(opened, t)
+  session.giveUp(undefined)
+  await rejects(t, asked, { code: 'XMPP_STREAM_ENDED' })
+  t.same(failed, [['iq', id, 'XMPP_UNACKNOWLEDGED']])
+})
+
+t.test('a server that finds fault with our count finds none with what was sent', async t => {
+  const { session, peer, running, failed } = await managed()
+  session.send(message(session, 'm1'))
+  const detail = `<handled-count-too-high xmlns='${NS}' h='9' send-count='1'/>`
+  const condition = `<undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>`
+  peer.write(`<stream:error>${condition}${detail}</stream:error></stream:stream>`)
+  await rejects(t, running, { condition: 'undefined-condition', by: 'peer' })
+  t.equal(session.resumption, undefined)
+  t.same(failed, [])
+  t.equal(session.unacknowledged.length, 1, 'the next session has it')
+})
+
+t.test('a session that is closed unread leaves no timer', async t => {
+  const { stream, clock, peer } = await openStream()
+  const negotiated = { jid: 'juliet@example.com/balcony', streamId: 's1', mechanism: 'PLAIN', management: resumable }
+  const session = new Session(stream, negotiated, { xeps: [], clock })
+  session.send(message(session, 'm1'))
+  const closing = session.close()
+  t.same(await got(peer, 4), ['message m1', 'a 0', 'r', 'close'])
+  peer.write('</stream:stream>')
+  await closing
+  await clock.advance(1000)
+  t.equal(clock.pending, 0)
 })
 
 t.test('a login that asks for the session in vain', async t => {

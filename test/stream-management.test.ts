@@ -50,7 +50,8 @@ t.test('a server that has handled more than it was sent', async t => {
   }
   const books = filled(2)
   books.acknowledge(2)
-  throws(t, () => books.acknowledge(1), { condition: 'undefined-condition' }, 'nor fewer than it has said before')
+  const message = /h='1' acknowledges fewer stanzas than h='2' has before/
+  throws(t, () => books.acknowledge(1), { condition: 'undefined-condition', message, detail: undefined })
 })
 
 t.test('both counters wrap at 2^32', async t => {

@@ -12,26 +12,29 @@ const UNASKED = 100
 const SOON = 2000
 /** ms that an answer may take while nothing else arrives; then the link is dead. */
 const PATIENCE = 15_000
+/** The same whatever else arrives: the way there may be dead alone. A slow one gets a mebibyte through in this time. */
+const LONGEST = 120_000
 
 /** What XEP-0198 says on one session's stream: when to ask, what to answer, and when to give the link up. */
 export class Acknowledgements {
-  readonly books: StreamManagement
+  readonly books = new StreamManagement()
   readonly #clock: Clock
   #stream: XmlStream
   /** Stanzas sent since we have asked. */
   #unasked = 0
+  /** The clock's time in ms when it was asked what has not been answered. */
+  #asked: number | undefined
   #enabled = false
   /** Stanzas received since we have last said what we have handled. */
   #untold = 0
-  /** An answer waits for room. */
-  #owed = false
+  /** The stream that is owed an answer, which waits for room. */
+  #owed: XmlStream | undefined
   #cancelSoon: (() => void) | undefined
   #cancelPatience: (() => void) | undefined
 
-  constructor(stream: XmlStream, clock: Clock, books = new StreamManagement()) {
+  constructor(stream: XmlStream, clock: Clock) {
     this.#stream = stream
     this.#clock = clock
-    this.books = books
   }
 
   /** What the server has said of coming back; undefined when it has not, or not yet. */
@@ -42,22 +45,20 @@ export class Acknowledgements {
   /** Notes a stanza that has been sent, or will be on resumption. @returns a promise when the caller had better wait */
   sent(stanza: Element, characters: number): Promise<void> | undefined {
     this.books.sent(stanza, characters)
-    if (++this.#unasked >= EVERY) this.ask()
+    const { crowded } = this.books
+    // Whoever waits for room waits for the answer.
+    if (++this.#unasked >= EVERY || (crowded && this.#asked === undefined)) this.ask()
     else this.#cancelSoon ??= this.#clock.after(SOON, this.#askSoon)
-    return this.books.crowded ? this.books.room() : undefined
+    return crowded ? this.books.room() : undefined
   }
 
   /** Asks what has been handled; an answer that does not come in time ends the stream. */
   ask(): void {
-    this.#cancelSoon?.()
-    this.#cancelSoon = undefined
-    this.#unasked = 0
+    this.#forget()
     if (!this.#stream.writable || this.books.pending === 0) return
-    if (!this.#say(request)) {
-      this.#cancelSoon = this.#clock.after(SOON, this.#askSoon)
-      return
-    }
-    this.#cancelPatience ??= this.#clock.after(PATIENCE, () => this.#check(this.#clock.now() - PATIENCE))
+    this.#say(request)
+    this.#asked ??= this.#clock.now()
+    this.#cancelPatience ??= this.#clock.after(PATIENCE, this.#check)
   }
 
   /** Notes a stanza from the other side, and from time to time says so. */
@@ -74,12 +75,14 @@ export class Acknowledgements {
         break
       case 'a':
         this.#cancelPatience?.()
-        this.#cancelPatience = undefined
+        this.#cancelPatience = this.#asked = undefined
         this.books.acknowledge(readHandled(element))
-        if (this.books.pending > 0) this.#cancelSoon ??= this.#clock.after(SOON, this.#askSoon)
+        if (this.books.pending === 0) this.#forget()
+        else if (this.books.crowded && this.#unasked > 0) this.ask()
+        else this.#cancelSoon ??= this.#clock.after(SOON, this.#askSoon)
         break
       case 'enabled':
-        this.enabled(readEnabled(element))
+        if (!this.#enabled) this.enabled(readEnabled(element))
         break
       case 'failed':
         // What has been enabled stays so.
@@ -91,13 +94,14 @@ export class Acknowledgements {
   /** The server counts what it sends from here on, and so do we; what it sends before may cross with `<enable/>` (§3). */
   enabled(resumable: Resumable | undefined): void {
     this.books.resumable = resumable
-    if (!this.#enabled) this.books.begin()
+    this.books.begin()
     this.#enabled = true
   }
 
   /** Says for the last time what has been handled, and asks the same: the stream is about to be closed. */
   sayLast(): void {
-    if (this.#tell() && this.books.pending > 0) this.#say(request)
+    this.#tell()
+    if (this.books.pending > 0) this.#say(request)
   }
 
   /**
@@ -106,7 +110,6 @@ export class Acknowledgements {
    */
   resume(stream: XmlStream, handled: number): void {
     this.#stream = stream
-    this.#owed = false
     this.#untold = 0
     this.books.acknowledge(handled)
     for (const stanza of this.books.unacknowledged()) stream.sendAgain(stanza)
@@ -117,34 +120,41 @@ export class Acknowledgements {
   stop(): void {
     this.#cancelSoon?.()
     this.#cancelPatience?.()
-    this.#cancelSoon = this.#cancelPatience = undefined
+    this.#cancelSoon = this.#cancelPatience = this.#asked = undefined
   }
 
   /** At once, or when there is room again: whoever asks and does not read is owed one answer, however often it asks. */
   #answer(): void {
     const stream = this.#stream
-    if (this.#owed || !stream.writable || this.#tell()) return
-    this.#owed = true
+    if (this.#owed === stream || !stream.writable) return
+    if (!stream.transport.congested) return this.#tell()
+    this.#owed = stream
     void stream.transport.drained().then(() => {
-      this.#owed = false
-      if (stream === this.#stream) this.#answer()
+      if (this.#owed !== stream) return
+      this.#owed = undefined
+      if (this.#stream === stream) this.#answer()
     })
   }
 
-  #tell(): boolean {
-    this.#untold = 0
-    return this.#say(answer(this.books.handled))
+  /** There is nothing to ask that has not been. */
+  #forget(): void {
+    this.#cancelSoon?.()
+    this.#cancelSoon = undefined
+    this.#unasked = 0
   }
 
-  /** False when too much is waiting to be sent already, or when it cannot be sent at all, which ends the stream. */
-  #say(element: Element): boolean {
+  #tell(): void {
+    this.#untold = 0
+    this.#say(answer(this.books.handled))
+  }
+
+  /** Whatever else is waiting: it is little, and the other side makes room for more by it. */
+  #say(element: Element): void {
     try {
-      this.#stream.send(element)
-      return true
+      this.#stream.sendAgain(element)
     } catch (error) {
       // Nobody calls but timers and the other side, who can do nothing about it.
-      if (!(error instanceof XmppError && error.code === 'XMPP_SEND_LIMIT')) this.#stream.destroy(error as Error)
-      return false
+      this.#stream.destroy(error as Error)
     }
   }
 
@@ -153,13 +163,16 @@ export class Acknowledgements {
     this.ask()
   }
 
-  /** Whoever sends other things is alive, and answers later. */
-  #check(asked: number): void {
+  /** Whoever sends other things is alive, and answers later; but not for ever. */
+  readonly #check = (): void => {
     this.#cancelPatience = undefined
     const stream = this.#stream
     if (this.books.pending === 0 || stream.over) return
-    if (stream.lastReceived > asked) return this.ask()
-    const text = `no acknowledgement within ${PATIENCE / 1000} s of asking, and nothing else`
+    const now = this.#clock.now()
+    const waited = now - (this.#asked ?? now)
+    const silent = stream.lastReceived <= now - PATIENCE
+    if (!silent && waited < LONGEST) return this.ask()
+    const text = `no acknowledgement within ${Math.round(waited / 1000)} s of asking${silent ? ', and nothing else' : ''}`
     stream.destroy(new XmppError('XMPP_ACK_TIMEOUT', text))
   }
 }

@@ -104,9 +104,18 @@ export class Dispatch {
   }
 
   #report(error: unknown, stanza: Element): void {
-    if (this.#options.onHandlerError !== undefined) this.#options.onHandlerError(error, stanza)
-    else process.emitWarning(error instanceof Error ? error : String(error))
+    const { onHandlerError = warn } = this.#options
+    try {
+      onHandlerError(error, stanza)
+    } catch (reason) {
+      // Whoever has asked is owed an answer all the same.
+      warn(reason)
+    }
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error))
 }
 
 /** `<error/>` as it stands in a stanza (RFC 6120 §8.3.2). */

@@ -1,4 +1,5 @@
 import { StreamError } from '../errors.ts'
+import { NS_SM } from '../stream-management.ts'
 
 /** How a stream has ended, and what that means for the session that went over it. */
 export interface Ending {
@@ -29,8 +30,9 @@ const confused = new Set(['not-well-formed', 'xml-not-well-formed'])
 export function endingOf(cause: unknown, at: number, resumed = false): Ending {
   if (cause === undefined) return { at, resumable: false, blamed: false }
   if (!(cause instanceof StreamError)) return { at, resumable: true, blamed: false }
-  // The server would send again what we could not read.
-  if (cause.by === 'us') return { at, resumable: false, blamed: false }
+  // The server would send again what we could not read. Or it is our count that it finds fault with, not what we have sent.
+  if (cause.by === 'us' || cause.detail?.is('handled-count-too-high', NS_SM))
+    return { at, resumable: false, blamed: false }
   const { condition } = cause
   const excused = passing.has(condition) || final.has(condition) || (resumed && confused.has(condition))
   return { at, resumable: passing.has(condition), blamed: !excused }

@@ -182,6 +182,11 @@ export class Requests {
   }
 }
 
+/** Whether an id that begins as ours do was made for a request: they end in its slot. */
+export function isRequestId(id: string): boolean {
+  return slotOf(id) >= 0
+}
+
 /** The number behind the last dot of an id, −1 when there is none. */
 function slotOf(id: string): number {
   let slot = 0

@@ -65,7 +65,6 @@ export class XmlStream {
   #headerSent = false
   #closeSent = false
   #closeSeen = false
-  #answered = false
   /** Why the stream is over, when it did not end by both sides closing it. */
   #failure: Error | undefined
   #over = false
@@ -95,11 +94,6 @@ export class XmlStream {
   /** True once nothing can be sent or received any more. */
   get over(): boolean {
     return this.#over
-  }
-
-  /** The peer has closed its stream after we had closed ours, and so has read all that we had said. */
-  get answered(): boolean {
-    return this.#answered
   }
 
   /** True as long as `send()` is possible: neither over, nor closed from our side, nor just starting TLS. */
@@ -472,7 +466,6 @@ export class XmlStream {
   /** The peer's `</stream:stream>`: answered with ours, then the connection ends (RFC 6120 §4.4). */
   #closed(): void {
     this.#closeSeen = true
-    this.#answered = this.#closeSent
     if (!this.#automatic && !this.#closeSent) return
     this.#sendClose()
     this.transport.hangUp(this.#clock, LINGER)
@@ -487,7 +480,10 @@ export class XmlStream {
     }
   }
 
-  /** Sends an error of ours, and the close. Ends the stream even where saying so fails, as the caller's `trace` may. */
+  /**
+   * Sends an error of ours, and the close. Ends the stream even where saying so fails, as the caller's `trace` may. A connection that was lost in
+   * one direction is left without a word: by the close the peer would take the session for ended that may be resumed.
+   */
   #endWith(error: Error): void {
     try {
       if (error instanceof StreamError && error.by === 'us' && !this.#closeSent) {
@@ -501,7 +497,7 @@ export class XmlStream {
         this.#outbox.queue(serialize(element, this.ns))
       }
     } finally {
-      this.#sendClose()
+      if (!(error instanceof XmppError && error.code === 'XMPP_CONNECTION_LOST')) this.#sendClose()
       this.transport.hangUp(this.#clock, LINGER)
       this.#finish()
     }

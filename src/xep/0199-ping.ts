@@ -60,17 +60,20 @@ export function keepalive(
     const to = session.component ? session.jid : undefined
     try {
       await sendPing(session, to, { timeout: patience })
+      if (!stopped) cancel = clock.after(silence, check)
     } catch (error) {
       if (stopped) return
-      // Anything received while we waited is as good as the answer.
-      if (stream.lastReceived <= asked) {
-        stream.destroy(
-          new XmppError('XMPP_PING_TIMEOUT', `no answer to a ping within ${patience} ms`, { cause: error }),
-        )
-        return
-      }
+      // Where so much is waiting that nothing can be asked, what comes of itself is waited for as long.
+      const rest = asked + patience - clock.now()
+      if (rest > 0) cancel = clock.after(rest, () => judge(asked, error))
+      else judge(asked, error)
     }
-    if (!stopped) cancel = clock.after(silence, check)
+  }
+
+  /** Anything received while we waited is as good as the answer. */
+  function judge(asked: number, cause: unknown): void {
+    if (stream.lastReceived > asked) cancel = clock.after(silence, check)
+    else stream.destroy(new XmppError('XMPP_PING_TIMEOUT', `no answer to a ping within ${patience} ms`, { cause }))
   }
 
   let stopped = false
