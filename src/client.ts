@@ -29,7 +29,7 @@ export interface ClientOptions
   /** Or a function that fetches user name and password when a login needs them; see `res-xmpp/sasl`. */
   readonly password?: string | CredentialSource | undefined
   /**
-   * An OAuth 2.0 access token instead of a password, or a function that fetches one; it is handed the token that was refused when there was one,
+   * An OAuth 2.0 access token instead of a password, which then is not used, or a function that fetches one; it is handed the token that was refused when there was one,
    * and should then bring another.
    */
   readonly token?: string | ((refused?: string) => Promise<string>) | undefined
@@ -155,18 +155,21 @@ function parseClientJid({ jid: text, password, token }: ClientOptions): Jid {
 }
 
 function credentialsOf(username: string, { password, token }: ClientOptions): CredentialSource {
-  return async refused => {
-    if (typeof password === 'function') return password(refused)
-    return { username, password, token: typeof token === 'function' ? await token(refused?.token) : token }
+  return async (refused, needs) => {
+    if (needs === 'token') {
+      return { username, token: typeof token === 'function' ? await token(refused?.token) : token }
+    }
+    if (needs !== 'password') return { username }
+    return typeof password === 'function' ? password(refused, needs) : { username, password }
   }
 }
 
-/** What there is to prove an identity with. */
-function proofsOf(username: string, { password, token, cert }: ClientOptions): ReadonlySet<Proof> {
+/** What there is to prove an identity with. Whoever has a token is not to show a password instead; without TLS nobody sees a certificate. */
+function proofsOf(username: string, { password, token, cert, tls }: ClientOptions): ReadonlySet<Proof> {
   const proofs: Proof[] = []
-  if (password !== undefined) proofs.push('password')
   if (token !== undefined) proofs.push('token')
-  if (cert !== undefined) proofs.push('certificate')
+  else if (password !== undefined) proofs.push('password')
+  if (cert !== undefined && tls !== 'never') proofs.push('certificate')
   if (username === '') proofs.push('nothing')
   return new Set(proofs)
 }

@@ -181,6 +181,23 @@ t.test('a login that fails leaves no connection', async t => {
   }
 })
 
+t.test('what is not to be shown is not even fetched', async t => {
+  const { port } = await listen(t, socket => void play(socket, 'client-plain.txt').catch(() => {}))
+  const token = async (): Promise<string> => t.fail('nobody wants a token here') as never
+  const wanted = { condition: 'invalid-mechanism', message: /we can use OAUTHBEARER X-OAUTH2$/ }
+  await rejects(
+    t,
+    connectClient(juliet(port, { tls: 'never', token })),
+    wanted,
+    'nor the password, where there is a token',
+  )
+  const own = makeCertificate({ names: [DOMAIN], purpose: 'client' })
+  const external = await listen(t, socket => void play(socket, 'client-plain-external.txt'))
+  const session = await connectClient(juliet(external.port, { tls: 'never', cert: own.cert, key: own.key }))
+  t.equal(session.mechanism, 'PLAIN', 'without TLS nobody sees a certificate')
+  session.stream.destroy()
+})
+
 t.test('a login that fails is ended by the close tag', async t => {
   let rest: Promise<unknown> = Promise.resolve()
   const { port, gone } = await listen(t, socket => {

@@ -7,8 +7,10 @@ import { plain } from '../src/sasl/plain.ts'
 import { XmlStream } from '../src/stream/stream.ts'
 import { type Transport, transport } from '../src/stream/transport.ts'
 import { HandClock } from './helper/clock.ts'
-import { pair } from './helper/pair.ts'
+import { pair, settled } from './helper/pair.ts'
+import { NS_STREAM } from './helper/peer.ts'
 import { rejects } from './helper/rejects.ts'
+import { openStream } from './helper/session.ts'
 import { type PlayOptions, play } from './helper/transcript.ts'
 import { underTls } from './helper/under-tls.ts'
 
@@ -154,6 +156,36 @@ t.test('a token that is refused is renewed once', async t => {
   await rejects(t, played, { message: /wanted <auth/ })
 })
 
+t.test('a server that hears no second token: what it said of the first is the reason', async t => {
+  const holder: ClientNegotiation = {
+    ...juliet,
+    credentials: async refused => ({ username: 'juliet', token: refused === undefined ? 'old-token' : 'new-token' }),
+    proofs: new Set(['token']),
+    mechanisms,
+  }
+  const header = `<stream:stream xmlns='jabber:client' xmlns:stream='${NS_STREAM}' id='s2' version='1.0'>`
+  const failure = "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><credentials-expired/></failure>"
+  const policy = "<policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+  for (const end of ['</stream:stream>', `<stream:error>${policy}</stream:error></stream:stream>`, undefined]) {
+    const { stream, peer, far } = await openStream()
+    const login = negotiateClient(stream, holder)
+    login.catch(() => {})
+    await settled()
+    peer.write(`${header}<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>
+      <mechanism>X-OAUTH2</mechanism></mechanisms></stream:features>`)
+    await settled()
+    peer.write(failure)
+    if (end === undefined) far.end()
+    else peer.write(end)
+    await rejects(t, login, { name: 'SaslError', condition: 'credentials-expired' }, end ?? 'hung up')
+  }
+})
+
+t.test('an application may say more of a failure, and in front of it', async t => {
+  const error = { condition: 'temporary-auth-failure', message: /cannot check logins at the moment/ }
+  await rejects(t, login('client-sasl-failure-application.txt', juliet), error)
+})
+
 t.test('a server that repeats what it was shown', async t => {
   const holder: ClientNegotiation = {
     ...juliet,
@@ -190,6 +222,13 @@ t.test('binding that is required cannot be talked out of', async t => {
 
 t.test('of two lists the one that can be used', async t => {
   t.equal((await login('client-sasl2-useless.txt', juliet)).mechanism, 'PLAIN')
+  const both = { ...juliet, mechanisms }
+  await rejects(
+    t,
+    login('client-sasl2-weaker.txt', both),
+    { condition: 'not-authorized' },
+    'or that has the stronger one',
+  )
   const kept = { ...anywhere, resume }
   t.match(
     await login('client-sasl2-resume-behind.txt', kept),

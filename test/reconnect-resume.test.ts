@@ -113,6 +113,57 @@ t.test('lost, and resumed by the next connection', async t => {
   t.equal(clock.pending, 0)
 })
 
+t.test('sent elsewhere, and wanted back where it said before', async t => {
+  const { clock, controller, attempts, done, opened } = harness({ location: '[::1]:5299' })
+  await settled()
+  const first = await opened()
+  attempts[0]?.succeed(first)
+  await settled()
+  const other = `<see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>b.example</see-other-host>`
+  first.peer.write(`<stream:error>${other}</stream:error></stream:stream>`)
+  await settled()
+  t.match(attempts[1]?.redirect, { host: 'b.example' })
+  attempts[1]?.fail(new XmppError('XMPP_CONNECT_FAILED', 'not there'))
+  await settled()
+  await clock.advance(4000)
+  t.match(attempts[2]?.redirect, { host: '::1', port: 5299 })
+  attempts[2]?.fail(new XmppError('XMPP_CONNECT_FAILED', 'not there'))
+  await settled()
+  await clock.advance(8000)
+  t.equal(attempts[3]?.redirect, undefined)
+  controller.abort()
+  await done
+})
+
+t.test('a connect() that takes no earlier session: what is left of it is reported', async t => {
+  const controller = new AbortController()
+  const clock = new HandClock()
+  const failed: string[] = []
+  const sessions: Session[] = []
+  const streams = [await openStream({ clock }), await openStream({ clock })]
+  const connect = async (): Promise<Session> => {
+    const { stream } = streams[sessions.length] as Opened
+    const management = { resumable: { id: 'the id', location: undefined, max: 60 } }
+    const negotiated = { jid: 'juliet@example.com/x', streamId: 's', mechanism: 'PLAIN', management }
+    const onFailed = ({ attrs: { id = '' } }: Element) => void failed.push(id)
+    const session = new Session(stream, negotiated, { xeps: [], clock, onFailed })
+    sessions.push(session)
+    return session
+  }
+  for await (const link of stayConnected(connect, { signal: controller.signal, clock, random: () => 1 })) {
+    if (link.type === 'online' && sessions.length === 2) controller.abort()
+    else if (link.type === 'online') {
+      link.session.send(message(link.session, 'm1'))
+      streams[0]?.far.destroy()
+    } else {
+      t.same(failed, [], 'it may be resumed still')
+      void settled().then(() => clock.advance(link.retryIn))
+    }
+    streams[1]?.peer.write('</stream:stream>')
+  }
+  t.same(failed, ['m1'])
+})
+
 t.test('a server that keeps it no longer', async t => {
   const { clock, controller, links, attempts, done, opened } = harness({ max: 2 })
   await settled()
@@ -212,4 +263,44 @@ t.test('a connection with events: its session takes what it is given while it wa
   await connection.stop()
   t.equal(connection.session, undefined)
   t.same(failed, ['m1 XMPP_UNACKNOWLEDGED'])
+})
+
+t.test('whoever hears what has failed may send it again in the session that has found it so', async t => {
+  const clock = new HandClock()
+  const told: string[] = []
+  const streams: Opened[] = []
+  const connection = new Connection(
+    async ({ xep, onFailed, earlier }) => {
+      const opened = await openStream({ clock })
+      streams.push(opened)
+      const management = { resumable: { id: 'the id', location: undefined, max: 60 } }
+      const negotiated = { jid: 'juliet@example.com/x', streamId: 's', mechanism: 'PLAIN', management }
+      const session = new Session(opened.stream, negotiated, { xeps: [xep], clock, onFailed })
+      if (earlier !== undefined) session.takeOver(earlier)
+      return session
+    },
+    { clock, random: () => 1 },
+  )
+  connection.on('online', ({ session }) => {
+    told.push('online')
+    if (streams.length === 1) session.send(session.stanza('presence', { id: 'p1' }))
+  })
+  connection.on('failed', ({ stanza }) => {
+    told.push(`failed ${stanza.attrs.id}`)
+    connection.session?.send(stanza)
+  })
+  connection.start()
+  await settled()
+  await settled()
+  streams[0]?.far.destroy()
+  await settled()
+  await clock.advance(1000)
+  await settled()
+  await settled()
+  t.same(told, ['online', 'online', 'failed p1'])
+  t.match(await streams[1]?.peer.next(), { node: { name: 'presence', attrs: { id: 'p1' } } })
+  const stopped = connection.stop()
+  streams[1]?.peer.write('</stream:stream>')
+  await stopped
+  t.same(told.slice(3), ['failed p1'], 'nobody has acknowledged it')
 })

@@ -462,6 +462,37 @@ C: <iq type='error' id='4' to='a@b'><error type='auth'><forbidden xmlns='urn:iet
   )
 })
 
+t.test('who is told of a handler that failed, and fails too', async t => {
+  const warned = t.capture(process, 'emitWarning')
+  const options: SessionSetup = {
+    onHandlerError: () => {
+      throw new Error('in turn')
+    },
+    xeps: [
+      xep(
+        on('iq-get', NS, 'throw', () => {
+          throw new Error('boom')
+        }),
+        on('iq-get', NS, 'reject', () => Promise.reject(new Error('boom'))),
+      ),
+    ],
+  }
+  const failed = (id: string): string => `C: <iq type='error' id='${id}' to='a@b'><error type='cancel'>
+    <internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`
+  await dialogue(
+    options,
+    `
+S: <iq type='get' id='1' from='a@b'><throw xmlns='urn:test'/></iq>
+${failed('1')}
+S: <iq type='get' id='2' from='a@b'><reject xmlns='urn:test'/></iq>
+${failed('2')}`,
+  )
+  t.match(
+    warned().map(({ args }) => args[0]),
+    [{ message: 'in turn' }, { message: 'in turn' }],
+  )
+})
+
 t.test('an answer that finds the stream closing is nobody’s error', async t => {
   const errors: unknown[] = []
   let answer = (): void => {}

@@ -6,6 +6,7 @@ import { describe, XmppError } from '../errors.ts'
 import { formatJid, parseJid } from '../jid.ts'
 import { type Attempted, type Link, stayConnected } from '../reconnect.ts'
 import type { Xep } from '../routes.ts'
+import { mechanisms } from '../sasl/index.ts'
 import type { Session } from '../session.ts'
 import type { Dns } from '../stream/dns.ts'
 import type { Element } from '../stream/element.ts'
@@ -22,7 +23,7 @@ import { connectAccount } from './connect.ts'
 import { hideSecret, hideSecrets } from './debug.ts'
 import type { AccountEvent, AccountState } from './events.ts'
 import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
-import { type TokenSource, tokenSource } from './oauth-token.ts'
+import { Tokens } from './tokens.ts'
 
 /** What an account needs from outside; everything has a default. */
 export interface AccountEnvironment {
@@ -45,10 +46,7 @@ export class Account extends Emitter<AccountEvent> {
   readonly #clock: Clock
   readonly #arrivals: Xep
   readonly #tlsSessions = new TlsSessions()
-  /** The access tokens that were shown last, which a server may repeat. */
-  #shown: readonly string[] = []
-  /** Of an account with a refresh token; access tokens outlive connections. */
-  #tokens: TokenSource | undefined
+  readonly #tokens: Tokens
   #config: AccountConfig
   #debug: boolean | undefined
   #state: AccountState = 'Disconnected'
@@ -79,6 +77,7 @@ export class Account extends Emitter<AccountEvent> {
     this.#environment = environment
     this.#clock = environment.clock ?? systemClock
     this.buddies.configure(config.buddy)
+    this.#tokens = new Tokens(this.#clock, text => this.emit({ type: 'warning', text }))
     this.inbox = new Inbox({
       hold: () => this.#config.timeout * 1000,
       clock: this.#clock,
@@ -111,7 +110,7 @@ export class Account extends Emitter<AccountEvent> {
 
   /** A text of a peer's without our secrets, configured or fetched: a server may repeat them by mistake, or to have them written down. */
   hideSecrets(text: string): string {
-    return this.#shown.reduce(hideSecret, hideSecrets(text, this.#config))
+    return this.#tokens.secrets.reduce(hideSecret, hideSecrets(text, this.#config))
   }
 
   get name(): string {
@@ -230,7 +229,7 @@ export class Account extends Emitter<AccountEvent> {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { random } = this.#environment
-    this.#tokens = tokensOf(this.#config, this.#clock, signal)
+    this.#tokens.restart()
     const options = { signal, clock: this.#clock, ...(random && { random }) }
     for await (const link of stayConnected(attempted => this.#connect(attempted), options)) {
       if (link.type === 'offline') this.#offline(link)
@@ -267,7 +266,7 @@ export class Account extends Emitter<AccountEvent> {
       onProgress: progress => this.#setState(progress),
       sessions: this.#tlsSessions,
       userAgentId: this.#userAgentId,
-      token: this.#tokens && (refused => this.#fetchToken(refused)),
+      token: refused => this.#tokens.fetch(this.#config, attempted.signal, refused),
       session: {
         onFailed: (stanza, error) => this.emit({ type: 'failed', stanza, error }),
         onHandlerError: (error, stanza) =>
@@ -325,12 +324,6 @@ export class Account extends Emitter<AccountEvent> {
     this.emit({ type: 'connected', resumed, jid, mechanism, binding, unbound, tls, target })
   }
 
-  async #fetchToken(refused?: string): Promise<string> {
-    const token = (await this.#tokens?.token(refused)) ?? ''
-    this.#shown = [token, ...this.#shown.filter(other => other !== token)].slice(0, 2)
-    return token
-  }
-
   #offline({ error, retryIn, kept }: Extract<Link, { type: 'offline' }>): void {
     this.#forget()
     this.emit({ type: 'offline', error, retryIn, resumable: kept !== undefined, targets: this.#tried })
@@ -371,8 +364,9 @@ export class Account extends Emitter<AccountEvent> {
 
   #warnOfRisks({ mechanism, stream }: Session): void {
     const { tls } = stream.transport
-    if (tls === undefined && mechanism === 'PLAIN') {
-      this.emit({ type: 'warning', text: 'the password was sent in clear, as usetls=no allows' })
+    const shown = mechanisms.find(({ name }) => name === mechanism)
+    if (tls === undefined && shown?.plaintext) {
+      this.emit({ type: 'warning', text: `the ${shown.needs} was sent in clear, as usetls=no allows` })
     }
     if (tls !== undefined && !this.#config.tls_verify) {
       this.emit({
@@ -392,12 +386,4 @@ export class Account extends Emitter<AccountEvent> {
     this.#dropsReported = now
     this.emit({ type: 'warning', text })
   }
-}
-
-/** Undefined for an account that logs in with something else than a token. */
-function tokensOf(config: AccountConfig, clock: Clock, signal: AbortSignal): TokenSource | undefined {
-  const { refresh_token, oauth_clientid = '', oauth_secret = '', oauth_token_url: url } = config
-  if (refresh_token === undefined) return undefined
-  const client = { clientId: oauth_clientid, clientSecret: oauth_secret }
-  return tokenSource({ url, ...client, refreshToken: refresh_token, clock, signal })
 }

@@ -23,15 +23,16 @@ export interface AccountConnection extends Attempted {
   /** Those of TLS, which outlive the connection. */
   readonly sessions: TlsSessions
   readonly userAgentId: string
-  /** Fetches access tokens for an account that has a refresh token. */
-  readonly token: ((refused?: string) => Promise<string>) | undefined
+  /** Fetches access tokens, for an account that has a refresh token. */
+  readonly token: (refused?: string) => Promise<string>
   readonly session: Omit<SessionOptions, 'xeps' | 'clock'>
 }
 
 /** Connects and logs in as an account of xmpp.conf says. Throws what {@link connectClient} and {@link connectComponent} throw. */
 export function connectAccount(config: AccountConfig, connection: AccountConnection): Promise<Session> {
+  const { token, ...rest } = connection
   const common = {
-    ...connection,
+    ...rest,
     host: config.serverhost,
     port: config.port,
     ca: config.tls_ca,
@@ -40,7 +41,7 @@ export function connectAccount(config: AccountConfig, connection: AccountConnect
     cert: config.tls_certificate?.cert,
     key: config.tls_certificate?.key,
   }
-  const { type, jid, secret, mechanisms: names } = config
+  const { type, jid, secret, refresh_token, mechanisms: names } = config
   if (type === 'component') {
     const tls = config.tls === 'direct' ? 'direct' : 'never'
     return connectComponent({ ...common, tls, domain: jid.domain, secret: secret ?? '' })
@@ -52,7 +53,7 @@ export function connectAccount(config: AccountConfig, connection: AccountConnect
     // The usual resource is the server's to complete, one that the user has chosen is not.
     resourceTag: defaultResource,
     // A token takes the place of a password, which then is never shown to anyone.
-    password: connection.token === undefined ? secret : undefined,
+    ...(refresh_token === undefined ? { password: secret } : { token }),
     mechanisms: names && mechanisms.filter(({ name }) => names.includes(name)),
     channelBinding: config.channel_binding,
     iqAuth: !config.usesasl,

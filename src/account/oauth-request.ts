@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import { type Clock, systemClock } from '../clock.ts'
+import { tokenUrlFault } from '../config/token-url.ts'
 import { describe, XmppError } from '../errors.ts'
 
 /** How a token endpoint is asked. */
@@ -25,27 +26,13 @@ export const REQUEST_TIMEOUT = 15_000
 export const LONGEST_ANSWER = 65_536
 
 /**
- * The URL of a token endpoint. It is secrets that are sent there: in clear they may go to this machine alone.
+ * The URL of a token endpoint.
  * @throws XmppError `XMPP_OAUTH` for what is none, without quoting it: a query may hold anything
  */
 export function endpointUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-    throw new XmppError('XMPP_OAUTH', 'the token URL is not a URL that begins with https://')
-  }
-  if (url.username !== '' || url.password !== '') {
-    throw new XmppError(
-      'XMPP_OAUTH',
-      `the token URL of ${url.host} holds a user name or password, which belongs elsewhere`,
-    )
-  }
-  if (url.protocol === 'http:' && !/^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname)) {
-    throw new XmppError(
-      'XMPP_OAUTH',
-      `the token URL of ${url.host} must begin with https://: what is sent there is secret`,
-    )
-  }
-  return url
+  const fault = tokenUrlFault(text)
+  if (fault !== undefined) throw new XmppError('XMPP_OAUTH', `the token URL will not do: ${fault}`)
+  return new URL(text)
 }
 
 /**

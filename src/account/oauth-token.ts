@@ -11,6 +11,8 @@ export interface TokenSourceOptions extends EndpointOptions {
   readonly clientId: string
   readonly clientSecret: string
   readonly refreshToken: string
+  /** The endpoint has replaced it (§6): the one from before may be good no more. */
+  readonly onReplaced?: ((refreshToken: string) => void) | undefined
 }
 
 /** Where the access token of an account comes from. */
@@ -21,8 +23,6 @@ export interface TokenSource {
    * @throws XmppError `XMPP_OAUTH`, whose condition is the OAuth error if there is one; the signal's reason
    */
   token(refused?: string): Promise<string>
-  /** Drops a token that was refused; another one at hand stays. */
-  forget(token: string): void
 }
 
 /** Google's token endpoint. */
@@ -51,22 +51,20 @@ export function tokenSource(options: TokenSourceOptions): TokenSource {
     const asked = clock.now()
     const answer = await postForm(url, form.toString(), options)
     const grant = readGrant(answer, url.host, [clientSecret, refreshToken, last])
-    // §6: the old one may be gone from now on.
-    refreshToken = grant.refreshToken ?? refreshToken
+    if (grant.refreshToken !== undefined && grant.refreshToken !== refreshToken) {
+      refreshToken = grant.refreshToken
+      options.onReplaced?.(refreshToken)
+    }
     last = grant.token
     current = { token: grant.token, until: asked + grant.lifetime - margin(grant.lifetime) }
     return grant.token
   }
 
-  function forget(token: string): void {
-    if (current?.token === token) current = undefined
-  }
-
   return {
-    forget,
     async token(refused) {
       options.signal?.throwIfAborted()
-      if (refused !== undefined) forget(refused)
+      // Another one than was refused is as good as before.
+      if (refused !== undefined && current?.token === refused) current = undefined
       if (current !== undefined && clock.now() < current.until) return current.token
       pending ??= fetch().finally(() => {
         pending = undefined
@@ -101,7 +99,7 @@ function readGrant({ status, body }: EndpointAnswer, host: string, secrets: read
   }
   const seconds = Number(typeof expires === 'string' ? expires || Number.NaN : (expires ?? Number.NaN))
   const lifetime = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : USUAL_LIFETIME
-  return { token, refreshToken: isToken(refreshToken) ? refreshToken : undefined, lifetime }
+  return { token, refreshToken: isRefreshToken(refreshToken) ? refreshToken : undefined, lifetime }
 }
 
 function fieldsOf(body: string): Record<string, unknown> | undefined {
@@ -119,6 +117,11 @@ function fieldsOf(body: string): Record<string, unknown> | undefined {
 /** RFC 6749 appendix A.12: visible characters; and no longer than a stanza has room for. */
 function isToken(value: unknown): value is string {
   return typeof value === 'string' && /^[\x21-\x7e]{1,8192}$/.test(value)
+}
+
+/** Appendix A.17. The answer is bounded. */
+function isRefreshToken(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x20-\x7e]+$/.test(value)
 }
 
 /** RFC 6749 §5.2, and what someone can do about it. */

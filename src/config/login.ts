@@ -1,8 +1,8 @@
 import type { TlsMode } from './connection.ts'
-import { isLoopback } from './host.ts'
 import { didYouMean, shownName } from './names.ts'
 import type { AccountOptions, OptionName } from './options.ts'
 import type { Sheet } from './sheet.ts'
+import { tokenUrlFault } from './token-url.ts'
 
 /** Every mechanism that may be named, by what it needs. The mechanisms themselves are no business of a configuration's. */
 export const mechanismNames = {
@@ -107,13 +107,8 @@ function checkToken(sheet: AccountSheet): void {
 function checkTokenUrl(sheet: AccountSheet): void {
   const text = sheet.get('oauth_token_url')
   if (sheet.given('oauth_token_url').length === 0 || text === undefined) return
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const local = url !== undefined && isLoopback(url.hostname.replace(/^\[|\]$/g, ''))
-  if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && local)) {
-    sheet.error('bad-value', 'oauth_token_url', 'expected an https URL (http is for this machine only)')
-  } else if (url.username !== '' || url.password !== '') {
-    sheet.error('bad-value', 'oauth_token_url', 'a URL that holds a user name or password is not taken')
-  }
+  const fault = tokenUrlFault(text)
+  if (fault !== undefined) sheet.error('bad-value', 'oauth_token_url', fault)
 }
 
 function checkNoSasl(sheet: AccountSheet): void {

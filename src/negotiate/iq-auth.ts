@@ -25,7 +25,7 @@ export async function loginByIq(
   const { domain, resource = options.resourceTag ?? 'res-xmpp', onProgress, onStep } = options
   onProgress?.('Authenticating')
   onStep?.('authentication')
-  const { username, password } = await options.credentials()
+  const { username, password } = await options.credentials(undefined, 'password')
   if (password === undefined) throw new SaslError('invalid-mechanism', 'XEP-0078 needs a password')
   const user = field('username', username)
   ask(stream, 'get', 'fields', el('query', NS_IQ_AUTH, {}, user), domain)
@@ -34,7 +34,7 @@ export async function loginByIq(
   ask(stream, 'set', 'login', el('query', NS_IQ_AUTH, {}, user, proof, field('resource', resource)), domain)
   const answer = await result(stream, 'login')
   // COMPAT Prosody: what it does not take it answers with the fields it wants, as if it had been asked for them.
-  if (answer.elements.length > 0) {
+  if (answer.child('query', NS_IQ_AUTH)?.elements.length) {
     throw new SaslError('invalid-mechanism', 'the server does not take what it was sent, and asks for the fields again')
   }
   if (features === undefined) return { jid: `${username}@${domain}/${resource}` }

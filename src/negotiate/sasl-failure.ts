@@ -1,6 +1,8 @@
 import { SaslError } from '../errors.ts'
 import type { Element } from '../stream/element.ts'
 
+export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
+
 /** What the conditions of RFC 6120 §6.5 mean for whoever wants to log in. */
 const words: Readonly<Record<string, string>> = {
   aborted: 'the login was broken off',
@@ -18,7 +20,10 @@ const words: Readonly<Record<string, string>> = {
 
 /** Reads a `<failure/>`, of SASL or of XEP-0388, whose conditions are the same: condition, our words for it, the server's own without what `hide` takes out. */
 export function readFailure(failure: Element, hide: (text: string) => string): SaslError {
-  const condition = failure.elements.find(child => child.name !== 'text')?.name ?? 'not-authorized'
+  const named = failure.elements.filter(child => child.name !== 'text')
+  // An application's own condition stands beside SASL's (XEP-0388 §2.6.2), and not always behind it. XEP-0388 takes its conditions from RFC 6120.
+  const defined = named.find(child => child.ns === NS_SASL || child.ns === failure.ns) ?? named[0]
+  const condition = defined?.name ?? 'not-authorized'
   const text = failure.elements.find(child => child.name === 'text')?.text ?? ''
   const meaning = Object.hasOwn(words, condition) ? words[condition] : undefined
   return new SaslError(condition, [meaning, text && `the server says: ${hide(text)}`].filter(Boolean).join('; '))

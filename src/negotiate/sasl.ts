@@ -1,14 +1,15 @@
 /** SASL as RFC 6120 §6 has it, and what it shares with XEP-0388. */
 import { isUtf8 } from 'node:buffer'
-import { SaslError } from '../errors.ts'
+import { SaslError, StreamError, XmppError } from '../errors.ts'
 import { type BindingFacts, type BindingPolicy, type Decision, decideBinding } from '../sasl/channel-binding.ts'
 import { type Credentials, type Mechanism, refused, type SaslContext, selectMechanism } from '../sasl/mechanism.ts'
 import { type Element, el } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
 import type { ClientNegotiation } from './options.ts'
-import { readFailure } from './sasl-failure.ts'
+import { NS_SASL, readFailure } from './sasl-failure.ts'
 
-export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
+export { NS_SASL } from './sasl-failure.ts'
+
 export const NS_SASL2 = 'urn:xmpp:sasl:2'
 export const NS_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0'
 
@@ -64,7 +65,7 @@ export async function authenticateBy(
   let shown: Credentials | undefined
   const attempt = async (refused?: Credentials): Promise<Element> => {
     const credentials = async (): Promise<Credentials> => {
-      shown ??= await options.credentials(refused)
+      shown ??= await options.credentials(refused, mechanism.needs)
       return shown
     }
     // A server may say again what it was shown, which is for nobody's eyes.
@@ -74,10 +75,10 @@ export async function authenticateBy(
   const success = await attempt().catch(async error => {
     if (mechanism.needs !== 'token' || !(error instanceof SaslError) || !stale.has(error.condition)) throw error
     const old = shown
-    shown = await options.credentials(old)
+    shown = await options.credentials(old, mechanism.needs)
     if (shown.token === old?.token || !stream.writable) throw error
-    // COMPAT Prosody: there is no second try in XEP-0388 there, and what it says of one is not the reason.
-    return attempt(old).catch(second => Promise.reject(second instanceof SaslError ? error : second))
+    // A server that allows no second try says nothing new of the first. COMPAT Prosody: so it is with XEP-0388 there.
+    return attempt(old).catch(second => Promise.reject(isRefusal(second) ? error : second))
   })
   return { mechanism: mechanism.name, binding, unbound, success }
 }
@@ -86,6 +87,12 @@ function hideSecrets(text: string, { password, token }: Partial<Credentials> = {
   return [password, token].reduce<string>((hidden, secret = '') => {
     return secret.length < 4 ? hidden : hidden.replaceAll(secret, '[masked]')
   }, text)
+}
+
+/** The server has refused a login, or hung up instead. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof SaslError || error instanceof StreamError) return true
+  return error instanceof XmppError && (error.code === 'XMPP_STREAM_ENDED' || error.code === 'XMPP_CONNECTION_LOST')
 }
 
 /** What a server says of a token that is no good any more. */
@@ -157,18 +164,12 @@ function bindingFor(
   }
 }
 
-/** Whether a login has something to choose from. */
-export function canChoose(
-  offered: readonly string[],
-  stream: XmlStream,
-  features: Element,
-  options: ClientNegotiation,
-): boolean {
+/** The mechanism that would be chosen if the server's two lists were one; undefined when there is none. */
+export function strongest(stream: XmlStream, features: Element, options: ClientNegotiation): string | undefined {
   try {
-    choose(offered, stream, features, options)
-    return true
+    return choose([...classicOffer(features), ...sasl2Offer(features)], stream, features, options).mechanism.name
   } catch {
-    return false
+    return undefined
   }
 }
 

@@ -6,7 +6,7 @@ import type { XmlStream } from '../stream/stream.ts'
 import { enable, NS_SM, readEnabled, readHandled, resume as resumeRequest } from '../stream-management.ts'
 import { askEarly, type Beginning, begin, readNotResumed } from './bind.ts'
 import type { ClientNegotiation, Negotiated } from './options.ts'
-import { authenticateBy, canChoose, NS_SASL, NS_SASL2, type SaslProfile } from './sasl.ts'
+import { authenticateBy, NS_SASL, NS_SASL2, type SaslProfile, strongest } from './sasl.ts'
 
 export const NS_BIND2 = 'urn:xmpp:bind:0'
 
@@ -17,15 +17,14 @@ interface Inline {
   readonly resume: boolean
 }
 
-/** Whether the server offers it, with a mechanism that can be used here. */
+/** Whether the server offers it with what is to be used: the list of RFC 6120 may hold something stronger, or all there is for us. */
 export function offersSasl2(stream: XmlStream, features: Element, options: ClientNegotiation): boolean {
   const authentication = features.child('authentication', NS_SASL2)
   if (authentication === undefined) return false
-  // Where nothing can be used the other list may have something; where that has nothing either, it is for this one to say why.
-  return (
-    canChoose(mechanismsOf(authentication), stream, features, options) ||
-    features.child('mechanisms', NS_SASL) === undefined
-  )
+  // Where there is no other list it is for this one to say why nothing can be used.
+  if (features.child('mechanisms', NS_SASL) === undefined) return true
+  const best = strongest(stream, features, options)
+  return best !== undefined && mechanismsOf(authentication).includes(best)
 }
 
 function mechanismsOf(authentication: Element): string[] {

@@ -75,10 +75,13 @@ function readChallenge(message: string, domain: string): Challenge {
   const directives = readDirectives(message, SERVER)
   const nonce = single(directives, 'nonce', SERVER)
   if (nonce === undefined || nonce === '') throw refuse('its challenge holds no nonce')
-  if (single(directives, 'algorithm', SERVER) !== 'md5-sess') throw refuse('its challenge is not for md5-sess')
+  if (single(directives, 'algorithm', SERVER)?.toLowerCase() !== 'md5-sess')
+    throw refuse('its challenge is not for md5-sess')
   const charset = single(directives, 'charset', SERVER)
   if (charset !== undefined && charset.toLowerCase() !== 'utf-8') throw refuse('it demands an unknown charset')
-  const qop = single(directives, 'qop', SERVER) ?? 'auth'
+  const qop = single(directives, 'qop', SERVER)?.toLowerCase() ?? 'auth'
+  // Of no use here, but to be refused when given twice (§2.1.1).
+  for (const name of ['maxbuf', 'stale']) single(directives, name, SERVER)
   if (!qop.split(/[ \t,]+/).includes('auth')) throw refuse('it demands a security layer, which XMPP has in TLS')
   return { nonce, realm: chooseRealm(directives, domain), utf8: charset !== undefined }
 }

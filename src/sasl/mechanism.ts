@@ -12,14 +12,15 @@ export interface Credentials {
 }
 
 /**
- * Fetched when a mechanism needs it, and once per attempt: a token may have to be asked for first. After a refusal a mechanism that shows
- * a token is tried once more: then `refused` is what did not do, and what comes back should be something else.
+ * Fetched when a mechanism needs it, and once per attempt: a token may have to be asked for first, and is not where `needs` says that something else
+ * is shown. After a refusal a mechanism that shows a token is tried once more: then `refused` is what did not do, and what comes back should be
+ * something else.
  */
-export type CredentialSource = (refused?: Credentials) => Promise<Credentials>
+export type CredentialSource = (refused: Credentials | undefined, needs: Proof) => Promise<Credentials>
 
 /** What a mechanism may ask of those who run it. */
 export interface SaslContext {
-  readonly credentials: CredentialSource
+  readonly credentials: () => Promise<Credentials>
   /** The domain that is logged in to: DIGEST-MD5's host and usual realm, and what OAUTHBEARER names. */
   readonly domain: string
   /** A client's nonce for SCRAM and DIGEST-MD5, printable, without a comma or a quote. Random unless given; test vectors give it. */

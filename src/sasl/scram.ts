@@ -106,17 +106,23 @@ function gs2Header(binding: ChannelBinding | undefined, couldBind = false): stri
 }
 
 // RFC 5802 §7: nothing but r, s and i in this order, then extensions, which may be ignored.
-const SERVER_FIRST = /^r=([!-+\--~]+),s=([A-Za-z0-9+/]+={0,2}),i=([1-9][0-9]{0,9})(?:,[A-Za-z]=[^\0,]+)*$/
+const SERVER_FIRST = /^r=([!-+\--~]+),s=([A-Za-z0-9+/=]+),i=([0-9]+)((?:,[A-Za-z]=[^\0,]+)*)$/
 
 function parseServerFirst(message: string): { theirs: string; salt: Buffer; iterations: number } {
   // §5.1: this one must not be ignored, wherever it stands.
   if (/(?:^|,)m=/.test(message)) throw refuse('it demands an extension that does not exist (m=)')
   const match = SERVER_FIRST.exec(message)
   if (match === null) throw serverError(message) ?? refuse('its first message is malformed')
-  const [, theirs = '', salt = '', i = ''] = match
+  const [, theirs = '', s = '', i = '', extensions = ''] = match
+  // Whoever says one of these again means two things at once.
+  if (/,[anrsicvpe]=/.test(extensions)) throw refuse('its first message holds an attribute that does not belong there')
+  const salt = Buffer.from(s, 'base64')
+  if (salt.toString('base64') !== s) throw refuse('its salt is not base64')
   const iterations = Number(i)
-  if (iterations > MAX_ITERATIONS) throw refuse(`it asks for ${i} iterations, ${MAX_ITERATIONS} are the most`)
-  return { theirs, salt: Buffer.from(salt, 'base64'), iterations }
+  if (!/^[1-9]/.test(i) || iterations > MAX_ITERATIONS) {
+    throw refuse(`it asks for ${i.slice(0, 20)} iterations, which are to be 1 to ${MAX_ITERATIONS}`)
+  }
+  return { theirs, salt, iterations }
 }
 
 function verify(message: string, expected: Buffer): void {

@@ -95,6 +95,11 @@ t.test('a challenge written differently', async t => {
   t.notMatch(await respond(GOOD.replace(/realm="[^"]*",/, '')), /realm/, 'none given, none said')
 })
 
+t.test('words of the specification are the same in capitals', async t => {
+  const loud = GOOD.replace('md5-sess', 'MD5-sess').replace('qop="auth"', 'qop="AUTH,auth-int"')
+  t.match(await respond(loud), RESPONSE)
+})
+
 t.test('a challenge that is refused', async t => {
   const rows: readonly (readonly [challenge: string, message: RegExp])[] = [
     ['', /no nonce/],
@@ -104,6 +109,8 @@ t.test('a challenge that is refused', async t => {
     [`${GOOD},qop="auth"`, /qop is given twice/],
     [`${GOOD},charset=utf-8`, /charset is given twice/],
     [`${GOOD},algorithm=md5-sess`, /algorithm is given twice/],
+    [`${GOOD},maxbuf=1,maxbuf=1`, /maxbuf is given twice/],
+    [`${GOOD},stale=true,stale=true`, /stale is given twice/],
     [GOOD.replace(',algorithm=md5-sess', ''), /not for md5-sess/],
     [GOOD.replace('md5-sess', 'md5'), /not for md5-sess/],
     [GOOD.replace('qop="auth"', 'qop="auth-int,auth-conf"'), /security layer/],

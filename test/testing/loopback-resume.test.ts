@@ -1,11 +1,12 @@
 /** Our own client against the loopback server, over TLS, with connections that break. */
 import t, { type Test } from 'tap'
-import { type ClientOptions, createClient } from '../../src/client.ts'
+import { type ClientOptions, connectClient, createClient } from '../../src/client.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import type { ConnectionEvent, Link } from '../../src/reconnect.ts'
 import type { Session } from '../../src/session.ts'
 import type { LoopbackOptions } from '../../src/testing/index.ts'
 import { TcpProxy } from '../helper/proxy.ts'
+import { rejects } from '../helper/rejects.ts'
 import { Waiters } from '../helper/waiters.ts'
 import { type Stage, stage } from './loopback-actors.ts'
 
@@ -207,4 +208,24 @@ t.test('what a login comes to', async t => {
   await Promise.all([bound, named, plain].map(session => session.close()))
   await on.server.waitFor('alice@one.example', false)
   t.same(on.server.hibernating, [])
+})
+
+t.test('logins that are refused say nothing of the session they ask for', async t => {
+  const on = await stage(t)
+  const password = passwords['alice@one.example']
+  const { host, port, ca } = on.server
+  const options = { jid: 'alice@one.example', host, port, ca, streamManagement: 'resumable' } as const
+  const session = await connectClient({ ...options, password })
+  const running = session.run({ keep: true })
+  on.server.drop()
+  await running.catch(() => {})
+  for (let n = 0; n < 6; n++) {
+    const refused = connectClient({ ...options, password: 'wrong', earlier: session })
+    await rejects(t, refused, { name: 'SaslError', condition: 'not-authorized' })
+  }
+  t.ok(session.resumption)
+  t.equal(await connectClient({ ...options, password, earlier: session }), session, 'which is still there')
+  const again = session.run()
+  await session.close()
+  await again
 })

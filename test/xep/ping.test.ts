@@ -1,7 +1,7 @@
 import t from 'tap'
 import { keepalive, ping, sendPing } from '../../src/xep/0199-ping.ts'
 import { settled } from '../helper/pair.ts'
-import { rejects } from '../helper/rejects.ts'
+import { rejects, throws } from '../helper/rejects.ts'
 import { openSession } from '../helper/session.ts'
 import { playText } from '../helper/transcript.ts'
 
@@ -93,6 +93,28 @@ t.test('no answer ends the stream', async t => {
   t.ok(near.destroyed)
   await rejects(t, running, { code: 'XMPP_PING_TIMEOUT', message: /15000 ms/, cause: { code: 'XMPP_TIMEOUT' } })
   t.equal(clock.pending, 0)
+})
+
+t.test('where nothing more can be sent, not even a question, it waits as long', async t => {
+  const { clock, session, far, peer, stream, running } = await kept()
+  far.pause()
+  const large = session.stanza('message', {}, session.stanza('body', {}, 'é'.repeat(1_048_576)))
+  throws(
+    t,
+    () => {
+      for (;;) session.send(large)
+    },
+    { code: 'XMPP_SEND_LIMIT' },
+  )
+  await settled()
+  await clock.advance(SILENCE + PATIENCE - 1)
+  t.notOk(stream.over)
+  peer.write(' ')
+  await settled()
+  await clock.advance(SILENCE)
+  t.notOk(stream.over, 'what comes of itself is a sign of life')
+  await clock.advance(SILENCE + PATIENCE)
+  await rejects(t, running, { code: 'XMPP_PING_TIMEOUT', cause: { code: 'XMPP_SEND_LIMIT' } })
 })
 
 t.test('whatever arrives puts the question off', async t => {
