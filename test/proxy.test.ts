@@ -188,6 +188,28 @@ t.test('delay: later, each way, and in order', async t => {
   t.equal(clock.pending, 0)
 })
 
+t.test('flights: how often one end speaks behind the other', async t => {
+  const { proxy, pair } = await place(t)
+  const told: number[] = []
+  proxy.onFlight = () => told.push(proxy.flights)
+  const [client, server] = await pair()
+  t.equal(proxy.flights, 0, 'the handshake of TCP is none')
+  const say = async (from: End, to: End, words: string): Promise<void> => {
+    const text = to.text + words
+    from.socket.write(words)
+    await to.until(end => end.text === text)
+  }
+  await say(client, server, 'one ')
+  await say(client, server, 'more of the same ')
+  await say(server, client, 'answer ')
+  await say(client, server, 'two')
+  t.equal(proxy.flights, 3)
+  const [other, otherServer] = await pair()
+  await say(otherServer, other, 'first')
+  t.equal(proxy.flights, 4, 'on all connections')
+  t.same(told, [1, 2, 3, 4])
+})
+
 t.test('a black hole holds back what was delayed', async t => {
   const { proxy, clock, pair } = await place(t)
   const [client, server] = await pair()
