@@ -4,7 +4,8 @@ import type { CaReading } from './ca.ts'
 import type { ClientCertificate, ClientCertificateReading } from './client-certificate.ts'
 import { checkHost, fillPort, readTls, readTlsCa, type TlsMode } from './connection.ts'
 import type { Group } from './group.ts'
-import { checkBinding, checkGiven, provesSomething, readLogin } from './login.ts'
+import { checkGiven, readLogin } from './login.ts'
+import { checkUsable, provesSomething } from './mechanisms.ts'
 import type { AccountOptions, GeneralOptions } from './options.ts'
 import type { ProblemLog } from './problem.ts'
 import { Sheet } from './sheet.ts'
@@ -57,7 +58,7 @@ export function readAccount(
   warnOfNoTls(sheet, tls)
   checkStatusMessage(sheet)
   readBuddies(sheet)
-  checkBinding(sheet, tls)
+  checkUsable(sheet, tls, mechanisms)
   if (group.damaged || log.errors > errors || jid === undefined || tls === undefined) return undefined
   const place = { name: group.name, file: group.file, line: group.line }
   return { ...sheet.values(), ...place, jid, mechanisms, tls, tls_ca, tls_certificate }

@@ -1,25 +1,7 @@
-import type { TlsMode } from './connection.ts'
 import { isLoopback } from './host.ts'
-import { didYouMean, shownName } from './names.ts'
+import { isAnonymous, readMechanisms } from './mechanisms.ts'
 import type { AccountOptions, OptionName } from './options.ts'
 import type { Sheet } from './sheet.ts'
-
-/** Every mechanism that may be named, by what it needs. The mechanisms themselves are no business of a configuration's. */
-export const mechanismNames = {
-  secret: [
-    'SCRAM-SHA-512-PLUS',
-    'SCRAM-SHA-256-PLUS',
-    'SCRAM-SHA-1-PLUS',
-    'SCRAM-SHA-512',
-    'SCRAM-SHA-256',
-    'SCRAM-SHA-1',
-    'PLAIN',
-    'DIGEST-MD5',
-  ],
-  refresh_token: ['X-OAUTH2', 'OAUTHBEARER'],
-  tls_certfile: ['EXTERNAL'],
-  nothing: ['ANONYMOUS'],
-} as const
 
 type AccountSheet = Sheet<AccountOptions>
 
@@ -30,33 +12,12 @@ export function checkGiven(sheet: AccountSheet, name: OptionName, message: strin
   return given.length > 0
 }
 
-/** Whether there is anything to prove an identity with; a client without it can only be anonymous. */
-export function provesSomething(sheet: AccountSheet): boolean {
-  return ['secret', 'refresh_token', 'tls_certfile'].some(name => sheet.given(name as OptionName).length > 0)
-}
-
 /** Checks what the account proves its identity with. @returns the mechanisms it may use, undefined for all */
 export function readLogin(sheet: AccountSheet): readonly string[] | undefined {
   checkSecret(sheet)
   checkToken(sheet)
   if (sheet.get('usesasl') === false) checkNoSasl(sheet)
   return readMechanisms(sheet)
-}
-
-/** @param tls what the account's TLS comes to; undefined when that is in error */
-export function checkBinding(sheet: AccountSheet, tls: TlsMode | undefined): void {
-  if (sheet.get('channel_binding') !== 'required') return
-  const why =
-    tls === 'none'
-      ? 'this account has no TLS to bind to'
-      : sheet.get('usesasl') === false
-        ? 'XEP-0078 (usesasl=no) binds to nothing'
-        : sheet.given('refresh_token').length > 0
-          ? 'a token is bound to nothing'
-          : sheet.get('type') === 'component'
-            ? 'a component has no SASL'
-            : undefined
-  if (why !== undefined) sheet.error('contradiction', 'channel_binding', `it cannot be required: ${why}`)
 }
 
 function checkSecret(sheet: AccountSheet): void {
@@ -79,11 +40,6 @@ function checkSecret(sheet: AccountSheet): void {
       'a ";" right behind it begins a comment; if it belongs to the secret, write "\\;"',
     )
   }
-}
-
-/** A domain alone, and nothing to prove: that is what RFC 4505 is for. */
-function isAnonymous(sheet: AccountSheet): boolean {
-  return !provesSomething(sheet) && !(sheet.get('username') ?? '@').includes('@')
 }
 
 function checkToken(sheet: AccountSheet): void {
@@ -127,44 +83,4 @@ function checkNoSasl(sheet: AccountSheet): void {
     checkGiven(sheet, 'secret', 'XEP-0078 (usesasl=no) logs in with a password and nothing else')
   }
   if (sheet.given('sasl_mechanisms').length > 0) sheet.warn('no-effect', 'sasl_mechanisms', 'usesasl=no uses none')
-}
-
-function readMechanisms(sheet: AccountSheet): readonly string[] | undefined {
-  const text = sheet.get('sasl_mechanisms')
-  if (text === undefined) return undefined
-  const names = text
-    .toUpperCase()
-    .split(/[\s,]+/)
-    .filter(name => name !== '')
-  const known: readonly string[] = Object.values(mechanismNames).flat()
-  const unknown = names.filter(name => !known.includes(name))
-  for (const name of unknown) {
-    const hint = didYouMean(
-      name,
-      known.map(each => each.toLowerCase()),
-    )
-    sheet.error(
-      'bad-value',
-      'sasl_mechanisms',
-      `there is no mechanism ${shownName(name)}${hint}; known are ${known.join(' ')}`,
-    )
-  }
-  if (names.length === 0) sheet.error('bad-value', 'sasl_mechanisms', 'it names no mechanism')
-  const usable = usableNames(sheet)
-  if (unknown.length === 0 && names.length > 0 && !names.some(name => usable.includes(name))) {
-    sheet.error(
-      'contradiction',
-      'sasl_mechanisms',
-      `the account has no credentials for any of them, only for ${usable.join(' ')}`,
-    )
-  }
-  return names
-}
-
-function usableNames(sheet: AccountSheet): readonly string[] {
-  const given = (name: OptionName): boolean => sheet.given(name).length > 0
-  const own = given('tls_certfile') ? mechanismNames.tls_certfile : []
-  if (given('refresh_token')) return [...own, ...mechanismNames.refresh_token]
-  if (given('secret')) return [...own, ...mechanismNames.secret]
-  return own.length > 0 ? own : mechanismNames.nothing
 }

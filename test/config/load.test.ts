@@ -8,7 +8,7 @@ import {
   type LoadOptions,
   loadConfig,
 } from '../../src/config/index.ts'
-import { mechanismNames } from '../../src/config/login.ts'
+import { mechanismNames } from '../../src/config/mechanisms.ts'
 import { mechanisms } from '../../src/sasl/index.ts'
 import { makeCertificate } from '../../src/testing/certificate.ts'
 import { cpuTime } from '../helper/cpu.ts'
@@ -591,6 +591,72 @@ t.test('what an account logs in with', async t => {
     load('[a]\nusername=a@x\nsecret=s\nserverhost=h\nsasl_mechanisms=SCRAM-SHA-257').problems[0]?.message,
     /did you mean "scram-sha-256"/,
   )
+})
+
+t.test('an account that could never log in', async t => {
+  const { cert, key } = makeCertificate({ names: ['example.com'], purpose: 'client' })
+  const files = { '/etc/asterisk/own.pem': cert + key }
+  const certificateOnly = '[a]\nusername=alice@example.com\nserverhost=h\ntls_certfile=own.pem\n'
+  const withSecret = '[a]\nusername=alice@example.com\nserverhost=h\nsecret=s\n'
+  const anonymous = '[a]\n\nusername=example.com\nserverhost=h\n'
+  const rows: [text: string, problem: string, words: RegExp][] = [
+    [
+      `${withSecret}channel_binding=required\nsasl_mechanisms=PLAIN DIGEST-MD5 SCRAM-SHA-1`,
+      'sasl_mechanisms@6',
+      /^channel_binding=required leaves none of them: name one that ends in -PLUS$/,
+    ],
+    [
+      `${withSecret}channel_binding=no\nsasl_mechanisms=SCRAM-SHA-1-PLUS`,
+      'sasl_mechanisms@6',
+      /^channel_binding=no leaves none of them: name one without -PLUS$/,
+    ],
+    [
+      `${withSecret}sasl_mechanisms=SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS\nusetls=no`,
+      'sasl_mechanisms@5',
+      /^usetls=no leaves none of them: EXTERNAL and all that ends in -PLUS need TLS$/,
+    ],
+    [
+      `${withSecret}sasl_mechanisms=EXTERNAL SCRAM-SHA-1-PLUS\nusetls=no\ntls_certfile=own.pem`,
+      'sasl_mechanisms@5',
+      /^usetls=no leaves none of them: EXTERNAL and all that ends in -PLUS need TLS$/,
+    ],
+    [
+      `${withSecret}channel_binding=no\nsasl_mechanisms=SCRAM-SHA-1-PLUS\nusetls=no`,
+      'sasl_mechanisms@6',
+      /^usetls=no leaves/,
+    ],
+    [
+      `${anonymous}channel_binding=required`,
+      'channel_binding@5',
+      /^it cannot be required: an anonymous login is bound to nothing$/,
+    ],
+    [
+      `${certificateOnly}usetls=no`,
+      'usetls@5',
+      /^a certificate \(tls_certfile\) is all the account logs in with, .* TLS/,
+    ],
+    [`${certificateOnly}usetls=no\nsasl_mechanisms=EXTERNAL`, 'usetls@5', /^a certificate/],
+  ]
+  for (const [text, problem, words] of rows) {
+    const { accounts, problems } = load(text, files)
+    const errors = problems.filter(({ severity }) => severity === 'error')
+    const [option, line] = problem.split('@')
+    t.strictSame([accounts, errors.map(short)], [[], [`error contradiction@${line} ${option}`]], text)
+    t.match(errors[0]?.message, words, text)
+  }
+  const fine = [
+    `${certificateOnly}channel_binding=required`,
+    `${certificateOnly}channel_binding=required\nsasl_mechanisms=EXTERNAL`,
+    `${certificateOnly}channel_binding=no`,
+    `${certificateOnly}channel_binding=required\nrefresh_token=r\noauth_clientid=i\noauth_secret=o`,
+    `${withSecret}channel_binding=required\nsasl_mechanisms=PLAIN SCRAM-SHA-1-PLUS`,
+    `${withSecret}channel_binding=required\nsasl_mechanisms=EXTERNAL\ntls_certfile=own.pem`,
+    `${withSecret}channel_binding=no\nsasl_mechanisms=SCRAM-SHA-1-PLUS PLAIN`,
+    `${withSecret}sasl_mechanisms=SCRAM-SHA-1-PLUS\nusetls=no\nforceoldssl=yes`,
+    `${withSecret}usetls=no\ntls_certfile=own.pem`,
+    `${anonymous}channel_binding=no\nusetls=no`,
+  ]
+  for (const text of fine) t.equal(load(text, files).accounts.length, 1, text)
 })
 
 t.test('the mechanisms that may be named are those that there are', async t => {
