@@ -1,6 +1,7 @@
 import { isLoopback } from './host.ts'
-import { isAnonymous, readMechanisms } from './mechanisms.ts'
+import { isAnonymous, mechanismNames, readMechanisms } from './mechanisms.ts'
 import type { AccountOptions, OptionName } from './options.ts'
+import { passwordFault } from './secret.ts'
 import type { Sheet } from './sheet.ts'
 
 type AccountSheet = Sheet<AccountOptions>
@@ -17,7 +18,9 @@ export function readLogin(sheet: AccountSheet): readonly string[] | undefined {
   checkSecret(sheet)
   checkToken(sheet)
   if (sheet.get('usesasl') === false) checkNoSasl(sheet)
-  return readMechanisms(sheet)
+  const mechanisms = readMechanisms(sheet)
+  checkPassword(sheet, mechanisms)
+  return mechanisms
 }
 
 function checkSecret(sheet: AccountSheet): void {
@@ -40,6 +43,17 @@ function checkSecret(sheet: AccountSheet): void {
       'a ";" right behind it begins a comment; if it belongs to the secret, write "\\;"',
     )
   }
+}
+
+/** The secret as SASL's password, where it is one. */
+function checkPassword(sheet: AccountSheet, mechanisms: readonly string[] | undefined): void {
+  const secret = sheet.get('secret')
+  const other = sheet.get('type') !== 'client' || sheet.get('usesasl') === false
+  if (secret === undefined || other || sheet.given('refresh_token').length > 0) return
+  const withPassword: readonly string[] = mechanismNames.secret
+  if (mechanisms?.some(name => withPassword.includes(name)) === false) return
+  const fault = passwordFault(secret)
+  if (fault !== undefined) sheet.error('bad-value', 'secret', fault)
 }
 
 function checkToken(sheet: AccountSheet): void {

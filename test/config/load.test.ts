@@ -893,3 +893,37 @@ t.test('what is printed for a component is what is done', async t => {
   t.equal(print(component('forceoldssl=yes\n').account), 'yes')
   t.equal(print(client('').account), 'yes')
 })
+
+t.test('a secret that SASLprep takes from nobody', async t => {
+  const bad: [secret: string, words: RegExp][] = [
+    [
+      'hun\u0007ter2',
+      /^U\+0007, a control character, may not be in it \(SASLprep, RFC 4013 §2\.3\): it is character 4 of 8$/,
+    ],
+    ['hunter2\u007fx', /^U\+007F, a control character, .* character 8 of 9$/],
+    ['😀hunter2\u200e', /^U\+200E, an invisible character, .* character 9 of 9$/],
+    ['hunter2\ue000x', /^U\+E000, a character for private use, /],
+    ['hunter2\u{1fffe}x', /^U\+1FFFE, no character, /],
+    ['\u00ad', /^U\+00AD, an invisible character, .* nothing is left$/],
+    ['\u00ad\u200d', /^U\+00AD, .* nothing is left$/],
+    ['hunter2\u05d0', /^it has letters that are written from right to left, .* \(SASLprep, RFC 3454 §6\)$/],
+    ['\u05d02', /^it has letters that are written from right to left/],
+  ]
+  for (const [secret, words] of bad) {
+    const { accounts, problems } = load(`[a]\nusername=a@x\nserverhost=h\nsecret=${secret}`)
+    t.strictSame([accounts, problems.map(short)], [[], ['error bad-value@4 secret']], JSON.stringify(secret))
+    t.match(problems[0]?.message, words, JSON.stringify(secret))
+    t.notMatch(JSON.stringify(problems), /hun|ter2/, 'not the secret')
+  }
+  const rest = 'hun\u0007ter2'
+  for (const secret of ['pässwort', '😀', '\u0221x', 'a\u00adb', 'a\u00a0b', '\u05d0\u05d1', 'ﬁ']) {
+    t.strictSame(client(`secret=${secret}`).problems, [], JSON.stringify(secret))
+  }
+  t.strictSame(client(`usesasl=no\nsecret=${rest}`).problems, [], 'XEP-0078 sends it as it is')
+  t.strictSame(component(`secret=${rest}`).problems, [], 'so does a component')
+  t.strictSame(
+    client(`refresh_token=r\noauth_clientid=i\noauth_secret=o\nsecret=${rest}`).problems,
+    ['warning token-wins@5 refresh_token'],
+    'one that is not used',
+  )
+})
