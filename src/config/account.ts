@@ -9,7 +9,7 @@ import { checkUsable, provesSomething } from './mechanisms.ts'
 import type { AccountOptions, GeneralOptions } from './options.ts'
 import type { ProblemLog } from './problem.ts'
 import { Sheet } from './sheet.ts'
-import { checkServerName, readTlsCertificate, warnOfNoTls } from './tls.ts'
+import { checkServerName, readTlsCertificate, warnOfTls } from './tls.ts'
 
 /** An account as xmpp.conf describes it, ready for use: every rule has been checked. */
 export interface AccountConfig extends AccountOptions {
@@ -55,7 +55,7 @@ export function readAccount(
   const tls_ca = readTlsCa(sheet, readCa)
   checkServerName(sheet)
   const tls_certificate = readTlsCertificate(sheet, readCertificate)
-  warnOfNoTls(sheet, tls)
+  warnOfTls(sheet, tls)
   checkStatusMessage(sheet)
   readBuddies(sheet)
   checkUsable(sheet, tls, mechanisms)

@@ -17,7 +17,9 @@ export function checkGiven(sheet: AccountSheet, name: OptionName, message: strin
 export function readLogin(sheet: AccountSheet): readonly string[] | undefined {
   checkSecret(sheet)
   checkToken(sheet)
-  if (sheet.get('usesasl') === false) checkNoSasl(sheet)
+  warnOfCut(sheet)
+  if (sheet.get('type') === 'component') warnOfComponent(sheet)
+  else if (sheet.get('usesasl') === false) checkNoSasl(sheet)
   const mechanisms = readMechanisms(sheet)
   checkPassword(sheet, mechanisms)
   return mechanisms
@@ -36,12 +38,15 @@ function checkSecret(sheet: AccountSheet): void {
     checkGiven(sheet, 'secret', `${needed}${unbuilt}`)
   }
   if (sheet.get('secret') === '') sheet.error('bad-value', 'secret', 'it is empty')
-  if (sheet.given('secret').at(-1)?.cut) {
-    sheet.warn(
-      'cut-by-comment',
-      'secret',
-      'a ";" right behind it begins a comment; if it belongs to the secret, write "\\;"',
-    )
+}
+
+/** A secret that ends where a comment begins is perhaps not all of it. */
+function warnOfCut(sheet: AccountSheet): void {
+  for (const name of ['secret', 'refresh_token', 'oauth_secret'] as const) {
+    if (sheet.given(name).at(-1)?.cut) {
+      const text = 'a ";" right behind it begins a comment; if it belongs to the secret, write "\\;"'
+      sheet.warn('cut-by-comment', name, text)
+    }
   }
 }
 
@@ -87,14 +92,26 @@ function checkTokenUrl(sheet: AccountSheet): void {
 }
 
 function checkNoSasl(sheet: AccountSheet): void {
-  if (sheet.get('type') === 'component') {
-    sheet.warn('no-effect', 'usesasl', 'a component has no SASL anyway')
-    return
-  }
   if (sheet.given('refresh_token').length > 0) {
     sheet.error('contradiction', 'usesasl', 'refresh_token needs SASL: leave it at yes')
   } else {
     checkGiven(sheet, 'secret', 'XEP-0078 (usesasl=no) logs in with a password and nothing else')
   }
-  if (sheet.given('sasl_mechanisms').length > 0) sheet.warn('no-effect', 'sasl_mechanisms', 'usesasl=no uses none')
+  warnOfNoEffect(sheet, 'sasl_mechanisms', 'usesasl=no uses none')
+  if (sheet.get('channel_binding') !== 'required') {
+    warnOfNoEffect(sheet, 'channel_binding', 'XEP-0078 (usesasl=no) binds to nothing anyway')
+  }
+}
+
+/** What a component has no use for; that channel binding is required of one is an error. */
+function warnOfComponent(sheet: AccountSheet): void {
+  for (const name of ['usesasl', 'sasl_mechanisms', 'channel_binding'] as const) {
+    const required = name === 'channel_binding' && sheet.get(name) === 'required'
+    if (!required) warnOfNoEffect(sheet, name, 'a component has no SASL anyway')
+  }
+  warnOfNoEffect(sheet, 'stream_management', 'a component has no stream management (XEP-0114)')
+}
+
+function warnOfNoEffect(sheet: AccountSheet, name: OptionName, why: string): void {
+  if (sheet.given(name).length > 0) sheet.warn('no-effect', name, why)
 }

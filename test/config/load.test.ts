@@ -887,6 +887,51 @@ t.test('a secret that a comment cuts short is worth a word', async t => {
   t.strictSame(client('status=away;def\n').problems, [], 'nobody means it elsewhere')
 })
 
+t.test('so are tokens', async t => {
+  const { problems } = client('refresh_token=r;x\noauth_clientid=i;x\noauth_secret=o;x\n')
+  t.strictSame(problems, [
+    'warning token-wins@5 refresh_token',
+    'warning cut-by-comment@5 refresh_token',
+    'warning cut-by-comment@7 oauth_secret',
+  ])
+})
+
+t.test('options without effect', async t => {
+  const files = { '/etc/asterisk/ca.pem': certificate }
+  const component = '[c]\ntype=component\nusername=comp.example.com\nsecret=s\nserverhost=127.0.0.1\n'
+  const rows: [text: string, warnings: string[]][] = [
+    [`${component}usesasl=yes`, ['usesasl@6']],
+    [`${component}usesasl=no\nsasl_mechanisms=SCRAM-SHA-1-PLUS`, ['usesasl@6', 'sasl_mechanisms@7']],
+    [`${component}sasl_mechanisms=EXTERNAL\nchannel_binding=no`, ['sasl_mechanisms@6', 'channel_binding@7']],
+    [`${component}stream_management=yes`, ['stream_management@6']],
+    [
+      `${component}tls_cafile=ca.pem\ntls_verify=no\ntls_servername=a.example`,
+      ['tls_cafile@6', 'tls_verify@7', 'tls_servername@8'],
+    ],
+    [`${component}forceoldssl=yes\ntls_cafile=ca.pem\ntls_verify=yes\ntls_servername=a.example`, []],
+    ['[a]\nusername=a@x\nsecret=s\nserverhost=h\nusesasl=no\nchannel_binding=no', ['channel_binding@6']],
+  ]
+  for (const [text, warnings] of rows) {
+    const { accounts, problems } = load(text, files)
+    const want = warnings.map(each => `warning no-effect@${each.split('@')[1]} ${each.split('@')[0]}`)
+    t.strictSame([accounts.length, problems.map(short)], [1, want], text)
+  }
+  const clear = '[a]\nusername=a@x\nsecret=s\nserverhost=h\nusetls=no\n'
+  t.strictSame(load(`${clear}tls_cafile=ca.pem\ntls_verify=no`, files).problems.map(short), [
+    'warning risk@5 usetls',
+    'warning no-effect@6 tls_cafile',
+    'warning no-effect@7 tls_verify',
+  ])
+  const token = 'refresh_token=r\noauth_clientid=i\noauth_secret=o'
+  t.strictSame(load(`${component}${token}\nsasl_mechanisms=PLAIN`).problems.map(short), [
+    'error contradiction@6 refresh_token',
+    'warning no-effect@9 sasl_mechanisms',
+  ])
+  t.strictSame(load(`${component}channel_binding=required`).problems.map(short), [
+    'error contradiction@6 channel_binding',
+  ])
+})
+
 t.test('what is printed for a component is what is done', async t => {
   const print = (config: AccountConfig | undefined) => config && new Map(describeAccount(config)).get('usetls')
   t.equal(print(component('').account), 'no')
