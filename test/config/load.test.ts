@@ -63,6 +63,11 @@ t.test('defaults of a client', async t => {
       name: 'a',
       file: top,
       line: 1,
+      places: {
+        username: { file: top, line: 2 },
+        secret: { file: top, line: 3 },
+        serverhost: { file: top, line: 4 },
+      },
       jid: { local: 'alice', domain: 'example.com', resource: 'asterisk-xmpp' },
       mechanisms: undefined,
       tls: 'starttls',
@@ -721,6 +726,18 @@ t.test('[general]', async t => {
   const unknown = load(`[general]\ndebgu=1\n${good}`)
   fits(t, unknown, { accounts: [{}], problems: [{ code: 'unknown-option', section: 'general', message: /debug/ }] })
   fits(t, load(`[general](!)\ndebug=yes\n${good}`).general, { debug: false }, 'a template is not it')
+})
+
+t.test('where options stand', async t => {
+  const { accounts } = load(
+    '[t](!)\nsecret=s\n#include "x"\n[a](t)\nusername=b@x\nusername=a@x\n[general]\ndebug=yes',
+    { '/etc/asterisk/x': '\nServerHost=h\n' },
+  )
+  t.strictSame(accounts[0]?.places, {
+    username: { file: top, line: 6 },
+    secret: { file: top, line: 2 },
+    serverhost: { file: '/etc/asterisk/x', line: 2 },
+  })
 })
 
 t.test('[global]', async t => {

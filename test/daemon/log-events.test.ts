@@ -44,7 +44,7 @@ t.test('a server that repeats the secret does not get it written down', async t 
   })
   t.match(
     lines.join(''),
-    /not-authorized: no user has \[masked\]; check username and secret at .*xmpp\.conf:1; trying again/,
+    /not-authorized: no user has \[masked\]; check username at .*xmpp\.conf:2 and secret at .*xmpp\.conf:7; trying again/,
   )
 })
 
