@@ -12,7 +12,7 @@ export function passwordFault(password: string): string | undefined {
   const at = characters.findIndex(character => outcome(character) === 'refused')
   const character = characters[at]
   if (character !== undefined) {
-    return `${nameOf(character)}, may not be in it (SASLprep, RFC 4013 §2.3): it is character ${at + 1} of ${characters.length}`
+    return `${nameOf(character)}, may not be in it (SASLprep, RFC 4013 §2.3): it is character ${at + 1}`
   }
   switch (outcome(password)) {
     case 'nothing':

@@ -960,10 +960,10 @@ t.test('a secret that SASLprep takes from nobody', async t => {
   const bad: [secret: string, words: RegExp][] = [
     [
       'hun\u0007ter2',
-      /^U\+0007, a control character, may not be in it \(SASLprep, RFC 4013 §2\.3\): it is character 4 of 8$/,
+      /^U\+0007, a control character, may not be in it \(SASLprep, RFC 4013 §2\.3\): it is character 4$/,
     ],
-    ['hunter2\u007fx', /^U\+007F, a control character, .* character 8 of 9$/],
-    ['😀hunter2\u200e', /^U\+200E, an invisible character, .* character 9 of 9$/],
+    ['hunter2\u007fx', /^U\+007F, a control character, .* character 8$/],
+    ['😀hunter2\u200e', /^U\+200E, an invisible character, .* character 9$/],
     ['hunter2\ue000x', /^U\+E000, a character for private use, /],
     ['hunter2\u{1fffe}x', /^U\+1FFFE, no character, /],
     ['\u00ad', /^U\+00AD, an invisible character, .* nothing is left$/],
