@@ -20,6 +20,10 @@ const time: Xep = {
 }
 
 const { DOMAIN = '', SECRET = '', HOST = '127.0.0.1', PORT = '5347' } = process.env
+if (DOMAIN === '' || SECRET === '') {
+  console.error('DOMAIN and SECRET have to say which component of the server this is, and what it shares with it')
+  process.exit(2)
+}
 const stop = new AbortController()
 process.once('SIGINT', () => stop.abort())
 

@@ -87,3 +87,18 @@ async function anna({ host, port, ca }: { host: string; port: number; ca: string
   session.run().catch(() => {})
   return { session, answer }
 }
+
+t.test('component.ts without its domain and secret says so, and ends', async t => {
+  const child = spawn(process.execPath, ['--import', 'tsx', file('component.ts')], {
+    env: { ...process.env, DOMAIN: '', SECRET: '' },
+    stdio: ['ignore', 'inherit', 'pipe'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let err = ''
+  child.stderr.setEncoding('utf8').on('data', text => {
+    err += text
+  })
+  const [code] = await once(child, 'close')
+  t.equal(code, 2)
+  t.match(err, /^DOMAIN and SECRET have to say /)
+})

@@ -4,11 +4,12 @@ import type { CaReading } from './ca.ts'
 import type { ClientCertificate, ClientCertificateReading } from './client-certificate.ts'
 import { checkHost, fillPort, readTls, readTlsCa, type TlsMode } from './connection.ts'
 import type { Group } from './group.ts'
-import { checkBinding, checkGiven, provesSomething, readLogin } from './login.ts'
-import type { AccountOptions, GeneralOptions } from './options.ts'
-import type { ProblemLog } from './problem.ts'
+import { checkGiven, readLogin } from './login.ts'
+import { checkUsable, provesSomething } from './mechanisms.ts'
+import type { AccountOptions, GeneralOptions, OptionName } from './options.ts'
+import type { Place, ProblemLog } from './problem.ts'
 import { Sheet } from './sheet.ts'
-import { checkServerName, readTlsCertificate, warnOfNoTls } from './tls.ts'
+import { checkServerName, readTlsCertificate, warnOfTls } from './tls.ts'
 
 /** An account as xmpp.conf describes it, ready for use: every rule has been checked. */
 export interface AccountConfig extends AccountOptions {
@@ -17,6 +18,8 @@ export interface AccountConfig extends AccountOptions {
   /** Where its section begins, for messages about it. */
   readonly file: string
   readonly line: number
+  /** Where its options stand, those that are given in it or in a template of it. */
+  readonly places: Readonly<Partial<Record<OptionName, Place>>>
   /** `username`, prepared: with a resource for a client, the bare domain for a component. */
   readonly jid: Jid
   /** The names of `sasl_mechanisms`; undefined means all that are built in. */
@@ -54,12 +57,12 @@ export function readAccount(
   const tls_ca = readTlsCa(sheet, readCa)
   checkServerName(sheet)
   const tls_certificate = readTlsCertificate(sheet, readCertificate)
-  warnOfNoTls(sheet, tls)
+  warnOfTls(sheet, tls)
   checkStatusMessage(sheet)
   readBuddies(sheet)
-  checkBinding(sheet, tls)
+  checkUsable(sheet, tls, mechanisms)
   if (group.damaged || log.errors > errors || jid === undefined || tls === undefined) return undefined
-  const place = { name: group.name, file: group.file, line: group.line }
+  const place = { name: group.name, file: group.file, line: group.line, places: sheet.places() }
   return { ...sheet.values(), ...place, jid, mechanisms, tls, tls_ca, tls_certificate }
 }
 

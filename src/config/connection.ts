@@ -35,7 +35,6 @@ export function readTls(sheet: AccountSheet, jid: Jid | undefined): TlsMode | un
   const [type, usetls, direct] = [sheet.get('type'), sheet.get('usetls'), sheet.get('forceoldssl')]
   const host = sheet.get('serverhost') ?? jid?.domain
   const explicit = sheet.given('usetls').length > 0
-  if (sheet.get('tls_verify') === false) sheet.warn('risk', 'tls_verify', unverified)
   if (type === undefined || usetls === undefined || direct === undefined || host === undefined) return undefined
   if (direct) {
     if (!usetls) sheet.warn('contradiction', 'usetls', 'forceoldssl=yes is given as well, so TLS is used all the same')
@@ -81,5 +80,3 @@ type AccountSheet = Sheet<AccountOptions>
 const noStartTls = 'a component cannot ask for TLS with STARTTLS (XEP-0114 has none)'
 const unencrypted =
   'nothing is encrypted: whoever is on the way can read and change every message, and learn or guess the secret'
-const unverified =
-  'the certificate is not checked: whoever is on the way can pose as the server, read and change every message, and learn or guess the secret'

@@ -8,8 +8,8 @@ export function documentOptions(): string {
 
 <!-- Made by \`npm run docs\` from src/config/options.ts. -->
 
-\`res-xmpp\` reads Asterisk's \`xmpp.conf\`, in Asterisk's own syntax: templates, \`#include\`, block comments, \`+=\` and all. \`#exec\` is refused. Every section but
-\`[general]\` and templates is an account; sections of one name are one account, and of an option given twice the last counts. \`[global]\` means \`[general]\`, unless it has a
+\`res-xmpp\` reads Asterisk's \`xmpp.conf\`, in Asterisk's own syntax: templates, \`#include\`, block comments, \`+=\` and all. \`#exec\` runs nothing: the line
+is ignored, with a warning. Every section but \`[general]\` and templates is an account; sections of one name are one account, and of an option given twice the last counts. \`[global]\` means \`[general]\`, unless it has a
 \`username\`. Option names ignore case; words for yes are yes, true, y, t, 1 and on, for no no, false, n, f, 0 and off. Numbers may be hexadecimal (\`0x1f\`)
 or octal (\`017\`). \`res-xmpp check\` says what is wrong with a file.
 

@@ -1,25 +1,8 @@
-import type { TlsMode } from './connection.ts'
-import { didYouMean, shownName } from './names.ts'
+import { isAnonymous, mechanismNames, readMechanisms } from './mechanisms.ts'
 import type { AccountOptions, OptionName } from './options.ts'
+import { passwordFault } from './secret.ts'
 import type { Sheet } from './sheet.ts'
 import { tokenUrlFault } from './token-url.ts'
-
-/** Every mechanism that may be named, by what it needs. The mechanisms themselves are no business of a configuration's. */
-export const mechanismNames = {
-  secret: [
-    'SCRAM-SHA-512-PLUS',
-    'SCRAM-SHA-256-PLUS',
-    'SCRAM-SHA-1-PLUS',
-    'SCRAM-SHA-512',
-    'SCRAM-SHA-256',
-    'SCRAM-SHA-1',
-    'PLAIN',
-    'DIGEST-MD5',
-  ],
-  refresh_token: ['X-OAUTH2', 'OAUTHBEARER'],
-  tls_certfile: ['EXTERNAL'],
-  nothing: ['ANONYMOUS'],
-} as const
 
 type AccountSheet = Sheet<AccountOptions>
 
@@ -30,33 +13,16 @@ export function checkGiven(sheet: AccountSheet, name: OptionName, message: strin
   return given.length > 0
 }
 
-/** Whether there is anything to prove an identity with; a client without it can only be anonymous. */
-export function provesSomething(sheet: AccountSheet): boolean {
-  return ['secret', 'refresh_token', 'tls_certfile'].some(name => sheet.given(name as OptionName).length > 0)
-}
-
 /** Checks what the account proves its identity with. @returns the mechanisms it may use, undefined for all */
 export function readLogin(sheet: AccountSheet): readonly string[] | undefined {
   checkSecret(sheet)
   checkToken(sheet)
-  if (sheet.get('usesasl') === false) checkNoSasl(sheet)
-  return readMechanisms(sheet)
-}
-
-/** @param tls what the account's TLS comes to; undefined when that is in error */
-export function checkBinding(sheet: AccountSheet, tls: TlsMode | undefined): void {
-  if (sheet.get('channel_binding') !== 'required') return
-  const why =
-    tls === 'none'
-      ? 'this account has no TLS to bind to'
-      : sheet.get('usesasl') === false
-        ? 'XEP-0078 (usesasl=no) binds to nothing'
-        : sheet.given('refresh_token').length > 0
-          ? 'a token is bound to nothing'
-          : sheet.get('type') === 'component'
-            ? 'a component has no SASL'
-            : undefined
-  if (why !== undefined) sheet.error('contradiction', 'channel_binding', `it cannot be required: ${why}`)
+  warnOfCut(sheet)
+  if (sheet.get('type') === 'component') warnOfComponent(sheet)
+  else if (sheet.get('usesasl') === false) checkNoSasl(sheet)
+  const mechanisms = readMechanisms(sheet)
+  checkPassword(sheet, mechanisms)
+  return mechanisms
 }
 
 function checkSecret(sheet: AccountSheet): void {
@@ -72,18 +38,27 @@ function checkSecret(sheet: AccountSheet): void {
     checkGiven(sheet, 'secret', `${needed}${unbuilt}`)
   }
   if (sheet.get('secret') === '') sheet.error('bad-value', 'secret', 'it is empty')
-  if (sheet.given('secret').at(-1)?.cut) {
-    sheet.warn(
-      'cut-by-comment',
-      'secret',
-      'a ";" right behind it begins a comment; if it belongs to the secret, write "\\;"',
-    )
+}
+
+/** A secret that ends where a comment begins is perhaps not all of it. */
+function warnOfCut(sheet: AccountSheet): void {
+  for (const name of ['secret', 'refresh_token', 'oauth_secret'] as const) {
+    if (sheet.given(name).at(-1)?.cut) {
+      const text = 'a ";" right behind it begins a comment; if it belongs to the secret, write "\\;"'
+      sheet.warn('cut-by-comment', name, text)
+    }
   }
 }
 
-/** A domain alone, and nothing to prove: that is what RFC 4505 is for. */
-function isAnonymous(sheet: AccountSheet): boolean {
-  return !provesSomething(sheet) && !(sheet.get('username') ?? '@').includes('@')
+/** The secret as SASL's password, where it is one. */
+function checkPassword(sheet: AccountSheet, mechanisms: readonly string[] | undefined): void {
+  const secret = sheet.get('secret')
+  const other = sheet.get('type') !== 'client' || sheet.get('usesasl') === false
+  if (secret === undefined || other || sheet.given('refresh_token').length > 0) return
+  const withPassword: readonly string[] = mechanismNames.secret
+  if (mechanisms?.some(name => withPassword.includes(name)) === false) return
+  const fault = passwordFault(secret)
+  if (fault !== undefined) sheet.error('bad-value', 'secret', fault)
 }
 
 function checkToken(sheet: AccountSheet): void {
@@ -112,54 +87,26 @@ function checkTokenUrl(sheet: AccountSheet): void {
 }
 
 function checkNoSasl(sheet: AccountSheet): void {
-  if (sheet.get('type') === 'component') {
-    sheet.warn('no-effect', 'usesasl', 'a component has no SASL anyway')
-    return
-  }
   if (sheet.given('refresh_token').length > 0) {
     sheet.error('contradiction', 'usesasl', 'refresh_token needs SASL: leave it at yes')
   } else {
     checkGiven(sheet, 'secret', 'XEP-0078 (usesasl=no) logs in with a password and nothing else')
   }
-  if (sheet.given('sasl_mechanisms').length > 0) sheet.warn('no-effect', 'sasl_mechanisms', 'usesasl=no uses none')
+  warnOfNoEffect(sheet, 'sasl_mechanisms', 'usesasl=no uses none')
+  if (sheet.get('channel_binding') !== 'required') {
+    warnOfNoEffect(sheet, 'channel_binding', 'XEP-0078 (usesasl=no) binds to nothing anyway')
+  }
 }
 
-function readMechanisms(sheet: AccountSheet): readonly string[] | undefined {
-  const text = sheet.get('sasl_mechanisms')
-  if (text === undefined) return undefined
-  const names = text
-    .toUpperCase()
-    .split(/[\s,]+/)
-    .filter(name => name !== '')
-  const known: readonly string[] = Object.values(mechanismNames).flat()
-  const unknown = names.filter(name => !known.includes(name))
-  for (const name of unknown) {
-    const hint = didYouMean(
-      name,
-      known.map(each => each.toLowerCase()),
-    )
-    sheet.error(
-      'bad-value',
-      'sasl_mechanisms',
-      `there is no mechanism ${shownName(name)}${hint}; known are ${known.join(' ')}`,
-    )
+/** What a component has no use for; that channel binding is required of one is an error. */
+function warnOfComponent(sheet: AccountSheet): void {
+  for (const name of ['usesasl', 'sasl_mechanisms', 'channel_binding'] as const) {
+    const required = name === 'channel_binding' && sheet.get(name) === 'required'
+    if (!required) warnOfNoEffect(sheet, name, 'a component has no SASL anyway')
   }
-  if (names.length === 0) sheet.error('bad-value', 'sasl_mechanisms', 'it names no mechanism')
-  const usable = usableNames(sheet)
-  if (unknown.length === 0 && names.length > 0 && !names.some(name => usable.includes(name))) {
-    sheet.error(
-      'contradiction',
-      'sasl_mechanisms',
-      `the account has no credentials for any of them, only for ${usable.join(' ')}`,
-    )
-  }
-  return names
+  warnOfNoEffect(sheet, 'stream_management', 'a component has no stream management (XEP-0114)')
 }
 
-function usableNames(sheet: AccountSheet): readonly string[] {
-  const given = (name: OptionName): boolean => sheet.given(name).length > 0
-  const own = given('tls_certfile') ? mechanismNames.tls_certfile : []
-  if (given('refresh_token')) return [...own, ...mechanismNames.refresh_token]
-  if (given('secret')) return [...own, ...mechanismNames.secret]
-  return own.length > 0 ? own : mechanismNames.nothing
+function warnOfNoEffect(sheet: AccountSheet, name: OptionName, why: string): void {
+  if (sheet.given(name).length > 0) sheet.warn('no-effect', name, why)
 }

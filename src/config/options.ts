@@ -186,7 +186,8 @@ export const options = {
     default: 'https://oauth2.googleapis.com/token',
     extension: true,
     change: 'reconnect',
-    summary: 'Where access tokens are fetched with `refresh_token`: https, or http on this machine only.',
+    summary:
+      'Where access tokens are fetched with `refresh_token`: https, or http on this machine only. Its certificate is verified with the usual CAs, not with `tls_cafile`; the environment variable NODE_EXTRA_CA_CERTS of the daemon names a file with further ones.',
   },
   sasl_mechanisms: {
     scope: 'account',
@@ -229,7 +230,7 @@ export const options = {
     extension: true,
     change: 'reconnect',
     summary:
-      'A PEM file with the certificates to trust instead of the usual ones; relative to the directory of xmpp.conf.',
+      'A PEM file with the certificates to trust instead of the usual ones; relative to the directory of xmpp.conf. It is read at the start and on reload: whoever changes it has to reload.',
   },
   tls_servername: {
     scope: 'account',

@@ -12,7 +12,7 @@ import {
   options,
   unbuilt,
 } from './options.ts'
-import type { ProblemLog, Where } from './problem.ts'
+import type { Place, ProblemLog, Where } from './problem.ts'
 import { readValue } from './values.ts'
 
 /** The option values of one account, or of [general], while they are checked one by one against each other. */
@@ -44,6 +44,16 @@ export class Sheet<Values extends AccountOptions | GeneralOptions> {
   /** Where the option is given, in file order; the last one counts. Works for options that are not built yet, too. */
   given(name: OptionName | keyof typeof unbuilt): readonly Entry[] {
     return this.#given.get(name) ?? []
+  }
+
+  /** Where each option stands that is given: the one that counts. */
+  places(): Readonly<Partial<Record<OptionName, Place>>> {
+    const places: Partial<Record<OptionName, Place>> = {}
+    for (const name of optionNames(this.#scope)) {
+      const entry = this.given(name).at(-1)
+      if (entry !== undefined) places[name] = { file: entry.file, line: entry.line }
+    }
+    return places
   }
 
   /** The spot of an option's value, or of the section when it is not given. */

@@ -42,12 +42,18 @@ export function readTlsCertificate(
   return reading.certificate
 }
 
-/** Says that options about certificates do nothing where there is no TLS. */
-export function warnOfNoTls(sheet: AccountSheet, tls: TlsMode | undefined): void {
-  if (tls !== 'none') return
-  for (const name of ['tls_servername', 'tls_certfile'] as const) {
+/** Says what it means that the server's certificate is not checked; where there is no TLS, that options about certificates do nothing. */
+export function warnOfTls(sheet: AccountSheet, tls: TlsMode | undefined): void {
+  if (tls !== 'none') {
+    if (sheet.get('tls_verify') === false) sheet.warn('risk', 'tls_verify', unverified)
+    return
+  }
+  for (const name of ['tls_verify', 'tls_cafile', 'tls_servername', 'tls_certfile'] as const) {
     if (sheet.given(name).length > 0) sheet.warn('no-effect', name, 'this account has no TLS')
   }
 }
 
 type AccountSheet = Sheet<AccountOptions>
+
+const unverified =
+  'the certificate is not checked: whoever is on the way can pose as the server, read and change every message, and learn or guess the secret'

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, unlinkSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, isAbsolute } from 'node:path'
 import { XmppError } from '../errors.ts'
@@ -159,10 +159,21 @@ async function listen(server: Server, path: string): Promise<void> {
       process.umask(before)
     })
   } catch (error) {
-    throw new XmppError('CONTROL_SOCKET', `cannot listen on ${path}: ${(error as Error).message}`, { cause: error })
+    throw new XmppError('CONTROL_SOCKET', `cannot listen on ${path}: ${whyNotListen(error, path)}`, { cause: error })
   } finally {
     process.umask(before)
   }
+}
+
+/** Node says EACCES also of a directory that does not exist. */
+function whyNotListen(error: unknown, path: string): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  const directory = dirname(path)
+  if (!existsSync(directory)) {
+    return `there is no directory ${directory}; make it, or name another place with --control`
+  }
+  if (code !== 'EACCES') return message
+  return `this user may not make a file in ${directory} (EACCES); let him, or name another place with --control`
 }
 
 /** A socket that nobody answers on and that is ours is a leftover; anything else there stays. */

@@ -1,6 +1,6 @@
 import { hideSecrets } from '../account/index.ts'
-import type { AccountConfig } from '../config/index.ts'
-import { describe, StreamError, XmppError } from '../errors.ts'
+import type { AccountConfig, OptionName } from '../config/index.ts'
+import { describe, StanzaError, StreamError, XmppError } from '../errors.ts'
 
 /** How far a connection had come: the server had not said a word of XMPP, had said some, had let us in. */
 export type Reached = 'nothing' | 'words' | 'session'
@@ -27,13 +27,15 @@ function happened(error: unknown): string {
 
 function hintFor(error: unknown, config: AccountConfig, reached: Reached): string {
   if (!(error instanceof XmppError)) return ''
-  const place = `${config.file}:${config.line}`
+  const at = (...names: OptionName[]): string => placed(config, names)
   switch (error.code) {
     case 'XMPP_CONNECT_FAILED':
       if (codeOf(error) === 'EAI_AGAIN') return 'does this machine reach its name servers? See /etc/resolv.conf'
-      return `check ${config.serverhost === undefined ? 'the domain of username, or set serverhost' : 'serverhost and port'} at ${place}`
+      return config.serverhost === undefined
+        ? `check the domain of ${at('username')}, or set serverhost`
+        : `check ${at('serverhost', 'port')}`
     case 'XMPP_NO_SERVICE':
-      return `check username at ${place}, or set serverhost${config.tls === 'direct' ? ' or forceoldssl=no' : ''}`
+      return `check ${at('username')}, or set serverhost${config.tls === 'direct' ? ' or forceoldssl=no' : ''}`
     case 'XMPP_TLS_REFUSED':
       return tlsHint(error, config)
     case 'XMPP_CONNECTION_LOST':
@@ -43,19 +45,23 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
     case 'XMPP_TLS_UNAVAILABLE':
       return 'a server without it needs forceoldssl=yes on its port for direct TLS'
     case 'XMPP_OAUTH':
-      return error.condition === undefined ? `see oauth_token_url at ${place}` : `see refresh_token at ${place}`
+      if (error.condition !== undefined) return `see ${at('refresh_token')}`
+      return untrusted(error) ? tokenCa : `see ${at('oauth_token_url')}`
     case 'XMPP_SASLPREP':
-      return `check username and secret at ${place}`
+      return `check ${at('username', 'secret')}`
   }
   switch (error.condition) {
     case 'not-authorized':
     case 'credentials-expired':
-      return reached === 'session' ? '' : `check username and ${proofOf(config)} at ${place}`
+      if (reached === 'session') return ''
+      return knowsNoIqAuth(error, config) ? noIqAuth(config) : `check ${at('username', proofOf(config))}`
+    case 'unsupported-stanza-type':
+      return knowsNoIqAuth(error, config) && reached !== 'session' ? noIqAuth(config) : ''
     case 'invalid-mechanism':
-      return mechanismHint(config, place)
+      return mechanismHint(config)
     case 'host-unknown':
     case 'host-gone':
-      return `check the domain of username at ${place}`
+      return `check the domain of ${at('username')}`
     case 'encryption-required':
       return config.tls === 'none' ? 'set usetls=yes' : ''
     case 'invalid-namespace':
@@ -70,15 +76,42 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
 }
 
 /** What the account shows to be let in, by the option's name. */
-function proofOf({ refresh_token, secret }: AccountConfig): string {
+function proofOf({ refresh_token, secret }: AccountConfig): OptionName {
   if (refresh_token !== undefined) return 'refresh_token'
   return secret === undefined ? 'tls_certfile' : 'secret'
 }
 
-function mechanismHint({ channel_binding, mechanisms, usesasl }: AccountConfig, place: string): string {
-  if (channel_binding === 'required') return `channel_binding=required stands at ${place}`
-  if (mechanisms !== undefined && usesasl) return `sasl_mechanisms at ${place} allows no others`
+/** Options with where they stand, as `serverhost at FILE:LINE and port`; when none is given, the place of the section. */
+function placed(config: AccountConfig, names: readonly OptionName[]): string {
+  const { places, file, line } = config
+  const parts = names.map(name => {
+    const place = places[name]
+    return place === undefined ? name : `${name} at ${place.file}:${place.line}`
+  })
+  const known = names.some(name => places[name] !== undefined)
+  return `${parts.join(' and ')}${known ? '' : ` at ${file}:${line}`}`
+}
+
+function mechanismHint(config: AccountConfig): string {
+  const { channel_binding, mechanisms, type, usesasl } = config
+  if (type === 'client' && !usesasl) return noIqAuth(config)
+  if (channel_binding === 'required') return `${placed(config, ['channel_binding'])} says required`
+  if (mechanisms !== undefined && usesasl) return `${placed(config, ['sasl_mechanisms'])} allows no others`
   return ''
+}
+
+/**
+ * Whether a refusal by XEP-0078 says nothing of the password: a server that does not know it ends the stream of whoever asks for
+ * something before he has logged in, or answers the question with another error than that of a wrong password.
+ */
+function knowsNoIqAuth(error: XmppError, { type, usesasl }: AccountConfig): boolean {
+  if (type !== 'client' || usesasl) return false
+  if (error instanceof StreamError) return error.by === 'peer'
+  return error.cause instanceof StanzaError && !/^(not-authorized|undefined-condition)$/.test(error.cause.condition)
+}
+
+function noIqAuth(config: AccountConfig): string {
+  return `the server may not know XEP-0078, which ${placed(config, ['usesasl'])} asks for: usesasl=yes is the way then`
 }
 
 function tlsHint({ condition, cause }: XmppError, config: AccountConfig): string {
@@ -90,11 +123,19 @@ function tlsHint({ condition, cause }: XmppError, config: AccountConfig): string
   }
   if (condition === 'certificate_required' && own === undefined) return 'tls_certfile names one'
   if (code.startsWith('ERR_SSL_WRONG_VERSION') || code.startsWith('ERR_SSL_PACKET_LENGTH')) return 'is port right?'
-  if (!/SELF_SIGNED|UNABLE_TO/.test(code)) return ''
-  return file === undefined
-    ? 'to trust it, name a file with the certificate of its CA in tls_cafile'
-    : `no CA in ${file} has issued it`
+  if (!untrusted(cause)) return ''
+  if (file === undefined) return 'to trust it, name a file with the certificate of its CA in tls_cafile'
+  const read = 'which is read when the daemon starts and on reload: has it changed since?'
+  return `no CA in ${file} has issued it (${placed(config, ['tls_cafile'])}), ${read}`
 }
+
+/** No CA that is trusted has issued the certificate. */
+function untrusted(error: unknown): boolean {
+  return /SELF_SIGNED|UNABLE_TO|CERT_UNTRUSTED/.test(codeOf(error))
+}
+
+const tokenCa =
+  'tls_cafile is for the XMPP server: for a CA of your own here, start the daemon with NODE_EXTRA_CA_CERTS=FILE in its environment'
 
 function violated({ text }: StreamError): string {
   if (/ of more than \d+ bytes$/.test(text)) return 'the limit is stanza_bytes in res-xmpp.conf'

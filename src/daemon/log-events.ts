@@ -18,13 +18,19 @@ export function logEvents(account: Account, log: Log): void {
   const presences = throttle(PRESENCE, 'changes of presence')
   const failures = throttle(STRANGERS, 'messages that may not have arrived')
   let reached: Reached = 'nothing'
+  /** A session has been lost that was to be resumed. */
+  let awaited = false
   account.on('state', ({ state }) => {
+    // Whoever leaves of his own accord resumes nothing.
+    if (state === 'Disconnecting') awaited = false
     if (state === 'Connecting') reached = 'nothing'
     else if (reached === 'nothing' && talking.has(state)) reached = 'words'
   })
   account.on('connected', event => {
     reached = 'session'
-    line('NOTICE', connectedText(event))
+    const lost = awaited && !event.resumed ? '; the session before could not be resumed' : ''
+    awaited = false
+    line('NOTICE', `${connectedText(event)}${lost}`)
   })
   account.on('failed', ({ stanza: { name, attrs } }) => {
     if (name === 'message' && failures.allow()) {
@@ -35,6 +41,7 @@ export function logEvents(account: Account, log: Log): void {
     }
   })
   account.on('offline', event => {
+    awaited ||= event.resumable
     line('WARNING', offlineText(event, account, reached))
     reached = 'nothing'
   })

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import type { Settings } from '../config/index.ts'
 import { askControl, defaultControlPath } from './control.ts'
 import { type Io, UsageError } from './io.ts'
@@ -11,7 +11,7 @@ Runs a console command in the running daemon. 'res-xmpp rx help' shows the comma
       --control SOCKET   the daemon's socket (default: what ${usualSettings} names, else
                          $XDG_RUNTIME_DIR/res-xmpp.sock, else /run/res-xmpp/control)
       --json             the answer as JSON, an error as {"error": …}
-Exit: the command's own: 0 when it worked, 1 when not, 2 when it was called wrongly; 3 when no daemon answers.
+Exit: the command's own: 0 when it worked, 1 when not, 2 when its words do not fit its usage; 3 when no daemon answers.
 `
 
 /** `res-xmpp rx`. Everything from the first word of the command on is the command's, whatever it looks like. */
@@ -32,6 +32,7 @@ export async function rx(argv: readonly string[], io: Io): Promise<number> {
   const command = argv.slice(at)
   if (command.length === 0) throw new UsageError('rx needs a command')
   const failures: string[] = []
+  let forbidden = false
   for (const path of control === undefined ? await usualPlaces(io.env) : [control]) {
     try {
       const { exit, out, err } = await askControl(path, { argv: command, json })
@@ -39,14 +40,27 @@ export async function rx(argv: readonly string[], io: Io): Promise<number> {
       io.stderr(err)
       return exit
     } catch (error) {
-      failures.push(`no daemon answers at ${path} (${(error as Error).message})`)
       // One that was there may have run the command; another must not run it too.
-      const { syscall } = error as NodeJS.ErrnoException
+      const { code, syscall } = error as NodeJS.ErrnoException
+      const closed = syscall === 'connect' && (code === 'EACCES' || code === 'EPERM')
+      forbidden ||= closed
+      failures.push(closed ? notOurs(path, code) : `no daemon answers at ${path} (${(error as Error).message})`)
       if (syscall !== 'connect') break
     }
   }
-  io.stderr(`res-xmpp: ${failures.join('; ')}; is it running, and what is its --control?\n`)
+  io.stderr(`res-xmpp: ${failures.join('; ')}${forbidden ? '' : '; is it running, and what is its --control?'}\n`)
   return 3
+}
+
+/** A socket that another user's daemon has made, or may have made: for its directory may be closed too. */
+function notOurs(path: string, code: string): string {
+  let owner = ''
+  try {
+    owner = `, with the id ${lstatSync(path).uid}`
+  } catch {
+    // Then nobody can tell whose it is.
+  }
+  return `this user may not talk to the daemon at ${path} (${code}): only its owner may${owner}; run the command as that user`
 }
 
 /** Where a daemon that was not told otherwise may be: one of a service manager has another environment than a shell. */

@@ -68,7 +68,7 @@ t.test('a state that was for one server ends with it', async t => {
 t.test('what the log says when none of them would have us', async t => {
   const [one, two] = [await nobody(t), await nobody(t)]
   const shut = await refusing(t, 'system-shutdown')
-  const soon = 'check the domain of username, or set serverhost at /c/xmpp\\.conf:1; trying again in \\d\\.\\d s'
+  const soon = 'check the domain of username at /c/xmpp\\.conf:2, or set serverhost; trying again in \\d\\.\\d s'
   const servfail = Object.assign(new Error('querySrv ESERVFAIL'), { code: 'ESERVFAIL' })
   for (const [xmpp, text] of [
     [
@@ -85,7 +85,7 @@ t.test('what the log says when none of them would have us', async t => {
     ],
     [
       [srv('.', 0)],
-      `no connection to example\\.com: example\\.com says by DNS that it offers no XMPP to clients; check username at /c/xmpp\\.conf:1, or set serverhost; trying`,
+      `no connection to example\\.com: example\\.com says by DNS that it offers no XMPP to clients; check username at /c/xmpp\\.conf:2, or set serverhost; trying`,
     ],
     [
       servfail,

@@ -8,7 +8,7 @@ import {
   type LoadOptions,
   loadConfig,
 } from '../../src/config/index.ts'
-import { mechanismNames } from '../../src/config/login.ts'
+import { mechanismNames } from '../../src/config/mechanisms.ts'
 import { mechanisms } from '../../src/sasl/index.ts'
 import { makeCertificate } from '../../src/testing/certificate.ts'
 import { cpuTime } from '../helper/cpu.ts'
@@ -63,6 +63,11 @@ t.test('defaults of a client', async t => {
       name: 'a',
       file: top,
       line: 1,
+      places: {
+        username: { file: top, line: 2 },
+        secret: { file: top, line: 3 },
+        serverhost: { file: top, line: 4 },
+      },
       jid: { local: 'alice', domain: 'example.com', resource: 'asterisk-xmpp' },
       mechanisms: undefined,
       tls: 'starttls',
@@ -593,6 +598,72 @@ t.test('what an account logs in with', async t => {
   )
 })
 
+t.test('an account that could never log in', async t => {
+  const { cert, key } = makeCertificate({ names: ['example.com'], purpose: 'client' })
+  const files = { '/etc/asterisk/own.pem': cert + key }
+  const certificateOnly = '[a]\nusername=alice@example.com\nserverhost=h\ntls_certfile=own.pem\n'
+  const withSecret = '[a]\nusername=alice@example.com\nserverhost=h\nsecret=s\n'
+  const anonymous = '[a]\n\nusername=example.com\nserverhost=h\n'
+  const rows: [text: string, problem: string, words: RegExp][] = [
+    [
+      `${withSecret}channel_binding=required\nsasl_mechanisms=PLAIN DIGEST-MD5 SCRAM-SHA-1`,
+      'sasl_mechanisms@6',
+      /^channel_binding=required leaves none of them: name one that ends in -PLUS$/,
+    ],
+    [
+      `${withSecret}channel_binding=no\nsasl_mechanisms=SCRAM-SHA-1-PLUS`,
+      'sasl_mechanisms@6',
+      /^channel_binding=no leaves none of them: name one without -PLUS$/,
+    ],
+    [
+      `${withSecret}sasl_mechanisms=SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS\nusetls=no`,
+      'sasl_mechanisms@5',
+      /^usetls=no leaves none of them: EXTERNAL and all that ends in -PLUS need TLS$/,
+    ],
+    [
+      `${withSecret}sasl_mechanisms=EXTERNAL SCRAM-SHA-1-PLUS\nusetls=no\ntls_certfile=own.pem`,
+      'sasl_mechanisms@5',
+      /^usetls=no leaves none of them: EXTERNAL and all that ends in -PLUS need TLS$/,
+    ],
+    [
+      `${withSecret}channel_binding=no\nsasl_mechanisms=SCRAM-SHA-1-PLUS\nusetls=no`,
+      'sasl_mechanisms@6',
+      /^usetls=no leaves/,
+    ],
+    [
+      `${anonymous}channel_binding=required`,
+      'channel_binding@5',
+      /^it cannot be required: an anonymous login is bound to nothing$/,
+    ],
+    [
+      `${certificateOnly}usetls=no`,
+      'usetls@5',
+      /^a certificate \(tls_certfile\) is all the account logs in with, .* TLS/,
+    ],
+    [`${certificateOnly}usetls=no\nsasl_mechanisms=EXTERNAL`, 'usetls@5', /^a certificate/],
+  ]
+  for (const [text, problem, words] of rows) {
+    const { accounts, problems } = load(text, files)
+    const errors = problems.filter(({ severity }) => severity === 'error')
+    const [option, line] = problem.split('@')
+    t.strictSame([accounts, errors.map(short)], [[], [`error contradiction@${line} ${option}`]], text)
+    t.match(errors[0]?.message, words, text)
+  }
+  const fine = [
+    `${certificateOnly}channel_binding=required`,
+    `${certificateOnly}channel_binding=required\nsasl_mechanisms=EXTERNAL`,
+    `${certificateOnly}channel_binding=no`,
+    `${certificateOnly}channel_binding=required\nrefresh_token=r\noauth_clientid=i\noauth_secret=o`,
+    `${withSecret}channel_binding=required\nsasl_mechanisms=PLAIN SCRAM-SHA-1-PLUS`,
+    `${withSecret}channel_binding=required\nsasl_mechanisms=EXTERNAL\ntls_certfile=own.pem`,
+    `${withSecret}channel_binding=no\nsasl_mechanisms=SCRAM-SHA-1-PLUS PLAIN`,
+    `${withSecret}sasl_mechanisms=SCRAM-SHA-1-PLUS\nusetls=no\nforceoldssl=yes`,
+    `${withSecret}usetls=no\ntls_certfile=own.pem`,
+    `${anonymous}channel_binding=no\nusetls=no`,
+  ]
+  for (const text of fine) t.equal(load(text, files).accounts.length, 1, text)
+})
+
 t.test('the mechanisms that may be named are those that there are', async t => {
   const proofs = {
     secret: 'password',
@@ -655,6 +726,18 @@ t.test('[general]', async t => {
   const unknown = load(`[general]\ndebgu=1\n${good}`)
   fits(t, unknown, { accounts: [{}], problems: [{ code: 'unknown-option', section: 'general', message: /debug/ }] })
   fits(t, load(`[general](!)\ndebug=yes\n${good}`).general, { debug: false }, 'a template is not it')
+})
+
+t.test('where options stand', async t => {
+  const { accounts } = load(
+    '[t](!)\nsecret=s\n#include "x"\n[a](t)\nusername=b@x\nusername=a@x\n[general]\ndebug=yes',
+    { '/etc/asterisk/x': '\nServerHost=h\n' },
+  )
+  t.strictSame(accounts[0]?.places, {
+    username: { file: top, line: 6 },
+    secret: { file: top, line: 2 },
+    serverhost: { file: '/etc/asterisk/x', line: 2 },
+  })
 })
 
 t.test('[global]', async t => {
@@ -821,9 +904,88 @@ t.test('a secret that a comment cuts short is worth a word', async t => {
   t.strictSame(client('status=away;def\n').problems, [], 'nobody means it elsewhere')
 })
 
+t.test('so are tokens', async t => {
+  const { problems } = client('refresh_token=r;x\noauth_clientid=i;x\noauth_secret=o;x\n')
+  t.strictSame(problems, [
+    'warning token-wins@5 refresh_token',
+    'warning cut-by-comment@5 refresh_token',
+    'warning cut-by-comment@7 oauth_secret',
+  ])
+})
+
+t.test('options without effect', async t => {
+  const files = { '/etc/asterisk/ca.pem': certificate }
+  const component = '[c]\ntype=component\nusername=comp.example.com\nsecret=s\nserverhost=127.0.0.1\n'
+  const rows: [text: string, warnings: string[]][] = [
+    [`${component}usesasl=yes`, ['usesasl@6']],
+    [`${component}usesasl=no\nsasl_mechanisms=SCRAM-SHA-1-PLUS`, ['usesasl@6', 'sasl_mechanisms@7']],
+    [`${component}sasl_mechanisms=EXTERNAL\nchannel_binding=no`, ['sasl_mechanisms@6', 'channel_binding@7']],
+    [`${component}stream_management=yes`, ['stream_management@6']],
+    [
+      `${component}tls_cafile=ca.pem\ntls_verify=no\ntls_servername=a.example`,
+      ['tls_cafile@6', 'tls_verify@7', 'tls_servername@8'],
+    ],
+    [`${component}forceoldssl=yes\ntls_cafile=ca.pem\ntls_verify=yes\ntls_servername=a.example`, []],
+    ['[a]\nusername=a@x\nsecret=s\nserverhost=h\nusesasl=no\nchannel_binding=no', ['channel_binding@6']],
+  ]
+  for (const [text, warnings] of rows) {
+    const { accounts, problems } = load(text, files)
+    const want = warnings.map(each => `warning no-effect@${each.split('@')[1]} ${each.split('@')[0]}`)
+    t.strictSame([accounts.length, problems.map(short)], [1, want], text)
+  }
+  const clear = '[a]\nusername=a@x\nsecret=s\nserverhost=h\nusetls=no\n'
+  t.strictSame(load(`${clear}tls_cafile=ca.pem\ntls_verify=no`, files).problems.map(short), [
+    'warning risk@5 usetls',
+    'warning no-effect@6 tls_cafile',
+    'warning no-effect@7 tls_verify',
+  ])
+  const token = 'refresh_token=r\noauth_clientid=i\noauth_secret=o'
+  t.strictSame(load(`${component}${token}\nsasl_mechanisms=PLAIN`).problems.map(short), [
+    'error contradiction@6 refresh_token',
+    'warning no-effect@9 sasl_mechanisms',
+  ])
+  t.strictSame(load(`${component}channel_binding=required`).problems.map(short), [
+    'error contradiction@6 channel_binding',
+  ])
+})
+
 t.test('what is printed for a component is what is done', async t => {
   const print = (config: AccountConfig | undefined) => config && new Map(describeAccount(config)).get('usetls')
   t.equal(print(component('').account), 'no')
   t.equal(print(component('forceoldssl=yes\n').account), 'yes')
   t.equal(print(client('').account), 'yes')
+})
+
+t.test('a secret that SASLprep takes from nobody', async t => {
+  const bad: [secret: string, words: RegExp][] = [
+    [
+      'hun\u0007ter2',
+      /^U\+0007, a control character, may not be in it \(SASLprep, RFC 4013 §2\.3\): it is character 4$/,
+    ],
+    ['hunter2\u007fx', /^U\+007F, a control character, .* character 8$/],
+    ['😀hunter2\u200e', /^U\+200E, an invisible character, .* character 9$/],
+    ['hunter2\ue000x', /^U\+E000, a character for private use, /],
+    ['hunter2\u{1fffe}x', /^U\+1FFFE, no character, /],
+    ['\u00ad', /^U\+00AD, an invisible character, .* nothing is left$/],
+    ['\u00ad\u200d', /^U\+00AD, .* nothing is left$/],
+    ['hunter2\u05d0', /^it has letters that are written from right to left, .* \(SASLprep, RFC 3454 §6\)$/],
+    ['\u05d02', /^it has letters that are written from right to left/],
+  ]
+  for (const [secret, words] of bad) {
+    const { accounts, problems } = load(`[a]\nusername=a@x\nserverhost=h\nsecret=${secret}`)
+    t.strictSame([accounts, problems.map(short)], [[], ['error bad-value@4 secret']], JSON.stringify(secret))
+    t.match(problems[0]?.message, words, JSON.stringify(secret))
+    t.notMatch(JSON.stringify(problems), /hun|ter2/, 'not the secret')
+  }
+  const rest = 'hun\u0007ter2'
+  for (const secret of ['pässwort', '😀', '\u0221x', 'a\u00adb', 'a\u00a0b', '\u05d0\u05d1', 'ﬁ']) {
+    t.strictSame(client(`secret=${secret}`).problems, [], JSON.stringify(secret))
+  }
+  t.strictSame(client(`usesasl=no\nsecret=${rest}`).problems, [], 'XEP-0078 sends it as it is')
+  t.strictSame(component(`secret=${rest}`).problems, [], 'so does a component')
+  t.strictSame(
+    client(`refresh_token=r\noauth_clientid=i\noauth_secret=o\nsecret=${rest}`).problems,
+    ['warning token-wins@5 refresh_token'],
+    'one that is not used',
+  )
 })

@@ -62,6 +62,16 @@ t.test('only its owner may open it, whatever the umask, which stays as it was', 
   t.equal(process.umask(), 0o000, 'after a failure too')
 })
 
+t.test('a directory that does not exist', async t => {
+  const none = join(directory(t), 'none')
+  await rejects(t, serveControl(join(none, 's'), echo), {
+    code: 'CONTROL_SOCKET',
+    message: new RegExp(
+      `^cannot listen on ${none}/s: there is no directory ${none}; make it, or name another place with`,
+    ),
+  })
+})
+
 t.test('the socket goes when the daemon does', async t => {
   const path = join(directory(t), 's')
   const stop = await serveControl(path, echo)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { loadConfig } from '../../src/config/index.ts'
 import { reasonOf } from '../../src/daemon/hints.ts'
-import { retold, SaslError, StreamError, XmppError } from '../../src/errors.ts'
+import { retold, SaslError, StanzaError, StreamError, XmppError } from '../../src/errors.ts'
 import { dial } from '../../src/stream/dial.ts'
 import { transport } from '../../src/stream/transport.ts'
 import { type CertificateOptions, makeCertificate } from '../../src/testing/certificate.ts'
@@ -14,7 +14,7 @@ function account(lines: string, ca = own.ca) {
   const text = `[a]\nusername=a@example.com\nsecret=s\nserverhost=127.0.0.1\n${lines}`
   const [config] = loadConfig(
     '/x/c',
-    memory({ '/x/c': text, '/x/ca.pem': ca, '/x/own.pem': own.cert + own.key }),
+    memory({ '/x/c': text, '/x/ca.pem': ca, '/x/old.pem': own.ca, '/x/own.pem': own.cert + own.key }),
   ).accounts
   if (config === undefined) throw new Error('no account')
   return config
@@ -33,6 +33,12 @@ t.test('TLS that was refused: what to change', async t => {
       { names: ['other.example'] },
       'tls_cafile=ca.pem\ntls_servername=example.org',
       /not for example\.org, .*; it must name what tls_servername says; is this/,
+    ],
+    [
+      'a CA that is not in the file',
+      { names: ['example.com'], selfSigned: true },
+      'tls_cafile=old.pem',
+      /; no CA in old\.pem has issued it \(tls_cafile at \/x\/c:5\), which is read when .* has it changed since\?$/,
     ],
     ['self-signed', { names: ['example.com'], selfSigned: true }, '', /; to trust it, name a file .* in tls_cafile$/],
     ['an unknown CA', { names: ['example.com'], chain: 'leaf' }, '', /unknown CA.*; to trust it, .* tls_cafile$/],
@@ -86,7 +92,7 @@ t.test('a port that is perhaps the one for direct TLS: only while the server has
 t.test('a name that cannot be looked up says nothing of the configuration', async t => {
   for (const [code, hint] of [
     ['EAI_AGAIN', /; does this machine reach its name servers\? See \/etc\/resolv\.conf$/],
-    ['ENOTFOUND', /; check serverhost and port at /],
+    ['ENOTFOUND', /; check serverhost at \/x\/c:4 and port$/],
   ] as const) {
     const cause = Object.assign(new Error('so it is'), { code })
     const error = new XmppError('XMPP_CONNECT_FAILED', 'cannot connect to a port 1: so it is', { cause })
@@ -98,7 +104,7 @@ t.test('a name that cannot be looked up says nothing of the configuration', asyn
 
 t.test('a domain that the server does not serve', async t => {
   const error = new StreamError('host-unknown', '', { by: 'peer' })
-  t.match(reasonOf(error, account(''), 'words'), /^host-unknown; check the domain of username at /)
+  t.match(reasonOf(error, account(''), 'words'), /^host-unknown; check the domain of username at \/x\/c:2$/)
 })
 
 t.test('a limit has an option, other violations have none', async t => {
@@ -114,19 +120,41 @@ t.test('a limit has an option, other violations have none', async t => {
 
 t.test('a login that was refused: what proved nothing', async t => {
   const token = 'refresh_token=r\noauth_clientid=i\noauth_secret=o\n'
+  const unknownCa = Object.assign(new Error('no'), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' })
   const rows: readonly (readonly [error: XmppError, lines: string, hint: RegExp])[] = [
-    [new SaslError('not-authorized'), '', /check username and secret at \/x\/c:1$/],
-    [new SaslError('credentials-expired'), token, /check username and refresh_token at/],
-    [new SaslError('invalid-mechanism'), 'channel_binding=required\n', /channel_binding=required stands at/],
-    [new SaslError('invalid-mechanism'), 'sasl_mechanisms=PLAIN\n', /sasl_mechanisms at .* allows no others$/],
+    [new SaslError('not-authorized'), '', /check username at \/x\/c:2 and secret at \/x\/c:3$/],
+    [new SaslError('credentials-expired'), token, /check username at \/x\/c:2 and refresh_token at \/x\/c:5$/],
+    [new SaslError('invalid-mechanism'), 'channel_binding=required\n', /; channel_binding at \/x\/c:5 says required$/],
+    [new SaslError('invalid-mechanism'), 'sasl_mechanisms=PLAIN\n', /; sasl_mechanisms at \/x\/c:5 allows no others$/],
     [new SaslError('invalid-mechanism'), '', /^invalid-mechanism$/],
-    [new XmppError('XMPP_OAUTH', 'no', { condition: 'invalid_grant' }), token, /see refresh_token at/],
-    [new XmppError('XMPP_OAUTH', 'no'), token, /see oauth_token_url at/],
-    [new XmppError('XMPP_SASLPREP', 'no'), '', /check username and secret at/],
+    [new XmppError('XMPP_OAUTH', 'no', { condition: 'invalid_grant' }), token, /see refresh_token at \/x\/c:5$/],
+    [new XmppError('XMPP_OAUTH', 'no'), token, /see oauth_token_url at \/x\/c:1$/],
+    [new XmppError('XMPP_OAUTH', 'no', { cause: unknownCa }), token, /tls_cafile is for .* NODE_EXTRA_CA_CERTS=FILE/],
+    [new XmppError('XMPP_SASLPREP', 'no'), '', /check username at \/x\/c:2 and secret at \/x\/c:3$/],
   ]
   for (const [error, lines, hint] of rows) t.match(reasonOf(error, account(lines), 'words'), hint, error.message)
   t.notMatch(
     reasonOf(new SaslError('not-authorized', 'was secret-o'), account(`${token}secret=secret-o`), 'words'),
     /secret-o/,
   )
+})
+
+t.test('XEP-0078 where the server may not know it', async t => {
+  const refusal = (condition: string): SaslError =>
+    new SaslError('not-authorized', 'no', { cause: new StanzaError('auth', condition) })
+  const hint = /; the server may not know XEP-0078, which usesasl at \/x\/c:5 asks for: usesasl=yes is the way then$/
+  const unknown = [
+    new StreamError('not-authorized', '', { by: 'peer' }),
+    new StreamError('unsupported-stanza-type', '', { by: 'peer' }),
+    retold(new StreamError('not-authorized', '', { by: 'peer' }), 'not-authorized; and more'),
+    refusal('not-allowed'),
+    new SaslError('invalid-mechanism', 'the server does no XEP-0078: usesasl=yes'),
+  ]
+  for (const error of unknown) {
+    t.match(reasonOf(error, account('usesasl=no'), 'words'), hint, error.message)
+    t.notMatch(reasonOf(error, account(''), 'words'), /XEP-0078, which/, 'not with SASL')
+  }
+  t.notMatch(reasonOf(unknown[0], account('usesasl=no'), 'session'), /;/, 'nor once logged in')
+  const wrong = /; check username at \/x\/c:2 and secret at \/x\/c:3$/
+  t.match(reasonOf(refusal('not-authorized'), account('usesasl=no'), 'words'), wrong, 'a wrong password')
 })

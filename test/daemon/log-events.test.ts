@@ -44,7 +44,7 @@ t.test('a server that repeats the secret does not get it written down', async t 
   })
   t.match(
     lines.join(''),
-    /not-authorized: no user has \[masked\]; check username and secret at .*xmpp\.conf:1; trying again/,
+    /not-authorized: no user has \[masked\]; check username at .*xmpp\.conf:2 and secret at .*xmpp\.conf:7; trying again/,
   )
 })
 
@@ -57,4 +57,30 @@ t.test('our own words are never masked: that would show what the secret is', asy
   account.start()
   await next('connected')
   t.match(lines.join(''), /Connected as juliet@example\.com\/balcony/)
+})
+
+t.test('a session that could not be resumed is told', async t => {
+  const server = await startLoopback({ users: { 'juliet@example.com': 'secret' }, starttls: 'none' })
+  t.teardown(() => server.stop())
+  const { account, next } = watched(t, clientConfig(server.port), { random: () => 0 })
+  const lines: string[] = []
+  logEvents(account, new Log({ write: text => void lines.push(text), timestamps: false }))
+  const connections = (): string[] => lines.filter(line => line.includes('Connected as'))
+  account.start()
+  await next('connected')
+  server.drop('juliet@example.com')
+  t.match(await next('connected'), { resumed: true })
+  server.drop('juliet@example.com')
+  server.forgetSessions()
+  t.match(await next('connected'), { resumed: false })
+  t.equal(connections().length, 3)
+  t.notMatch(connections()[0], /could not/)
+  t.match(connections()[1], /; session resumed\)\n$/)
+  t.match(connections()[2], /\); the session before could not be resumed\n$/)
+  server.drop('juliet@example.com')
+  await next('offline', ({ resumable }) => resumable)
+  await account.stop()
+  account.start()
+  await next('connected')
+  t.match(connections()[3], /\)\n$/, 'one that was given up on purpose')
 })

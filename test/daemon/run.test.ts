@@ -150,7 +150,7 @@ t.test('a refused login is said with its condition and where to look, never with
   const program = daemon(t, here)
   const line = await program.line(/WARNING/)
   t.match(line, /refused the login as juliet@example\.com\/balcony: not-authorized/)
-  t.match(line, `${here.conf}:1`)
+  t.match(line, `check username at ${here.conf}:2 and secret at ${here.conf}:3`)
   const seconds = Number(/trying again in (\d+) s/.exec(line)?.[1])
   t.ok(seconds >= 60, 'and it does not try again soon')
   t.notMatch(program.err, 'wr0ng-secret')

@@ -154,13 +154,13 @@ async function trouble(t: Test, server: LiveServer): Promise<void> {
   const soon = 'trying again in [01]\\.[0-9] s$'
   const server1 = `${server.domain} at 127\\.0\\.0\\.1 port ${server.port}`
   const words: Record<string, string> = {
-    secret: `${server1} refused the login as ${user.jid}/secret: not-authorized.*; check username and secret at .*xmpp\\.conf:1; ${slowly}`,
+    secret: `${server1} refused the login as ${user.jid}/secret: not-authorized.*; check username at .*xmpp\\.conf:\\d+ and secret at .*xmpp\\.conf:\\d+; ${slowly}`,
     nobody: `${server1} refused the login as nobody@${server.domain}/nobody: not-authorized.*${slowly}`,
     component: `refused the login as ${server.otherComponent}: not-authorized.*${slowly}`,
     ca: `no connection to ${server1}: the server's certificate for ${server.domain} is refused: it was issued by .+; no CA in .+ has issued it.*${soon}`,
     name: `no connection to .*: the server's certificate is not for ${server.unnamed}, it names .*${server.domain}.*${soon}`,
     directname: `the server's certificate is not for ${server.unnamed}, it names .*${soon}`,
-    port: `no connection to .* port 1: nothing listens there \\(ECONNREFUSED\\); check serverhost and port at .*${soon}`,
+    port: `no connection to .* port 1: nothing listens there \\(ECONNREFUSED\\); check serverhost at .* and port at .*${soon}`,
   }
   for (const [account, text] of Object.entries(words)) {
     await daemon.logged(new RegExp(`WARNING \\[${account}\\] .*${text}`))
