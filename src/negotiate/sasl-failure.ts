@@ -1,5 +1,7 @@
 import { SaslError } from '../errors.ts'
+import type { Hide } from '../secret-forms.ts'
 import type { Element } from '../stream/element.ts'
+import { hideCondition, lookedThrough } from './echo.ts'
 
 /** What the conditions of RFC 6120 §6.5 mean for whoever wants to log in. */
 const words: Readonly<Record<string, string>> = {
@@ -17,9 +19,10 @@ const words: Readonly<Record<string, string>> = {
 }
 
 /** Reads a `<failure/>`, of SASL or of XEP-0388, whose conditions are the same: condition, our words for it, the server's own without what `hide` takes out. */
-export function readFailure(failure: Element, hide: (text: string) => string): SaslError {
-  const condition = failure.elements.find(child => child.name !== 'text')?.name ?? 'not-authorized'
+export function readFailure(failure: Element, hide: Hide): SaslError {
+  const condition = hideCondition(failure.elements.find(child => child.name !== 'text')?.name ?? 'not-authorized', hide)
   const text = failure.elements.find(child => child.name === 'text')?.text ?? ''
   const meaning = Object.hasOwn(words, condition) ? words[condition] : undefined
-  return new SaslError(condition, [meaning, text && `the server says: ${hide(text)}`].filter(Boolean).join('; '))
+  const says = [meaning, text && `the server says: ${hide(text)}`].filter(Boolean).join('; ')
+  return lookedThrough(new SaslError(condition, says))
 }
