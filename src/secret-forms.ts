@@ -1,4 +1,5 @@
 import { printable } from './printable.ts'
+import { Element, emptyAttrs } from './stream/element.ts'
 import { escapeAttribute, escapeXml, sendable } from './stream/escape.ts'
 
 /** Takes secrets out of a text of a peer's. */
@@ -22,6 +23,16 @@ export function hiding(secrets: Iterable<string | undefined>, derived: Iterable<
     forms ??= formsOf(secrets, derived)
     return forms.length === 1 ? text : masked(text, forms)
   }
+}
+
+/** The element with secrets hidden wherever text of a peer's can stand: in it, in its attributes, in names and namespaces. */
+export function hideInElement({ name, ns, attrs, children }: Element, hide: Hide): Element {
+  // A name is to stay one, or the element could not be written down.
+  const hideName = (text: string): string => hide(text).replaceAll(MASK, 'masked')
+  const shown = emptyAttrs()
+  for (const [key, value] of Object.entries(attrs)) shown[hideName(key)] = value && hide(value)
+  const content = children.map(child => (typeof child === 'string' ? hide(child) : hideInElement(child, hide)))
+  return new Element(hideName(name), hideName(ns), shown, content)
 }
 
 /** What is looked for. */

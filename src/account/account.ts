@@ -6,6 +6,7 @@ import { describe, XmppError } from '../errors.ts'
 import { formatJid, parseJid } from '../jid.ts'
 import { type Attempted, type Link, stayConnected } from '../reconnect.ts'
 import type { Xep } from '../routes.ts'
+import { type Hide, hiding } from '../secret-forms.ts'
 import type { Session } from '../session.ts'
 import type { Dns } from '../stream/dns.ts'
 import type { Element } from '../stream/element.ts'
@@ -19,7 +20,7 @@ import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './ann
 import { arrivals } from './arrivals.ts'
 import { Buddies, type JabberStatus, type Resource } from './buddies.ts'
 import { connectAccount } from './connect.ts'
-import { hideSecret, hideSecrets } from './debug.ts'
+import { configured } from './debug.ts'
 import type { AccountEvent, AccountState } from './events.ts'
 import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
 import { type TokenSource, tokenSource } from './oauth-token.ts'
@@ -47,6 +48,8 @@ export class Account extends Emitter<AccountEvent> {
   readonly #tlsSessions = new TlsSessions()
   /** The access tokens that were shown last, which a server may repeat. */
   #shown: readonly string[] = []
+  /** Made when a text comes that may hold secrets, anew when there are others. */
+  #hide: Hide | undefined
   /** Of an account with a refresh token; access tokens outlive connections. */
   #tokens: TokenSource | undefined
   #config: AccountConfig
@@ -111,7 +114,8 @@ export class Account extends Emitter<AccountEvent> {
 
   /** A text of a peer's without our secrets, configured or fetched: a server may repeat them by mistake, or to have them written down. */
   hideSecrets(text: string): string {
-    return this.#shown.reduce(hideSecret, hideSecrets(text, this.#config))
+    this.#hide ??= hiding([...configured(this.#config), ...this.#shown])
+    return this.#hide(text)
   }
 
   get name(): string {
@@ -156,6 +160,7 @@ export class Account extends Emitter<AccountEvent> {
     // Its goodbye is for the buddies of before. Whatever is connected next, here or by a later change, is as this one says.
     const leaving = effects.has('reconnect') && this.#abort !== undefined ? this.#leave() : undefined
     this.#config = config
+    this.#hide = undefined
     if (before.debug !== config.debug) this.#debug = undefined
     this.buddies.configure(config.buddy)
     if (leaving !== undefined) {
@@ -270,8 +275,10 @@ export class Account extends Emitter<AccountEvent> {
       token: this.#tokens && (refused => this.#fetchToken(refused)),
       session: {
         onFailed: (stanza, error) => this.emit({ type: 'failed', stanza, error }),
-        onHandlerError: (error, stanza) =>
-          this.emit({ type: 'warning', text: `a <${stanza.name}> could not be handled: ${describe(error)}` }),
+        onHandlerError: (error, stanza) => {
+          const why = this.hideSecrets(describe(error))
+          this.emit({ type: 'warning', text: `a <${stanza.name}> could not be handled: ${why}` })
+        },
       },
     })
     // Before it is read: what the server had kept for us is news.
@@ -289,7 +296,7 @@ export class Account extends Emitter<AccountEvent> {
         this.buddies.roster(await fetchRoster(session))
       } catch (error) {
         if (!session.stream.writable) return
-        this.emit({ type: 'warning', text: `the roster could not be read: ${describe(error)}` })
+        this.emit({ type: 'warning', text: `the roster could not be read: ${this.hideSecrets(describe(error))}` })
       }
     }
     // Aborted, or cut, while we waited: what comes next belongs to a session.
@@ -328,6 +335,7 @@ export class Account extends Emitter<AccountEvent> {
   async #fetchToken(refused?: string): Promise<string> {
     const token = (await this.#tokens?.token(refused)) ?? ''
     this.#shown = [token, ...this.#shown.filter(other => other !== token)].slice(0, 2)
+    this.#hide = undefined
     return token
   }
 

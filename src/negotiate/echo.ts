@@ -1,7 +1,7 @@
 /** What a server says of a login may repeat what it was shown, by mistake or to have it written down: it is for nobody's eyes. */
 import { StanzaError, StreamError, worded, XmppError } from '../errors.ts'
-import type { Hide } from '../secret-forms.ts'
-import { Element, emptyAttrs } from '../stream/element.ts'
+import { type Hide, hideInElement } from '../secret-forms.ts'
+import type { Element } from '../stream/element.ts'
 
 /**
  * Hides secrets in an error and in what has caused it, in place: the stream, too, keeps it as the reason of its end. Conditions that are an
@@ -61,13 +61,6 @@ function shownOf(error: XmppError, hide: Hide): Shown {
     return { message, condition, text, element: error.element && hideInElement(error.element, hide) }
   }
   return { message, condition, text, detail: error.detail && hideInElement(error.detail, hide) }
-}
-
-function hideInElement({ name, ns, attrs, children }: Element, hide: Hide): Element {
-  const shown = emptyAttrs()
-  for (const [key, value] of Object.entries(attrs)) shown[hide(key)] = value && hide(value)
-  const content = children.map(child => (typeof child === 'string' ? hide(child) : hideInElement(child, hide)))
-  return new Element(hide(name), hide(ns), shown, content)
 }
 
 /** RFC 6120 §4.9.3, §6.5 and §8.3.3. */
