@@ -94,6 +94,7 @@ t.test('what is no secret is shown', async t => {
     `<failure xmlns='${SASL}'><not-authorized/><text xml:lang='en'>wrong, and why</text></failure>`,
     `<mechanisms xmlns='${SASL}'><mechanism>PLAIN</mechanism><mechanism>SCRAM-SHA-1</mechanism></mechanisms>`,
     `<abort xmlns='${SASL}'/>`,
+    `<auth xmlns='${SASL}' mechanism='X-OAUTH2' xmlns:g='http://www.google.com/talk/protocol/auth' g:service='oauth2'/>`,
     `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><user-agent id='d4565fa7'><software>res-xmpp</software></user-agent><bind xmlns='urn:xmpp:bind:0'><tag>res-xmpp</tag><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind></authenticate>`,
     `<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>a@x/r</authorization-identifier><bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='4' resume='true'/></bound></success>`,
     `<authentication xmlns='urn:xmpp:sasl:2'><mechanism>PLAIN</mechanism><inline><bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:sm:3'/></inline></bind></inline></authentication>`,
