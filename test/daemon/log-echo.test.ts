@@ -140,3 +140,28 @@ t.test('in the dump all that comes in is looked through, and what the account de
   await account.send('romeo@example.com', 'no secret')
   t.match(log, /<body>no secret<\/body>/, 'what we say is what we say')
 })
+
+t.test('what a server says later', async t => {
+  const { port, accept } = await script(t)
+  const { account, next } = watched(t, clientConfig(port, 'secret=s3cr3ts3cr3t'))
+  let log = ''
+  const write = (text: string): void => {
+    log += text
+  }
+  logEvents(account, new Log({ write, timestamps: false }))
+  account.start()
+  const { play } = await accept()
+  const error = `<error type='cancel'><item-not-found xmlns='${STANZAS}'/><text xmlns='${STANZAS}'>no s3cr3ts3cr3t</text></error>`
+  const dialogue = login()
+    .replace('AGp1bGlldABzZWNyZXQ=', Buffer.from('\0juliet\0s3cr3ts3cr3t').toString('base64'))
+    .replace(/^S: <iq type='result' id='{roster}'.*$/m, `S: <iq type='error' id='{roster}'>${error}</iq>`)
+  await play(dialogue)
+  await next('connected')
+  const id = await account.send('romeo@example.com', 'hello')
+  const sent = `C: <message type='chat' to='romeo@example.com' from='{any}' id='${id}'><body>hello</body></message>\n`
+  await play(`${sent}S: <message type='error' from='romeo@example.com' id='${id}'>${error}</message>\n`)
+  await next('bounce')
+  t.match(log, /^WARNING .*the roster could not be read: .*no \[masked\]$/m)
+  t.match(log, /^WARNING .*to romeo@example\.com was not delivered: .*no \[masked\]$/m)
+  t.notMatch(log, /s3cr3t/)
+})
