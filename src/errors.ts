@@ -104,8 +104,8 @@ export class StanzaError extends XmppError {
   }
 }
 
-/** A peer may say as much as a stanza holds; `text` keeps all of it, but a message is for people and for logs. */
-function worded(condition: string, text: string): string {
+/** The message of an error. A peer may say as much as a stanza holds; `text` keeps all of it, but a message is for people and for logs. */
+export function worded(condition: string, text: string): string {
   if (text === '') return condition
   return `${condition}: ${text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text}`
 }

@@ -1,11 +1,14 @@
 import { nodeCrypto } from './builtin.ts'
 import { SaslError, StreamError } from './errors.ts'
 import { askEarly, begin } from './negotiate/bind.ts'
+import { hideInError } from './negotiate/echo.ts'
 import { loginByIq } from './negotiate/iq-auth.ts'
 import type { ClientNegotiation, Negotiated, NegotiationStep, Progress } from './negotiate/options.ts'
 import { authenticate } from './negotiate/sasl.ts'
 import { loginBySasl2, offersSasl2 } from './negotiate/sasl2.ts'
 import { startTls } from './negotiate/starttls.ts'
+import type { CredentialSource, Credentials } from './sasl/mechanism.ts'
+import { hiding } from './secret-forms.ts'
 import { type Element, el } from './stream/element.ts'
 import { majorVersion } from './stream/header.ts'
 import { NS_STREAM } from './stream/namespaces.ts'
@@ -19,8 +22,22 @@ export { NS_TLS } from './negotiate/starttls.ts'
 export const NS_CLIENT = 'jabber:client'
 export const NS_COMPONENT = 'jabber:component:accept'
 
-/** RFC 6120 §4.3 for an initiating client. The happy path is the straight line; every other exit throws. */
+/** RFC 6120 §4.3 for an initiating client. The happy path is the straight line; every other exit throws. What it throws shows no secret. */
 export async function negotiateClient(stream: XmlStream, options: ClientNegotiation): Promise<Negotiated> {
+  const shown: Credentials[] = []
+  const credentials: CredentialSource = async (refused, needs) => {
+    const given = await options.credentials(refused, needs)
+    shown.push(given)
+    return given
+  }
+  try {
+    return await login(stream, { ...options, credentials })
+  } catch (error) {
+    throw hideInError(error, hiding(shown.flatMap(({ password, token }) => [password, token])))
+  }
+}
+
+async function login(stream: XmlStream, options: ClientNegotiation): Promise<Negotiated> {
   let { streamId, features } = await openStream(stream, options)
 
   if (options.tls === 'required' && stream.transport.tls === undefined) {
@@ -59,8 +76,18 @@ export interface ComponentNegotiation {
   readonly onStep?: (step: NegotiationStep) => void
 }
 
-/** XEP-0114 §3. */
+/** XEP-0114 §3. What it throws shows no secret. */
 export async function negotiateComponent(stream: XmlStream, options: ComponentNegotiation): Promise<Negotiated> {
+  const proofs: string[] = []
+  try {
+    return await attach(stream, options, proofs)
+  } catch (error) {
+    throw hideInError(error, hiding([options.secret], proofs))
+  }
+}
+
+/** @param proofs is given what we have shown instead of the secret */
+async function attach(stream: XmlStream, options: ComponentNegotiation, proofs: string[]): Promise<Negotiated> {
   const { header } = await stream.open({ to: options.domain })
   const id = header.attrs.id ?? ''
   if (id === '') {
@@ -70,7 +97,9 @@ export async function negotiateComponent(stream: XmlStream, options: ComponentNe
   }
   options.onProgress?.('Authenticating')
   options.onStep?.('authentication')
-  stream.send(el('handshake', NS_COMPONENT, {}, handshakeDigest(id, options.secret)))
+  const digest = handshakeDigest(id, options.secret)
+  proofs.push(digest)
+  stream.send(el('handshake', NS_COMPONENT, {}, digest))
   await stream.expect(NS_COMPONENT, 'handshake')
   return { jid: options.domain, streamId: id, mechanism: 'handshake' }
 }

@@ -22,6 +22,7 @@ const layers: readonly (readonly string[])[] = [
     'version',
     'printable',
     'detached',
+    'secret-forms',
   ],
   ['sasl', 'config', 'saslprep.d'],
   ['negotiate', 'stream-management'],

@@ -7,6 +7,7 @@ import { formatJid, parseJid } from '../jid.ts'
 import { type Attempted, type Link, stayConnected } from '../reconnect.ts'
 import type { Xep } from '../routes.ts'
 import { mechanisms } from '../sasl/index.ts'
+import { type Hide, hiding } from '../secret-forms.ts'
 import type { Session } from '../session.ts'
 import type { Dns } from '../stream/dns.ts'
 import type { Element } from '../stream/element.ts'
@@ -20,7 +21,7 @@ import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './ann
 import { arrivals } from './arrivals.ts'
 import { Buddies, type JabberStatus, type Resource } from './buddies.ts'
 import { connectAccount } from './connect.ts'
-import { hideSecret, hideSecrets } from './debug.ts'
+import { configured } from './debug.ts'
 import type { AccountEvent, AccountState } from './events.ts'
 import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
 import { Tokens } from './tokens.ts'
@@ -47,6 +48,8 @@ export class Account extends Emitter<AccountEvent> {
   readonly #arrivals: Xep
   readonly #tlsSessions = new TlsSessions()
   readonly #tokens: Tokens
+  /** Made when a text comes that may hold secrets, anew when there are others. */
+  #hide: { readonly secrets: readonly string[]; readonly hide: Hide } | undefined
   #config: AccountConfig
   #debug: boolean | undefined
   #state: AccountState = 'Disconnected'
@@ -110,7 +113,10 @@ export class Account extends Emitter<AccountEvent> {
 
   /** A text of a peer's without our secrets, configured or fetched: a server may repeat them by mistake, or to have them written down. */
   hideSecrets(text: string): string {
-    return this.#tokens.secrets.reduce(hideSecret, hideSecrets(text, this.#config))
+    const { secrets } = this.#tokens
+    if (this.#hide?.secrets !== secrets)
+      this.#hide = { secrets, hide: hiding([...configured(this.#config), ...secrets]) }
+    return this.#hide.hide(text)
   }
 
   get name(): string {
@@ -155,6 +161,7 @@ export class Account extends Emitter<AccountEvent> {
     // Its goodbye is for the buddies of before. Whatever is connected next, here or by a later change, is as this one says.
     const leaving = effects.has('reconnect') && this.#abort !== undefined ? this.#leave() : undefined
     this.#config = config
+    this.#hide = undefined
     if (before.debug !== config.debug) this.#debug = undefined
     this.buddies.configure(config.buddy)
     if (leaving !== undefined) {
@@ -269,8 +276,10 @@ export class Account extends Emitter<AccountEvent> {
       token: refused => this.#tokens.fetch(this.#config, attempted.signal, refused),
       session: {
         onFailed: (stanza, error) => this.emit({ type: 'failed', stanza, error }),
-        onHandlerError: (error, stanza) =>
-          this.emit({ type: 'warning', text: `a <${stanza.name}> could not be handled: ${describe(error)}` }),
+        onHandlerError: (error, stanza) => {
+          const why = this.hideSecrets(describe(error))
+          this.emit({ type: 'warning', text: `a <${stanza.name}> could not be handled: ${why}` })
+        },
       },
     })
     // Before it is read: what the server had kept for us is news.
@@ -288,7 +297,7 @@ export class Account extends Emitter<AccountEvent> {
         this.buddies.roster(await fetchRoster(session))
       } catch (error) {
         if (!session.stream.writable) return
-        this.emit({ type: 'warning', text: `the roster could not be read: ${describe(error)}` })
+        this.emit({ type: 'warning', text: `the roster could not be read: ${this.hideSecrets(describe(error))}` })
       }
     }
     // Aborted, or cut, while we waited: what comes next belongs to a session.

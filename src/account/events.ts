@@ -57,7 +57,7 @@ export type AccountEvent =
   | { readonly type: 'subscription'; readonly from: string; readonly action: SubscriptionAction }
   /** Something its owner should know that is no failure of the connection. */
   | { readonly type: 'warning'; readonly text: string }
-  /** With `debug` on: an element on the wire. It holds secrets; see `maskSecrets`. */
+  /** With `debug` on: an element on the wire. It holds secrets; `Dump` writes it down without. */
   | { readonly type: 'debug'; readonly direction: Direction; readonly element: Element }
 
 /** What someone asked or told us, and whether we granted a request. */

@@ -1,7 +1,7 @@
 import { systemClock } from '../clock.ts'
 import { XmppError } from '../errors.ts'
 import { printable } from '../printable.ts'
-import { hideSecret } from './debug.ts'
+import { hiding } from '../secret-forms.ts'
 import { type EndpointAnswer, type EndpointOptions, endpointUrl, postForm } from './oauth-request.ts'
 
 /** What a refresh grant needs (RFC 6749 §6). */
@@ -136,11 +136,13 @@ const words: Readonly<Record<string, string>> = {
 
 function refusal(
   status: number,
-  { error, error_description: description }: Record<string, unknown>,
+  { error, error_description: description, access_token: token, refresh_token: next }: Record<string, unknown>,
   host: string,
   secrets: readonly string[],
 ): XmppError {
-  const shown = (text: string, most: number): string => printable(hide(text, secrets).slice(0, most))
+  // What comes back may repeat what we have sent, or the tokens beside it.
+  const hide = hiding([...secrets, ...[token, next].filter(value => typeof value === 'string')])
+  const shown = (text: string, most: number): string => printable(hide(text).slice(0, most))
   if (typeof error !== 'string' || error === '') {
     return new XmppError('XMPP_OAUTH', `no token from ${host}: it answers with HTTP status ${status}${hint(status)}`)
   }
@@ -155,10 +157,4 @@ function hint(status: number): string {
     return ', a redirection, and secrets are not sent elsewhere: use the URL it leads to'
   if (status === 429) return ': it has been asked too often'
   return status >= 400 && status < 500 ? ': is the token URL right?' : ''
-}
-
-/** What comes back may repeat what we have sent, as it is or as it stood in the form. The longest first: one may hold another. */
-function hide(text: string, secrets: readonly string[]): string {
-  const forms = secrets.flatMap(secret => [secret, new URLSearchParams({ x: secret }).toString().slice(2)])
-  return forms.sort((a, b) => b.length - a.length).reduce(hideSecret, text)
 }

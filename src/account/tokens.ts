@@ -4,21 +4,17 @@ import { type TokenSource, tokenSource } from './oauth-token.ts'
 
 /** The OAuth access tokens of one account, which outlive its connections, and a refresh token that outlives the account's being stopped. */
 export class Tokens {
+  /** Those that were shown last, and what nobody has configured: a server may repeat them. Another array when there are others. */
+  secrets: readonly string[] = []
   readonly #clock: Clock
   readonly #warn: (text: string) => void
   #source: TokenSource | undefined
-  #shown: readonly string[] = []
   /** What the endpoint has put in the place of the refresh token that is configured. */
   #replaced: { readonly configured: string; readonly token: string } | undefined
 
   constructor(clock: Clock, warn: (text: string) => void) {
     this.#clock = clock
     this.#warn = warn
-  }
-
-  /** Those that were shown last, and what nobody has configured: a server may repeat them. */
-  get secrets(): readonly string[] {
-    return this.#replaced === undefined ? this.#shown : [...this.#shown, this.#replaced.token]
   }
 
   /** The configuration may be another one from now on. */
@@ -30,7 +26,7 @@ export class Tokens {
   async fetch(config: AccountConfig, signal: AbortSignal, refused?: string): Promise<string> {
     this.#source ??= this.#sourceOf(config, signal)
     const token = await this.#source.token(refused)
-    this.#shown = [token, ...this.#shown.filter(other => other !== token)].slice(0, 2)
+    if (this.secrets[0] !== token) this.secrets = [token, ...this.secrets].slice(0, MOST)
     return token
   }
 
@@ -46,11 +42,15 @@ export class Tokens {
       onReplaced: token => {
         const known = this.#replaced?.configured === configured
         this.#replaced = { configured, token }
+        this.secrets = [token, ...this.secrets].slice(0, MOST)
         if (!known) this.#warn(replaced)
       },
     })
   }
 }
+
+/** Tokens of either kind: the latest, the ones before, and one more of each. */
+const MOST = 6
 
 const replaced =
   'the token endpoint has replaced the refresh token: the new one is kept in memory only, and the one in refresh_token may be good no more after a restart'

@@ -1,4 +1,4 @@
-import { type Account, type AccountEvent, type AccountState, maskSecrets } from '../account/index.ts'
+import { type Account, type AccountEvent, type AccountState, Dump } from '../account/index.ts'
 import { SaslError, StreamError } from '../errors.ts'
 import { type Reached, reasonOf } from './hints.ts'
 import type { Level, Log } from './log.ts'
@@ -46,7 +46,9 @@ export function logEvents(account: Account, log: Log): void {
     reached = 'nothing'
   })
   account.on('bounce', ({ to, error }) => {
-    if (strangers.allow()) line('WARNING', `a message to ${to} was not delivered: ${error.message}`)
+    if (strangers.allow()) {
+      line('WARNING', `a message to ${to} was not delivered: ${account.hideSecrets(error.message)}`)
+    }
   })
   account.on('warning', ({ text }) => {
     if (warnings.allow()) line('WARNING', text)
@@ -59,10 +61,9 @@ export function logEvents(account: Account, log: Log): void {
     const text = status === '' ? '' : ` (${status})`
     line('NOTICE', `${from} is ${available ? (show ?? 'available') : 'unavailable'}${text}`)
   })
+  const dump = new Dump(text => account.hideSecrets(text))
   account.on('debug', ({ direction, element }) => {
-    const xml = `${maskSecrets(element)}`
-    const refusal = element.name === 'failure' || element.name === 'error'
-    log.stanza(direction, account.name, refusal ? account.hideSecrets(xml) : xml)
+    log.stanza(direction, account.name, dump.write(direction, element))
   })
 }
 

@@ -1,9 +1,11 @@
 /** XEP-0078 Non-SASL Authentication, version 2.5: how one logged in before SASL, and still does where there is none. */
 import { nodeCrypto } from '../builtin.ts'
 import { SaslError, StanzaError, XmppError } from '../errors.ts'
+import { type Hide, hiding } from '../secret-forms.ts'
 import { type Element, el } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
 import { askToManage, type Beginning, startSession } from './bind.ts'
+import { hideInError, lookedThrough } from './echo.ts'
 import type { ClientNegotiation } from './options.ts'
 import { answerTo, ask } from './request.ts'
 
@@ -22,17 +24,31 @@ export async function loginByIq(
   features: Element | undefined,
   options: ClientNegotiation,
 ): Promise<Beginning> {
-  const { domain, resource = options.resourceTag ?? 'res-xmpp', onProgress, onStep } = options
+  const { onProgress, onStep } = options
   onProgress?.('Authenticating')
   onStep?.('authentication')
   const { username, password } = await options.credentials(undefined, 'password')
   if (password === undefined) throw new SaslError('invalid-mechanism', 'XEP-0078 needs a password')
+  const hide = hiding([password], [digest(streamId, password)])
+  const login = converse({ username, password }, stream, streamId, features, options, hide)
+  return login.catch(error => Promise.reject(hideInError(error, hide)))
+}
+
+async function converse(
+  { username, password }: { readonly username: string; readonly password: string },
+  stream: XmlStream,
+  streamId: string,
+  features: Element | undefined,
+  options: ClientNegotiation,
+  hide: Hide,
+): Promise<Beginning> {
+  const { domain, resource = options.resourceTag ?? 'res-xmpp' } = options
   const user = field('username', username)
   ask(stream, 'get', 'fields', el('query', NS_IQ_AUTH, {}, user), domain)
-  const query = await result(stream, 'fields')
-  const proof = proofOf(query.child('query', NS_IQ_AUTH), streamId, password, stream, options)
+  const query = await result(stream, 'fields', hide)
+  const proof = proofOf(query.child('query', NS_IQ_AUTH), streamId, password, stream, options, hide)
   ask(stream, 'set', 'login', el('query', NS_IQ_AUTH, {}, user, proof, field('resource', resource)), domain)
-  const answer = await result(stream, 'login')
+  const answer = await result(stream, 'login', hide)
   // COMPAT Prosody: what it does not take it answers with the fields it wants, as if it had been asked for them.
   if (answer.child('query', NS_IQ_AUTH)?.elements.length) {
     throw new SaslError('invalid-mechanism', 'the server does not take what it was sent, and asks for the fields again')
@@ -48,15 +64,13 @@ function proofOf(
   password: string,
   stream: XmlStream,
   { tls }: ClientNegotiation,
+  hide: Hide,
 ): Element {
   const wants = (name: string): boolean => fields?.child(name) !== undefined
   // §3.1 calls it a digest of the id, which must be unguessable: without one it would be the same each time.
   if (wants('digest') && streamId !== '') return field('digest', digest(streamId, password))
   if (!wants('password')) {
-    const theirs = fields?.elements
-      .map(({ name }) => name)
-      .join(' ')
-      .slice(0, 200)
+    const theirs = hide(fields?.elements.map(({ name }) => name).join(' ') ?? '').slice(0, 200)
     throw new SaslError(
       'invalid-mechanism',
       `the server wants neither digest nor password, but: ${theirs || 'nothing'}`,
@@ -79,11 +93,11 @@ function field(name: string, value: string): Element {
   return el(name, NS_IQ_AUTH, {}, value)
 }
 
-async function result(stream: XmlStream, id: string): Promise<Element> {
+async function result(stream: XmlStream, id: string, hide: Hide): Promise<Element> {
   try {
     return await answerTo(stream, id, 'query')
   } catch (error) {
-    throw error instanceof StanzaError ? refusal(error) : error
+    throw error instanceof StanzaError ? lookedThrough(refusal(hideInError(error, hide))) : error
   }
 }
 

@@ -1,5 +1,7 @@
 import { SaslError } from '../errors.ts'
+import type { Hide } from '../secret-forms.ts'
 import type { Element } from '../stream/element.ts'
+import { hideCondition, lookedThrough } from './echo.ts'
 
 export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
 
@@ -19,12 +21,13 @@ const words: Readonly<Record<string, string>> = {
 }
 
 /** Reads a `<failure/>`, of SASL or of XEP-0388, whose conditions are the same: condition, our words for it, the server's own without what `hide` takes out. */
-export function readFailure(failure: Element, hide: (text: string) => string): SaslError {
+export function readFailure(failure: Element, hide: Hide): SaslError {
   const named = failure.elements.filter(child => child.name !== 'text')
   // An application's own condition stands beside SASL's (XEP-0388 §2.6.2), and not always behind it. XEP-0388 takes its conditions from RFC 6120.
   const defined = named.find(child => child.ns === NS_SASL || child.ns === failure.ns) ?? named[0]
-  const condition = defined?.name ?? 'not-authorized'
+  const condition = hideCondition(defined?.name ?? 'not-authorized', hide)
   const text = failure.elements.find(child => child.name === 'text')?.text ?? ''
   const meaning = Object.hasOwn(words, condition) ? words[condition] : undefined
-  return new SaslError(condition, [meaning, text && `the server says: ${hide(text)}`].filter(Boolean).join('; '))
+  const says = [meaning, text && `the server says: ${hide(text)}`].filter(Boolean).join('; ')
+  return lookedThrough(new SaslError(condition, says))
 }

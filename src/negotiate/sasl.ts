@@ -2,9 +2,18 @@
 import { isUtf8 } from 'node:buffer'
 import { SaslError, StreamError, XmppError } from '../errors.ts'
 import { type BindingFacts, type BindingPolicy, type Decision, decideBinding } from '../sasl/channel-binding.ts'
-import { type Credentials, type Mechanism, refused, type SaslContext, selectMechanism } from '../sasl/mechanism.ts'
+import {
+  type Credentials,
+  type Mechanism,
+  type Proof,
+  refused,
+  type SaslContext,
+  selectMechanism,
+} from '../sasl/mechanism.ts'
+import { type Hide, hiding } from '../secret-forms.ts'
 import { type Element, el } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
+import { hideInError } from './echo.ts'
 import type { ClientNegotiation } from './options.ts'
 import { NS_SASL, readFailure } from './sasl-failure.ts'
 
@@ -68,9 +77,14 @@ export async function authenticateBy(
       shown ??= await options.credentials(refused, mechanism.needs)
       return shown
     }
-    // A server may say again what it was shown, which is for nobody's eyes.
-    const hide = (text: string): string => hideSecrets(text, shown)
-    return converse(profile, mechanism, { ...context, credentials }, stream, hide)
+    const said: string[] = []
+    const hide: Hide = text => {
+      // What proves a password in its place may be what it can be guessed from.
+      const proofs = proving.has(mechanism.needs) ? said.flatMap(text => [text, encode(text)]) : []
+      return hiding([...secretsOf(refused), ...secretsOf(shown)], proofs)(text)
+    }
+    const login = converse(profile, mechanism, { ...context, credentials }, stream, hide, said)
+    return login.catch(error => Promise.reject(hideInError(error, hide)))
   }
   const success = await attempt().catch(async error => {
     if (mechanism.needs !== 'token' || !(error instanceof SaslError) || !stale.has(error.condition)) throw error
@@ -83,10 +97,8 @@ export async function authenticateBy(
   return { mechanism: mechanism.name, binding, unbound, success }
 }
 
-function hideSecrets(text: string, { password, token }: Partial<Credentials> = {}): string {
-  return [password, token].reduce<string>((hidden, secret = '') => {
-    return secret.length < 4 ? hidden : hidden.replaceAll(secret, '[masked]')
-  }, text)
+function secretsOf({ password, token }: Partial<Credentials> = {}): (string | undefined)[] {
+  return [password, token]
 }
 
 /** The server has refused a login, or hung up instead. */
@@ -94,6 +106,8 @@ function isRefusal(error: unknown): boolean {
   if (error instanceof SaslError || error instanceof StreamError) return true
   return error instanceof XmppError && (error.code === 'XMPP_STREAM_ENDED' || error.code === 'XMPP_CONNECTION_LOST')
 }
+
+const proving = new Set<Proof>(['password', 'token'])
 
 /** What a server says of a token that is no good any more. */
 const stale = new Set(['not-authorized', 'credentials-expired'])
@@ -182,19 +196,21 @@ function sasl2Offer(features: Element): string[] {
   return authentication?.elements.filter(({ name }) => name === 'mechanism').map(child => child.text) ?? []
 }
 
+/** @param said is given what we say */
 async function converse(
   profile: SaslProfile,
   mechanism: Mechanism,
   context: SaslContext,
   stream: XmlStream,
-  hide: (text: string) => string,
+  hide: Hide,
+  said: string[],
 ): Promise<Element> {
   const { ns } = profile
   const dialogue = mechanism.start(context)
   let turn = await dialogue.next()
   stream.send(profile.begin(mechanism, turn.value === undefined ? undefined : encode(turn.value)))
-  let said = 1
-  if (mechanism.turns === said) profile.allSaid?.()
+  said.push(turn.value ?? '')
+  if (mechanism.turns === said.length) profile.allSaid?.()
   for (;;) {
     const reply = await stream.expect(ns, 'challenge', 'success', 'failure', ...profile.others)
     if (reply.name === 'failure') return await refused(dialogue, readFailure(reply, hide))
@@ -212,7 +228,8 @@ async function converse(
     if (turn.done) throw new SaslError('aborted', `${mechanism.name} is done, but the server goes on asking`)
     turn = await answer(profile, stream, dialogue, decode(profile, stream, reply.text))
     stream.send(el('response', ns, {}, ...(turn.value ? [encode(turn.value)] : [])))
-    if (mechanism.turns === ++said) profile.allSaid?.()
+    said.push(turn.value ?? '')
+    if (mechanism.turns === said.length) profile.allSaid?.()
   }
 }
 

@@ -1,5 +1,6 @@
 import { SaslError } from '../errors.ts'
 import { printable } from '../printable.ts'
+import { hiding } from '../secret-forms.ts'
 import { tokenOf } from './credentials.ts'
 import type { Mechanism } from './mechanism.ts'
 import { prepare } from './prepare.ts'
@@ -41,7 +42,7 @@ const words: Readonly<Record<string, string>> = {
 function reasonOf(json: string, token: string): string {
   const status = statusOf(json)
   if (status === undefined) return 'the server refused the token without a status that can be read'
-  const shown = printable(status.replaceAll(token, '[masked]').slice(0, 100))
+  const shown = printable(hiding([token])(status).slice(0, 100))
   const meaning = Object.hasOwn(words, status) ? `: ${words[status]}` : ''
   return `the server says ${shown}${meaning}`
 }

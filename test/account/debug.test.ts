@@ -60,6 +60,18 @@ t.test('whatever could be a password, or be turned into one, is masked', async t
     ],
     ['CDATA', `<message><password><![CDATA[HUNTER2]]></password></message>`],
     ['prefixed', `<message xmlns:p='odd'><p:password>HUNTER2</p:password></message>`],
+    ['attributes of a challenge', `<challenge xmlns='${SASL}' was='HUNTER2' mechanism='HUNTER2' id='HUNTER2'/>`],
+    [
+      'text of a challenge',
+      `<challenge xmlns='${SASL}'><text>HUNTER2</text><mechanism>HUNTER2</mechanism></challenge>`,
+    ],
+    ['a text below nothing', `<text xmlns='${SASL}'>HUNTER2</text>`],
+    ['attributes of what is no SASL in it', `<success xmlns='${SASL}'><x xmlns='y' was='HUNTER2'/></success>`],
+    [
+      'what is public elsewhere',
+      `<response xmlns='urn:xmpp:sasl:2'><software>HUNTER2</software><authorization-identifier>HUNTER2</authorization-identifier></response>`,
+    ],
+    ['a tag that is no resource', `<auth xmlns='${SASL}'><tag xmlns='urn:xmpp:bind:0'>HUNTER2</tag></auth>`],
     [
       'an OAuth token',
       `<iq><q xmlns='o'><refresh_token>HUNTER2</refresh_token><access_token>HUNTER2</access_token></q></iq>`,
@@ -82,6 +94,10 @@ t.test('what is no secret is shown', async t => {
     `<failure xmlns='${SASL}'><not-authorized/><text xml:lang='en'>wrong, and why</text></failure>`,
     `<mechanisms xmlns='${SASL}'><mechanism>PLAIN</mechanism><mechanism>SCRAM-SHA-1</mechanism></mechanisms>`,
     `<abort xmlns='${SASL}'/>`,
+    `<auth xmlns='${SASL}' mechanism='X-OAUTH2' xmlns:g='http://www.google.com/talk/protocol/auth' g:service='oauth2'/>`,
+    `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><user-agent id='d4565fa7'><software>res-xmpp</software></user-agent><bind xmlns='urn:xmpp:bind:0'><tag>res-xmpp</tag><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind></authenticate>`,
+    `<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>a@x/r</authorization-identifier><bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='4' resume='true'/></bound></success>`,
+    `<authentication xmlns='urn:xmpp:sasl:2'><mechanism>PLAIN</mechanism><inline><bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:sm:3'/></inline></bind></inline></authentication>`,
     `<success xmlns='${SASL}'/>`,
     `<iq type='result'><x xmlns='jabber:x:data'><field var='name'><value>shown</value></field></x></iq>`,
   ]

@@ -8,6 +8,7 @@ import { LONGEST_ANSWER, REQUEST_TIMEOUT } from '../../src/account/oauth-request
 import { GOOGLE_TOKEN_URL, type TokenSourceOptions, tokenSource } from '../../src/account/oauth-token.ts'
 import { makeCertificate } from '../../src/testing/certificate.ts'
 import { HandClock } from '../helper/clock.ts'
+import { forms } from '../helper/forms.ts'
 import { listen } from '../helper/listen.ts'
 import { rejects, throws } from '../helper/rejects.ts'
 
@@ -174,6 +175,17 @@ t.test('what the endpoint refuses', async t => {
     ],
     [failure(400, json({ error: client.refreshToken })), '[masked]', /: \[masked\]$/],
     [
+      grant({ error: 'odd', error_description: 'issued ya29.one and rt-hush', refresh_token: 'rt-hush' }),
+      'odd',
+      /says: issued \[masked\] and \[masked\]\)$/,
+    ],
+    [grant({ error: 'odd', error_description: 'x', access_token: ['ya29'] }), 'odd', /says: x\)$/],
+    [
+      failure(400, json({ error: 'e', error_description: `not Basic ${btoa(`id:${client.clientSecret}`)}` })),
+      'e',
+      /says: not Basic \[masked\]\)$/,
+    ],
+    [
       failure(400, json({ error: 'x'.repeat(5000), error_description: 'y'.repeat(5000) })),
       'x'.repeat(100),
       /^.{1,600}$/,
@@ -235,6 +247,21 @@ t.test('what the endpoint refuses', async t => {
   }
   for (const type of ['bearer', 'BEARER', undefined]) {
     t.equal(await (await endpoint(t, grant({ token_type: type }))).source().token(), 'ya29.one', `${type}`)
+  }
+})
+
+t.test('whatever the form in which it repeats a secret', async t => {
+  for (const secret of [client.clientSecret, client.refreshToken]) {
+    for (const [what, form] of Object.entries(forms)) {
+      const said = await form(secret)
+      const body = JSON.stringify({ error: 'e', error_description: `what is ${said}?` })
+      const { source } = await endpoint(t, failure(400, body))
+      const error = await source()
+        .token()
+        .catch(error => error)
+      t.match(error, { code: 'XMPP_OAUTH', message: /says: what is \[masked\]\?\)$/ }, `${what}: ${said}`)
+      tellsNothing(t, error)
+    }
   }
 })
 
