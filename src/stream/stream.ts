@@ -276,8 +276,8 @@ export class XmlStream {
   }
 
   /**
-   * {@link send} without the limit, for what has been accepted before and has a bound of its own (XEP-0198 §5). Returns the number of characters of its
-   * XML.
+   * {@link send} without the limit, for what has a bound of its own: stanzas that have been accepted before, and the questions and answers of stream
+   * management (XEP-0198). Returns the number of characters of its XML.
    */
   sendAgain(element: Element): number {
     this.#assertOpen()
