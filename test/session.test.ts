@@ -277,6 +277,10 @@ ${bad('')}`,
   )
 })
 
+/** The answer of a handler that has thrown what is no StanzaError. */
+const failed = (id: string): string => `C: <iq type='error' id='${id}' to='a@b'><error type='cancel'>
+    <internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`
+
 t.test('answering: a handler that fails', async t => {
   const seen: unknown[] = []
   const boom = new TypeError('boom')
@@ -296,8 +300,6 @@ t.test('answering: a handler that fails', async t => {
       ),
     ],
   }
-  const failed = (id: string): string => `C: <iq type='error' id='${id}' to='a@b'><error type='cancel'>
-    <internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`
   await dialogue(
     options,
     `
@@ -477,8 +479,6 @@ t.test('who is told of a handler that failed, and fails too', async t => {
       ),
     ],
   }
-  const failed = (id: string): string => `C: <iq type='error' id='${id}' to='a@b'><error type='cancel'>
-    <internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`
   await dialogue(
     options,
     `

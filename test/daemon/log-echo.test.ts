@@ -1,5 +1,6 @@
 /** What a server repeats of a secret gets into no line of the log, with `xmpp set debug on` neither. */
 import t from 'tap'
+import type { Account } from '../../src/account/index.ts'
 import type { AccountConfig } from '../../src/config/index.ts'
 import { Log } from '../../src/daemon/log.ts'
 import { logEvents } from '../../src/daemon/log-events.ts'
@@ -60,27 +61,33 @@ t.test('whatever the form, and wherever it stands', async t => {
       const { port, accept } = await script(t)
       for (const [what, form] of [...Object.entries(forms), ...derived(path)]) {
         const { account, next } = watched(t, config(port))
-        let log = ''
-        const write = (text: string): void => {
-          log += text
-        }
-        logEvents(account, new Log({ write, timestamps: false }))
+        const log = logged(account)
         account.start()
         const { play, socket } = await accept()
         const said = await form(secret)
         await play(`${dialogue(escapeXml(said))}C: </stream:stream>\n`)
         await next('offline')
-        const [warning = ''] = /^WARNING .*$/m.exec(log) ?? []
+        const [warning = ''] = /^WARNING .*$/m.exec(log()) ?? []
         t.match(warning, /what is \[masked\]\?/, what)
         // Of what was played a word stands for what we have sent.
-        for (const text of new Set([said, escapeXml(said), escapeAttribute(said)])) t.notOk(log.includes(text), what)
-        t.notMatch(log, /r0m3/, what)
+        for (const text of new Set([said, escapeXml(said), escapeAttribute(said)])) t.notOk(log().includes(text), what)
+        t.notMatch(log(), /r0m3/, what)
         await account.stop()
         socket.destroy()
       }
     })
   }
 })
+
+/** What the daemon has logged of an account so far. */
+function logged(account: Account): () => string {
+  let log = ''
+  const write = (text: string): void => {
+    log += text
+  }
+  logEvents(account, new Log({ write, timestamps: false }))
+  return () => log
+}
 
 /** What we have sent, as the transcript knows it. */
 function derived(path: string): [string, (secret: string) => string][] {
@@ -91,64 +98,48 @@ function derived(path: string): [string, (secret: string) => string][] {
 t.test('as the name of an element, an attribute, a namespace', async t => {
   const { port, accept } = await script(t)
   const { account, next } = watched(t, clientConfig(port, 'secret=r0m30myr0m30\ndebug=yes'))
-  let log = ''
-  const write = (text: string): void => {
-    log += text
-  }
-  logEvents(account, new Log({ write, timestamps: false }))
+  const log = logged(account)
   account.start()
   const { play } = await accept()
   const odd = `<r0m30myr0m30><x xmlns='r0m30myr0m30' r0m30myr0m30=''/></r0m30myr0m30>`
   await play(`${plain}S: <failure xmlns='${SASL}'>${odd}</failure>\nC: </stream:stream>\n`)
   await next('offline')
-  t.notMatch(log, /r0m30my/)
-  t.match(log, /<failure xmlns='[^']*'><masked><x xmlns='masked' masked=''\/><\/masked><\/failure>/)
-  t.match(log, /^WARNING .*refused the login .*: \[masked\]; trying again/m)
+  t.notMatch(log(), /r0m30my/)
+  t.match(log(), /<failure xmlns='[^']*'><masked><x xmlns='masked' masked=''\/><\/masked><\/failure>/)
+  t.match(log(), /^WARNING .*refused the login .*: \[masked\]; trying again/m)
 })
 
 t.test('what was sent stands in the dump once, masked', async t => {
   const { port, accept } = await script(t)
   const { account, next } = watched(t, componentConfig(port, 'debug=yes'))
-  let log = ''
-  const write = (text: string): void => {
-    log += text
-  }
-  logEvents(account, new Log({ write, timestamps: false }))
+  const log = logged(account)
   account.start()
   const { play } = await accept()
   await play(`${component}${streamError('{proof}')}C: </stream:stream>\n`)
   await next('offline')
-  t.match(log, /<handshake xmlns='jabber:component:accept'>\[masked\]<\/handshake>/)
-  t.notMatch(log, /[0-9a-f]{40}/)
+  t.match(log(), /<handshake xmlns='jabber:component:accept'>\[masked\]<\/handshake>/)
+  t.notMatch(log(), /[0-9a-f]{40}/)
 })
 
 t.test('in the dump all that comes in is looked through, and what the account delivers is not touched', async t => {
   const { port, accept } = await script(t)
   const { account, next } = watched(t, clientConfig(port, 'secret=secret\ndebug=yes'))
-  let log = ''
-  const write = (text: string): void => {
-    log += text
-  }
-  logEvents(account, new Log({ write, timestamps: false }))
+  const log = logged(account)
   account.start()
   const { play } = await accept()
   const body = `it is secret, ${Buffer.from('\0juliet\0secret').toString('base64')}`
   await play(`${login()}S: <message type='chat' from='romeo@example.com'><body>${body}</body></message>\n`)
   const { message } = await next('message')
   t.equal(message.body, body)
-  t.match(log, /<body>it is \[masked\], \[masked\]<\/body>/)
+  t.match(log(), /<body>it is \[masked\], \[masked\]<\/body>/)
   await account.send('romeo@example.com', 'no secret')
-  t.match(log, /<body>no secret<\/body>/, 'what we say is what we say')
+  t.match(log(), /<body>no secret<\/body>/, 'what we say is what we say')
 })
 
 t.test('what a server says later', async t => {
   const { port, accept } = await script(t)
   const { account, next } = watched(t, clientConfig(port, 'secret=s3cr3ts3cr3t'))
-  let log = ''
-  const write = (text: string): void => {
-    log += text
-  }
-  logEvents(account, new Log({ write, timestamps: false }))
+  const log = logged(account)
   account.start()
   const { play } = await accept()
   const error = `<error type='cancel'><item-not-found xmlns='${STANZAS}'/><text xmlns='${STANZAS}'>no s3cr3ts3cr3t</text></error>`
@@ -161,7 +152,7 @@ t.test('what a server says later', async t => {
   const sent = `C: <message type='chat' to='romeo@example.com' from='{any}' id='${id}'><body>hello</body></message>\n`
   await play(`${sent}S: <message type='error' from='romeo@example.com' id='${id}'>${error}</message>\n`)
   await next('bounce')
-  t.match(log, /^WARNING .*the roster could not be read: .*no \[masked\]$/m)
-  t.match(log, /^WARNING .*to romeo@example\.com was not delivered: .*no \[masked\]$/m)
-  t.notMatch(log, /s3cr3t/)
+  t.match(log(), /^WARNING .*the roster could not be read: .*no \[masked\]$/m)
+  t.match(log(), /^WARNING .*to romeo@example\.com was not delivered: .*no \[masked\]$/m)
+  t.notMatch(log(), /s3cr3t/)
 })

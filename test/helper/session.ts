@@ -1,3 +1,4 @@
+import { XmppError } from '../../src/errors.ts'
 import type { Negotiated } from '../../src/negotiate.ts'
 import { Session, type SessionOptions } from '../../src/session.ts'
 import { type StreamOptions, XmlStream } from '../../src/stream/stream.ts'
@@ -57,4 +58,15 @@ export async function openSession(
   const running = session.run({ keep })
   running.catch(() => {})
   return { ...opened, session, running }
+}
+
+/** Sends, to a peer that no longer reads, until no more is taken. */
+export function stuff({ session, far }: Pick<Opened, 'far'> & { session: Session }): void {
+  far.pause()
+  const large = session.stanza('message', {}, session.stanza('body', {}, 'é'.repeat(1_048_576)))
+  try {
+    for (;;) session.send(large)
+  } catch (error) {
+    if (!(error instanceof XmppError && error.code === 'XMPP_SEND_LIMIT')) throw error
+  }
 }
