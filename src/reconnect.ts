@@ -176,7 +176,7 @@ function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
 /** Everything a {@link Connection} tells, by its `type`. */
 export type ConnectionEvent =
   | Link
-  /** See {@link SessionOptions.onFailed}. */
+  /** See {@link SessionOptions.onFailed}. What a new session has found left of the one before is told behind its `online`, so that it may be sent again. */
   | { readonly type: 'failed'; readonly stanza: Element; readonly error: XmppError }
   | { readonly type: 'message'; readonly stanza: Element; readonly session: Session }
   | { readonly type: 'presence'; readonly stanza: Element; readonly session: Session }
