@@ -132,7 +132,7 @@ const slowConditions = new Set([
 ])
 
 /**
- * ms to wait after `attempt` failures in a row: 1, 2, 4 … 60 s, halved at random so that many do not come back at once;
+ * ms to wait after `attempt` failures in a row: 1, 2, 4 … 60 s, shortened by up to half at random so that many do not come back at once;
  * 1 to 10 minutes and a bit where haste is pointless.
  */
 export function retryDelay(error: unknown, attempt: number, random: number): number {

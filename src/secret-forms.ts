@@ -1,6 +1,7 @@
 import { printable } from './printable.ts'
 import { Element, emptyAttrs } from './stream/element.ts'
 import { escapeAttribute, escapeXml, sendable } from './stream/escape.ts'
+import { saslPrepared } from './stringprep.ts'
 
 /** Takes secrets out of a text of a peer's. */
 export type Hide = (text: string) => string
@@ -103,18 +104,11 @@ function base64Cores(text: string): string[] {
   })
 }
 
-/**
- * As SASLprep maps and normalizes (RFC 4013 §2.1, §2.2), in the order of the library that does it for a login. What SASLprep refuses is not
- * sent, so its tables are not needed to look for it.
- */
-function prepared(text: string): string {
-  return text.replace(spaces, ' ').replace(nothing, '').normalize('NFKC')
+/** As SASL shows it; what SASLprep refuses is not shown. */
+function prepared(secret: string): string {
+  const shown = saslPrepared(secret)
+  return 'text' in shown ? shown.text : secret
 }
-
-/** RFC 3454 tables C.1.2 and B.1. */
-const spaces = /[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/g
-// biome-ignore lint/suspicious/noMisleadingCharacterClass: single code points are what the table lists
-const nothing = /[\u00ad\u034f\u1806\u180b-\u180d\u200c\u200d\u2060\ufe00-\ufe0f\ufeff]/g
 
 /** One pass for each form, each character of base64 looked at once in it; forms that overlap or touch become one mask. */
 function masked(text: string, forms: readonly Form[]): string {

@@ -69,6 +69,7 @@ export class Session {
   #acks: Acknowledgements | undefined
   #keep = false
   #closing = false
+  /** Nothing is asked before it has another stream. */
   #mute = false
   /** Logins that have asked for it and failed since it was lost. */
   #refusals = 0
@@ -237,7 +238,7 @@ export class Session {
     return { id: resumable.id, handled: this.#acks?.books.handled ?? 0, location: resumable.location }
   }
 
-  /** It has lost its stream, and the server has said that it keeps it as long as this. */
+  /** It has lost its stream, and the time for which the server has said that it keeps it is not over. */
   get waiting(): boolean {
     if (this.resumption === undefined) return false
     const max = this.#acks?.resumable?.max

@@ -117,11 +117,11 @@ export class StreamManagement {
    */
   acknowledge(h: number): void {
     const count = (h - this.#acknowledged) >>> 0
-    if (count > this.pending && h < this.#acknowledged) {
-      const text = `h='${h}' acknowledges fewer stanzas than h='${this.#acknowledged}' has before`
-      throw new StreamError('undefined-condition', text)
-    }
     if (count > this.pending) {
+      if (h < this.#acknowledged) {
+        const text = `h='${h}' acknowledges fewer stanzas than h='${this.#acknowledged}' has before`
+        throw new StreamError('undefined-condition', text)
+      }
       const sent = (this.#acknowledged + this.pending) >>> 0
       throw new StreamError('undefined-condition', `h='${h}' acknowledges more than the ${sent} stanzas sent`, {
         detail: el('handled-count-too-high', NS_SM, { h: `${h}`, 'send-count': `${sent}` }),

@@ -1,11 +1,14 @@
 import type { AccountConfig } from '../config/account.ts'
+import { NS_SASL, NS_SASL2 } from '../negotiate/sasl.ts'
+import { NS_BIND2 } from '../negotiate/sasl2.ts'
 import { type Hide, hideInElement, hiding, MASK } from '../secret-forms.ts'
 import { type Attrs, type Element, el } from '../stream/element.ts'
 import { NS_STREAM } from '../stream/namespaces.ts'
 import type { Direction } from '../stream/stream.ts'
+import { NS_SM } from '../stream-management.ts'
 
 /** Of SASL (RFC 6120 §6) and XEP-0388: all character data is an exchange of credentials. */
-const saslNamespaces = new Set(['urn:ietf:params:xml:ns:xmpp-sasl', 'urn:xmpp:sasl:2'])
+const saslNamespaces = new Set([NS_SASL, NS_SASL2])
 
 /** Elements of these namespaces that carry names of mechanisms, words for people, or who is who; and below which parent they do. */
 const publicSasl: Readonly<Record<string, readonly string[]>> = {
@@ -25,8 +28,7 @@ const publicSaslAttrs: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** What may be asked for inside a login (XEP-0386, XEP-0198), its attributes; of its texts only the resource's name. */
-const NS_BIND2 = 'urn:xmpp:bind:0'
-const inlineNamespaces = new Set([NS_BIND2, 'urn:xmpp:sm:3'])
+const inlineNamespaces = new Set([NS_BIND2, NS_SM])
 
 /** Elements and attributes that are secrets whatever their namespace: of XEP-0114, XEP-0078, XEP-0077, XEP-0484, OAuth. */
 const secretNames = new Set(['handshake', 'password', 'digest', 'secret', 'token', 'refresh_token', 'access_token'])
@@ -34,22 +36,10 @@ const secretNames = new Set(['handshake', 'password', 'digest', 'secret', 'token
 /** Fields of forms (XEP-0004) whose values are secrets; what is submitted need not repeat the type. */
 const secretField = /password|secret|token/i
 
-type Secrets = Pick<AccountConfig, 'secret' | 'refresh_token' | 'oauth_secret'>
-
-/** A text of a peer's without what an account's configuration holds of secrets: a server may repeat them by mistake, or to have them written down. */
-export function hideSecrets(text: string, config: Secrets): string {
-  const hide = known.get(config) ?? hiding(configured(config))
-  known.set(config, hide)
-  return hide(text)
-}
-
 /** The secrets of a configuration. */
-export function configured({ secret, refresh_token, oauth_secret }: Secrets): readonly (string | undefined)[] {
+export function configured({ secret, refresh_token, oauth_secret }: AccountConfig): readonly (string | undefined)[] {
   return [secret, refresh_token, oauth_secret]
 }
-
-/** Their forms are looked for once. */
-const known = new WeakMap<Secrets, Hide>()
 
 /**
  * The element with everything masked that could be, or could be turned into, a password.

@@ -173,7 +173,7 @@ function whyNotListen(error: unknown, path: string): string {
     return `there is no directory ${directory}; make it, or name another place with --control`
   }
   if (code !== 'EACCES') return message
-  return `this user may not make a file in ${directory} (EACCES); let him, or name another place with --control`
+  return `this user may not make a file in ${directory} (EACCES); let it, or name another place with --control`
 }
 
 /** A socket that nobody answers on and that is ours is a leftover; anything else there stays. */

@@ -1,14 +1,14 @@
-import { hideSecrets } from '../account/index.ts'
 import type { AccountConfig, OptionName } from '../config/index.ts'
 import { describe, StanzaError, StreamError, XmppError } from '../errors.ts'
+import type { Hide } from '../secret-forms.ts'
 
 /** How far a connection had come: the server had not said a word of XMPP, had said some, had let us in. */
 export type Reached = 'nothing' | 'words' | 'session'
 
 /** Why an account has no connection, in a sentence for its owner: what happened and, where we can tell, what to change. */
-export function reasonOf(error: unknown, config: AccountConfig, reached: Reached): string {
+export function reasonOf(error: unknown, config: AccountConfig, reached: Reached, hide: Hide): string {
   const hint = hintFor(error, config, reached)
-  return `${hideSecrets(happened(error), config)}${hint === '' ? '' : `; ${hint}`}`
+  return `${hide(happened(error))}${hint === '' ? '' : `; ${hint}`}`
 }
 
 const causes: Record<string, string> = {

@@ -100,7 +100,7 @@ function offlineText(
   const what = refused
     ? `${server} refused the login as ${config.username}`
     : `${reached === 'session' ? 'lost the' : 'no'} connection to ${server}`
-  return `${what}: ${account.hideSecrets(reasonOf(error, config, reached))}; ${next}`
+  return `${what}: ${reasonOf(error, config, reached, text => account.hideSecrets(text))}; ${next}`
 }
 
 function subscriptionText(

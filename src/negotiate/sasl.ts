@@ -191,9 +191,10 @@ function classicOffer(features: Element): string[] {
   return features.child('mechanisms', NS_SASL)?.elements.map(child => child.text) ?? []
 }
 
-function sasl2Offer(features: Element): string[] {
+/** The mechanisms of XEP-0388's list. */
+export function sasl2Offer(features: Element): string[] {
   const authentication = features.child('authentication', NS_SASL2)
-  return authentication?.elements.filter(({ name }) => name === 'mechanism').map(child => child.text) ?? []
+  return authentication?.elements.filter(child => child.is('mechanism', NS_SASL2)).map(child => child.text) ?? []
 }
 
 /** @param said is given what we say */

@@ -6,7 +6,7 @@ import type { XmlStream } from '../stream/stream.ts'
 import { enable, NS_SM, readEnabled, readHandled, resume as resumeRequest } from '../stream-management.ts'
 import { askEarly, type Beginning, begin, readNotResumed } from './bind.ts'
 import type { ClientNegotiation, Negotiated } from './options.ts'
-import { authenticateBy, NS_SASL, NS_SASL2, type SaslProfile, strongest } from './sasl.ts'
+import { authenticateBy, NS_SASL, NS_SASL2, type SaslProfile, sasl2Offer, strongest } from './sasl.ts'
 
 export const NS_BIND2 = 'urn:xmpp:bind:0'
 
@@ -19,16 +19,11 @@ interface Inline {
 
 /** Whether the server offers it with what is to be used: the list of RFC 6120 may hold something stronger, or all there is for us. */
 export function offersSasl2(stream: XmlStream, features: Element, options: ClientNegotiation): boolean {
-  const authentication = features.child('authentication', NS_SASL2)
-  if (authentication === undefined) return false
+  if (features.child('authentication', NS_SASL2) === undefined) return false
   // Where there is no other list it is for this one to say why nothing can be used.
   if (features.child('mechanisms', NS_SASL) === undefined) return true
   const best = strongest(stream, features, options)
-  return best !== undefined && mechanismsOf(authentication).includes(best)
-}
-
-function mechanismsOf(authentication: Element): string[] {
-  return authentication.elements.filter(child => child.is('mechanism', NS_SASL2)).map(child => child.text)
+  return best !== undefined && sasl2Offer(features).includes(best)
 }
 
 /**
@@ -41,9 +36,7 @@ export async function loginBySasl2(
   features: Element,
   options: ClientNegotiation,
 ): Promise<Omit<Negotiated, 'streamId' | 'target'>> {
-  const authentication = features.child('authentication', NS_SASL2) as Element
-  const offered = mechanismsOf(authentication)
-  const inline = inlineOf(authentication)
+  const inline = inlineOf(features.child('authentication', NS_SASL2))
   const asked = requests(inline, options)
   // There is no other stream to come, so bind may follow the last word of the login as soon as that is said.
   let early = false
@@ -53,13 +46,19 @@ export async function loginBySasl2(
     askEarly(stream, options)
   }
   const allSaid = mayBe && asked.length === 0 ? bindEarly : undefined
-  const login = await authenticateBy({ ...profile(asked, options), allSaid }, offered, stream, features, options)
+  const login = await authenticateBy(
+    { ...profile(asked, options), allSaid },
+    sasl2Offer(features),
+    stream,
+    features,
+    options,
+  )
   const { mechanism, binding, unbound, success } = login
   return { mechanism, binding, unbound, ...(await beginningOf(stream, success, options, early)) }
 }
 
-function inlineOf(authentication: Element): Inline {
-  const inline = authentication.child('inline', NS_SASL2)
+function inlineOf(authentication: Element | undefined): Inline {
+  const inline = authentication?.child('inline', NS_SASL2)
   const bind = inline?.child('bind', NS_BIND2)
   const features = bind?.child('inline', NS_BIND2)?.elements ?? []
   return {

@@ -1,5 +1,5 @@
 /** What a server repeats of a secret gets into no line of the log, with `xmpp set debug on` neither. */
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { Account } from '../../src/account/index.ts'
 import type { AccountConfig } from '../../src/config/index.ts'
 import { Log } from '../../src/daemon/log.ts'
@@ -89,6 +89,16 @@ function logged(account: Account): () => string {
   return () => log
 }
 
+/** An account on its way to a server that the test plays. */
+async function started(t: Test, config: (port: number) => AccountConfig) {
+  const { port, accept } = await script(t)
+  const { account, next } = watched(t, config(port))
+  const log = logged(account)
+  account.start()
+  const { play } = await accept()
+  return { account, next, log, play }
+}
+
 /** What we have sent, as the transcript knows it. */
 function derived(path: string): [string, (secret: string) => string][] {
   if (path === 'XEP-0078' || path === 'component') return [['the digest', () => '{proof}']]
@@ -96,11 +106,7 @@ function derived(path: string): [string, (secret: string) => string][] {
 }
 
 t.test('as the name of an element, an attribute, a namespace', async t => {
-  const { port, accept } = await script(t)
-  const { account, next } = watched(t, clientConfig(port, 'secret=r0m30myr0m30\ndebug=yes'))
-  const log = logged(account)
-  account.start()
-  const { play } = await accept()
+  const { next, log, play } = await started(t, port => clientConfig(port, 'secret=r0m30myr0m30\ndebug=yes'))
   const odd = `<r0m30myr0m30><x xmlns='r0m30myr0m30' r0m30myr0m30=''/></r0m30myr0m30>`
   await play(`${plain}S: <failure xmlns='${SASL}'>${odd}</failure>\nC: </stream:stream>\n`)
   await next('offline')
@@ -110,11 +116,7 @@ t.test('as the name of an element, an attribute, a namespace', async t => {
 })
 
 t.test('what was sent stands in the dump once, masked', async t => {
-  const { port, accept } = await script(t)
-  const { account, next } = watched(t, componentConfig(port, 'debug=yes'))
-  const log = logged(account)
-  account.start()
-  const { play } = await accept()
+  const { next, log, play } = await started(t, port => componentConfig(port, 'debug=yes'))
   await play(`${component}${streamError('{proof}')}C: </stream:stream>\n`)
   await next('offline')
   t.match(log(), /<handshake xmlns='jabber:component:accept'>\[masked\]<\/handshake>/)
@@ -122,11 +124,7 @@ t.test('what was sent stands in the dump once, masked', async t => {
 })
 
 t.test('in the dump all that comes in is looked through, and what the account delivers is not touched', async t => {
-  const { port, accept } = await script(t)
-  const { account, next } = watched(t, clientConfig(port, 'secret=secret\ndebug=yes'))
-  const log = logged(account)
-  account.start()
-  const { play } = await accept()
+  const { account, next, log, play } = await started(t, port => clientConfig(port, 'secret=secret\ndebug=yes'))
   const body = `it is secret, ${Buffer.from('\0juliet\0secret').toString('base64')}`
   await play(`${login()}S: <message type='chat' from='romeo@example.com'><body>${body}</body></message>\n`)
   const { message } = await next('message')
@@ -137,11 +135,7 @@ t.test('in the dump all that comes in is looked through, and what the account de
 })
 
 t.test('what a server says later', async t => {
-  const { port, accept } = await script(t)
-  const { account, next } = watched(t, clientConfig(port, 'secret=s3cr3ts3cr3t'))
-  const log = logged(account)
-  account.start()
-  const { play } = await accept()
+  const { account, next, log, play } = await started(t, port => clientConfig(port, 'secret=s3cr3ts3cr3t'))
   const error = `<error type='cancel'><item-not-found xmlns='${STANZAS}'/><text xmlns='${STANZAS}'>no s3cr3ts3cr3t</text></error>`
   const dialogue = login()
     .replace('AGp1bGlldABzZWNyZXQ=', Buffer.from('\0juliet\0s3cr3ts3cr3t').toString('base64'))
