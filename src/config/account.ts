@@ -12,7 +12,7 @@ import { Sheet } from './sheet.ts'
 import { checkServerName, readTlsCertificate, warnOfTls } from './tls.ts'
 
 /** An account as xmpp.conf describes it, ready for use: every rule has been checked. */
-export interface AccountConfig extends AccountOptions {
+export interface AccountConfig extends AccountOptions, Omit<GeneralOptions, keyof AccountOptions> {
   /** The name of its section as written. */
   readonly name: string
   /** Where its section begins, for messages about it. */
@@ -63,7 +63,7 @@ export function readAccount(
   checkUsable(sheet, tls, mechanisms)
   if (group.damaged || log.errors > errors || jid === undefined || tls === undefined) return undefined
   const place = { name: group.name, file: group.file, line: group.line, places: sheet.places() }
-  return { ...sheet.values(), ...place, jid, mechanisms, tls, tls_ca, tls_certificate }
+  return { ...general, ...sheet.values(), ...place, jid, mechanisms, tls, tls_ca, tls_certificate }
 }
 
 type AccountSheet = Sheet<AccountOptions>

@@ -1,9 +1,8 @@
-import { type Option, type OptionName, options, unbuilt } from './options.ts'
+import { type Option, type OptionName, options } from './options.ts'
 
 /** docs/xmpp-conf.md: every option, from the table itself. */
 export function documentOptions(): string {
   const rows = (Object.keys(options) as OptionName[]).map(name => row(name, options[name]))
-  const later = Object.entries(unbuilt).map(([name, { scope }]) => `\`${name}\` (${places[scope]})`)
   return `# xmpp.conf
 
 <!-- Made by \`npm run docs\` from src/config/options.ts. -->
@@ -21,10 +20,6 @@ ${rows.join('\n')}
 
 On reload a changed option means: _presence_, it is sent anew; _buddies_, new ones are asked for their presence; _live_, it holds from now on; _reconnect_, the account closes its stream
 and connects again.
-
-## Not built yet
-
-Using one of these is a warning that says so: ${later.join(', ')}.
 
 ## Where we differ from res_xmpp
 

@@ -27,15 +27,13 @@ export function readLogin(sheet: AccountSheet): readonly string[] | undefined {
 
 function checkSecret(sheet: AccountSheet): void {
   const component = sheet.get('type') === 'component'
-  const instead = (['secret_env', 'secret_file'] as const).filter(name => sheet.given(name).length > 0)
-  const unbuilt = instead.length === 0 ? '' : `; ${instead.join(' and ')} cannot stand in for it, that is not built yet`
   const needed = component
     ? 'a component proves its identity with it and nothing else'
     : 'without it, refresh_token or tls_certfile the account has no usable credential'
   const others = component ? [] : (['refresh_token', 'tls_certfile'] as const)
   const anonymous = !component && isAnonymous(sheet)
   if (!anonymous && others.every(name => sheet.given(name).length === 0)) {
-    checkGiven(sheet, 'secret', `${needed}${unbuilt}`)
+    checkGiven(sheet, 'secret', needed)
   }
   if (sheet.get('secret') === '') sheet.error('bad-value', 'secret', 'it is empty')
 }

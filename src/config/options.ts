@@ -28,6 +28,8 @@ export interface Option {
   readonly secret?: true
   /** Ours: res_xmpp does not know it. */
   readonly extension?: true
+  /** What a word that is none of `kind` means, with a warning. Without it such a word is an error. */
+  readonly otherwise?: string
   /** A boolean whose mistyped word must not pass for `no`, since `no` is the less secure choice. */
   readonly guarded?: true
   readonly change: Effect
@@ -154,8 +156,24 @@ export const options = {
     kind: 'boolean',
     default: 'yes',
     change: 'live',
+    summary: 'Subscribe to the presence of every buddy that is not subscribed to yet.',
+  },
+  auth_policy: {
+    scope: 'both',
+    kind: ['accept', 'deny'],
+    default: 'accept',
+    otherwise: 'deny',
+    change: 'live',
     summary:
-      'Subscribe to the presence of every buddy that is not subscribed to yet, and allow everyone who asks to see ours; with `no` nobody is answered.',
+      'Whether those who ask to see our presence may: `accept` answers `subscribed`, and asks for theirs in return with `autoregister=yes`; `deny` answers `unsubscribed`.',
+  },
+  autoprune: {
+    scope: 'both',
+    kind: 'boolean',
+    default: 'no',
+    change: 'live',
+    summary:
+      'Remove from the roster whomever no `buddy` names, once after each login. `res-xmpp check --roster ACCOUNT` shows beforehand who that would be.',
   },
   timeout: {
     scope: 'account',
@@ -165,6 +183,47 @@ export const options = {
     range: [0, 2147483],
     change: 'live',
     summary: 'Seconds for which a received message is held for `xmpp receive` (JABBER_RECEIVE); then it is given up.',
+  },
+  context: {
+    scope: 'account',
+    kind: 'string',
+    default: 'default',
+    change: 'live',
+    summary: 'The context of the dialplan that incoming messages are handed to, with `sendtodialplan=yes`.',
+  },
+  sendtodialplan: {
+    scope: 'account',
+    kind: 'boolean',
+    default: 'no',
+    change: 'live',
+    summary: 'Hand incoming messages to the dialplan, extension `s` of `context`.',
+  },
+  distribute_events: {
+    scope: 'account',
+    kind: 'boolean',
+    default: 'no',
+    change: 'events',
+    summary: 'Share device and mailbox states with other PBXes through `pubsub_node`.',
+  },
+  pubsub_node: {
+    scope: 'account',
+    kind: 'string',
+    change: 'events',
+    summary: 'The JID of the PubSub service (XEP-0060) through which `distribute_events` shares states.',
+  },
+  collection_nodes: {
+    scope: 'general',
+    kind: 'boolean',
+    default: 'no',
+    change: 'events',
+    summary: 'Give each device and each mailbox a node of its own, in collections (XEP-0248).',
+  },
+  pubsub_autocreate: {
+    scope: 'general',
+    kind: 'boolean',
+    default: 'no',
+    change: 'events',
+    summary: 'Create nodes before something is published to them.',
   },
   keepalive: {
     scope: 'account',
@@ -179,6 +238,21 @@ export const options = {
     default: 'no',
     change: 'live',
     summary: 'Log every stanza, with secrets masked.',
+  },
+  secret_env: {
+    scope: 'account',
+    kind: 'string',
+    extension: true,
+    change: 'reconnect',
+    summary: 'The environment variable of the daemon that holds the secret, instead of `secret`.',
+  },
+  secret_file: {
+    scope: 'account',
+    kind: 'string',
+    extension: true,
+    change: 'reconnect',
+    summary:
+      'The file that holds the secret and nothing else, instead of `secret`; relative to the directory of xmpp.conf. It is read at the start and on reload.',
   },
   oauth_token_url: {
     scope: 'account',
@@ -258,20 +332,6 @@ export const options = {
   },
 } as const satisfies Record<string, Option>
 
-/** Options that are known and have no effect yet: using one is a warning. Each moves up when it is built. */
-export const unbuilt = {
-  autoprune: { scope: 'both' },
-  auth_policy: { scope: 'both' },
-  collection_nodes: { scope: 'general' },
-  pubsub_autocreate: { scope: 'general' },
-  context: { scope: 'account' },
-  sendtodialplan: { scope: 'account' },
-  distribute_events: { scope: 'account' },
-  pubsub_node: { scope: 'account' },
-  secret_env: { scope: 'account' },
-  secret_file: { scope: 'account' },
-} as const satisfies Record<string, Pick<Option, 'scope'>>
-
 /** Names of the options in the table. */
 export type OptionName = keyof Table
 
@@ -288,11 +348,6 @@ export type GeneralOptions = {
 /** The option of that name, which must be in lower case. Undefined for every other name, `__proto__` included. */
 export function findOption(name: string): Option | undefined {
   return Object.hasOwn(options, name) ? options[name as OptionName] : undefined
-}
-
-/** Where an option may stand that is not built yet; undefined for every name not known as such. */
-export function findUnbuilt(name: string): Option['scope'] | undefined {
-  return Object.hasOwn(unbuilt, name) ? unbuilt[name as keyof typeof unbuilt].scope : undefined
 }
 
 /** The names of the table that are allowed in [general] or in an account, in the order of the table. */

@@ -4,13 +4,11 @@ import { didYouMean, foldName, shownName, shownValue } from './names.ts'
 import {
   type AccountOptions,
   findOption,
-  findUnbuilt,
   type GeneralOptions,
   type Option,
   type OptionName,
   optionNames,
   options,
-  unbuilt,
 } from './options.ts'
 import type { Place, ProblemLog, Where } from './problem.ts'
 import { readValue } from './values.ts'
@@ -41,8 +39,8 @@ export class Sheet<Values extends AccountOptions | GeneralOptions> {
     this.#values.set(name as string, value)
   }
 
-  /** Where the option is given, in file order; the last one counts. Works for options that are not built yet, too. */
-  given(name: OptionName | keyof typeof unbuilt): readonly Entry[] {
+  /** Where the option is given, in file order; the last one counts. */
+  given(name: OptionName): readonly Entry[] {
     return this.#given.get(name) ?? []
   }
 
@@ -79,15 +77,13 @@ export class Sheet<Values extends AccountOptions | GeneralOptions> {
     const name = foldName(entry.name)
     const where = { file: entry.file, line: entry.line, section: this.group.name, option: shownName(entry.name) }
     const option = findOption(name)
-    const scope = option?.scope ?? findUnbuilt(name)
+    const scope = option?.scope
     if (scope === undefined) {
-      const known = [...optionNames(this.#scope), ...Object.keys(unbuilt)]
-      this.log.error('unknown-option', where, `there is no such option${didYouMean(entry.name, known)}`)
+      const hint = didYouMean(entry.name, optionNames(this.#scope))
+      this.log.error('unknown-option', where, `there is no such option${hint}`)
     } else if (scope !== 'both' && scope !== this.#scope) {
       this.log.error('wrong-scope', where, misplaced[scope])
     } else {
-      if (option === undefined)
-        this.log.warn('not-built', where, 'the option is known, but it is not built yet and has no effect')
       const entries = this.#given.get(name)
       if (entries === undefined) this.#given.set(name, [entry])
       else entries.push(entry)

@@ -14,7 +14,12 @@ export function readValue(option: Option, text: string): Reading {
   const aliases = option.aliases ?? {}
   const canonical = Object.hasOwn(aliases, word) ? aliases[word] : word
   if (canonical !== undefined && kind.includes(canonical)) return { value: canonical }
-  return { expected: `one of ${[...kind, ...Object.keys(aliases)].join(', ')}` }
+  const expected = `one of ${[...kind, ...Object.keys(aliases)].join(', ')}`
+  if (option.otherwise === undefined) return { expected }
+  return {
+    value: option.otherwise,
+    warning: `${shownValue(text)} is not ${expected}, and is taken for ${option.otherwise}`,
+  }
 }
 
 /** Asterisk's words for yes and no, in any case. Undefined for any other word. */
