@@ -54,6 +54,10 @@ export class Session {
   readonly clock: Clock
   /** How often it has gone on with another stream. */
   resumptions = 0
+  /** Stanzas that have arrived. */
+  received = 0
+  /** Stanzas that were taken to be sent. */
+  sent = 0
   #stream: XmlStream
   #negotiated: Negotiated
   readonly #component: boolean
@@ -148,6 +152,12 @@ export class Session {
    * @throws XmppError as {@link XmlStream.send}; `XMPP_SEND_LIMIT` also when too much is unacknowledged
    */
   send(stanza: Element): Promise<void> | undefined {
+    const wait = this.#give(stanza)
+    this.sent++
+    return wait
+  }
+
+  #give(stanza: Element): Promise<void> | undefined {
     const stream = this.#stream
     if (this.#component && stanza.attrs.from === undefined && stanza.ns === stream.ns) return this.#sendFrom(stanza)
     const acks = this.#acks
@@ -367,6 +377,7 @@ export class Session {
       return
     }
     acks?.received()
+    this.received++
     if (!this.#addressed(element)) return
     if (element.name === 'iq') this.#iq(element)
     else if (element.name === 'message' || element.name === 'presence') this.#dispatch.notify(element.name, element)

@@ -3,7 +3,7 @@ import type { AccountConfig } from '../config/account.ts'
 import type { Effect } from '../config/options.ts'
 import { Emitter } from '../emitter.ts'
 import { describe, XmppError } from '../errors.ts'
-import { formatJid, parseJid } from '../jid.ts'
+import { bareJid, formatJid, parseJid } from '../jid.ts'
 import { type Attempted, type Link, stayConnected } from '../reconnect.ts'
 import type { Xep } from '../routes.ts'
 import { mechanisms } from '../sasl/index.ts'
@@ -11,20 +11,23 @@ import { type Hide, hiding } from '../secret-forms.ts'
 import type { Session } from '../session.ts'
 import type { Dns } from '../stream/dns.ts'
 import type { Element } from '../stream/element.ts'
+import { escapeXml } from '../stream/escape.ts'
 import type { Limits } from '../stream/parser.ts'
 import type { Target } from '../stream/resolve.ts'
 import type { Direction, Trace } from '../stream/stream.ts'
 import { TlsSessions } from '../stream/tls-sessions.ts'
 import { keepalive } from '../xep/0199-ping.ts'
-import { fetchRoster } from '../xep/roster.ts'
 import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './announce.ts'
 import { arrivals } from './arrivals.ts'
 import { Buddies, type JabberStatus, type Resource } from './buddies.ts'
 import { connectAccount } from './connect.ts'
+import { ConnectionBooks, type ConnectionStatus } from './connection-status.ts'
 import { configured } from './debug.ts'
 import type { AccountEvent, AccountState } from './events.ts'
 import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
+import { AccountRoster } from './roster.ts'
 import { Tokens } from './tokens.ts'
+import type { Turns } from './turns.ts'
 
 /** What an account needs from outside; everything has a default. */
 export interface AccountEnvironment {
@@ -34,7 +37,12 @@ export interface AccountEnvironment {
   readonly dns?: Dns
   readonly streamLimits?: Partial<Limits>
   readonly inboxLimits?: Partial<InboxLimits>
+  /** Shared by accounts that shall not all connect at once. */
+  readonly turns?: Turns
 }
+
+/** What an account shows of itself; see the options `status` and `statusmessage`. */
+export type ShownPresence = Pick<AccountConfig, 'status' | 'statusmessage'>
 
 /** Messages whose bounces are still believed. */
 const MAX_SENT = 1000
@@ -46,12 +54,16 @@ export class Account extends Emitter<AccountEvent> {
   readonly #environment: AccountEnvironment
   readonly #clock: Clock
   readonly #arrivals: Xep
+  readonly #books: ConnectionBooks
+  readonly #roster = new AccountRoster(this.buddies)
   readonly #tlsSessions = new TlsSessions()
   readonly #tokens: Tokens
   /** Made when a text comes that may hold secrets, anew when there are others. */
   #hide: { readonly secrets: readonly string[]; readonly hide: Hide } | undefined
   #config: AccountConfig
   #debug: boolean | undefined
+  /** Asked for at run time, in the place of what is configured. */
+  #shown: ShownPresence | undefined
   #state: AccountState = 'Disconnected'
   #session: Session | undefined
   /** Started and not stopped since. */
@@ -80,6 +92,7 @@ export class Account extends Emitter<AccountEvent> {
     this.#environment = environment
     this.#clock = environment.clock ?? systemClock
     this.buddies.configure(config.buddy)
+    this.#books = new ConnectionBooks(this.#clock)
     this.#tokens = new Tokens(this.#clock, text => this.emit({ type: 'warning', text }))
     this.inbox = new Inbox({
       hold: () => this.#config.timeout * 1000,
@@ -88,8 +101,9 @@ export class Account extends Emitter<AccountEvent> {
       onDrop: () => this.#reportDrop(),
     })
     this.#arrivals = arrivals({
-      config: () => this.#config,
+      config: () => this.#effective,
       buddies: this.buddies,
+      roster: this.#roster,
       inbox: this.inbox,
       clock: this.#clock,
       emit: event => this.emit(event),
@@ -132,6 +146,28 @@ export class Account extends Emitter<AccountEvent> {
     return this.#session?.jid ?? formatJid(this.#config.jid)
   }
 
+  /** How the connection is doing. */
+  get connection(): ConnectionStatus {
+    return this.#books.status(this.jid, this.#state, this.#session)
+  }
+
+  /** What is shown to others while the account is connected: as configured, or as it was asked for since. */
+  get presence(): ShownPresence {
+    return this.#shown ?? this.#config
+  }
+
+  /**
+   * Shows another presence, over reconnects too, until the options `status` or `statusmessage` change.
+   * @throws XmppError `XMPP_XML_CHARACTER` for a message that cannot be sent
+   */
+  show(presence: ShownPresence): void {
+    escapeXml(presence.statusmessage)
+    this.#shown = presence
+    const session = this.#session
+    if (session?.stream.writable) sendPresence(session, this.#effective, this.buddies.list())
+    else this.#stale = true
+  }
+
   /** The session while the account is connected. */
   get session(): Session | undefined {
     return this.#session
@@ -163,6 +199,9 @@ export class Account extends Emitter<AccountEvent> {
     this.#config = config
     this.#hide = undefined
     if (before.debug !== config.debug) this.#debug = undefined
+    const { status, statusmessage } = config
+    if (before.status !== status || before.statusmessage !== statusmessage) this.#shown = undefined
+    if (bareJid(formatJid(before.jid)) !== bareJid(formatJid(config.jid))) this.#roster.forget()
     this.buddies.configure(config.buddy)
     if (leaving !== undefined) {
       await leaving
@@ -175,7 +214,8 @@ export class Account extends Emitter<AccountEvent> {
       return
     }
     if (effects.has('live')) this.#watch(session)
-    if (effects.has('presence')) sendPresence(session, config, this.buddies.list())
+    if (config.autoprune) void this.#prune(session)
+    if (effects.has('presence')) sendPresence(session, this.#effective, this.buddies.list())
     if (effects.has('buddies')) changeBuddies(session, config, this.buddies, before.buddy)
   }
 
@@ -253,6 +293,15 @@ export class Account extends Emitter<AccountEvent> {
   }
 
   async #connect(attempted: Attempted): Promise<Session> {
+    const turn = await this.#environment.turns?.take(attempted.signal)
+    try {
+      return await this.#connectNow(attempted)
+    } finally {
+      turn?.()
+    }
+  }
+
+  async #connectNow(attempted: Attempted): Promise<Session> {
     const { random, dns } = this.#environment
     this.#tried = []
     this.#setState('Connecting')
@@ -294,7 +343,7 @@ export class Account extends Emitter<AccountEvent> {
     if (!session.component) {
       this.#setState('Retrieving roster')
       try {
-        this.buddies.roster(await fetchRoster(session))
+        await this.#roster.read(session)
       } catch (error) {
         if (!session.stream.writable) return
         this.emit({ type: 'warning', text: `the roster could not be read: ${this.hideSecrets(describe(error))}` })
@@ -308,6 +357,7 @@ export class Account extends Emitter<AccountEvent> {
     probe(session, this.buddies.list())
     this.#announced = session
     this.#connected(session, resumed)
+    if (this.#config.autoprune) void this.#prune(session)
   }
 
   /** The session goes on as if nothing had happened (XEP-0198 §5): the server knows our presence, and we know that of others. */
@@ -320,14 +370,26 @@ export class Account extends Emitter<AccountEvent> {
     this.#connected(session, true)
   }
 
+  /** The configuration, with the presence that was asked for at run time. */
+  get #effective(): AccountConfig {
+    return this.#shown === undefined ? this.#config : { ...this.#config, ...this.#shown }
+  }
+
+  async #prune(session: Session): Promise<void> {
+    const pruned = await this.#roster.prune(session)
+    if (pruned !== undefined) this.emit({ type: 'pruned', ...pruned })
+  }
+
   #announce(session: Session): void {
     this.#stale = false
-    sendPresence(session, this.#config, this.buddies.list())
+    sendPresence(session, this.#effective, this.buddies.list())
     subscribe(session, this.#config, this.buddies.list())
   }
 
-  #connected({ jid, negotiated, stream }: Session, resumed: boolean): void {
+  #connected(session: Session, resumed: boolean): void {
+    const { jid, negotiated, stream } = session
     this.#setState('Connected')
+    this.#books.online(session, resumed)
     const { mechanism, binding, unbound, target } = negotiated
     const tls = stream.transport.tls?.version
     this.emit({ type: 'connected', resumed, jid, mechanism, binding, unbound, tls, target })
@@ -335,6 +397,7 @@ export class Account extends Emitter<AccountEvent> {
 
   #offline({ error, retryIn, kept }: Extract<Link, { type: 'offline' }>): void {
     this.#forget()
+    this.#books.offline(this.hideSecrets(describe(error)), retryIn)
     this.emit({ type: 'offline', error, retryIn, resumable: kept !== undefined, targets: this.#tried })
   }
 
@@ -360,6 +423,7 @@ export class Account extends Emitter<AccountEvent> {
   #setState(state: AccountState): void {
     if (state === this.#state) return
     this.#state = state
+    this.#books.entered(state)
     this.emit({ type: 'state', state })
   }
 

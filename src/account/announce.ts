@@ -25,10 +25,14 @@ export function sendPresence(session: Session, config: AccountConfig, buddies: r
 export function subscribe(session: Session, { autoregister }: AccountConfig, buddies: readonly Buddy[]): void {
   if (!autoregister) return
   for (const buddy of buddies) {
-    const seen = buddy.subscription === 'to' || buddy.subscription === 'both' || buddy.asked
-    if (!buddy.configured || seen) continue
+    if (!buddy.configured || seen(buddy)) continue
     session.send(subscription(session, 'subscribe', buddy.jid, 'I would like to see when you are available'))
   }
+}
+
+/** Whether we see a buddy's presence, or have asked for it. */
+export function seen({ subscription, asked }: Buddy): boolean {
+  return subscription === 'to' || subscription === 'both' || asked
 }
 
 /** A component that has been away asks whom it may see (RFC 6121 §4.3); for a client its server does. */

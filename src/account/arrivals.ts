@@ -7,11 +7,13 @@ import type { AccountEvent } from './events.ts'
 import type { Inbox } from './inbox.ts'
 import { onMessage } from './incoming-messages.ts'
 import { onPresence, type Watchers } from './incoming-presence.ts'
+import type { AccountRoster } from './roster.ts'
 
 /** What an account lends to the handlers of what it receives. */
 export interface ArrivalsHost {
   readonly config: () => AccountConfig
   readonly buddies: Buddies
+  readonly roster: AccountRoster
   readonly inbox: Inbox
   readonly clock: Clock
   readonly emit: (event: AccountEvent) => void
@@ -27,7 +29,7 @@ export function arrivals(host: ArrivalsHost): Xep {
     if (!told) host.emit({ type: 'warning', text: `a roster push from ${sender} was refused: it is not our server's` })
     told = true
   }
-  const roster = rosterPushes(item => host.buddies.push(item), onForged)
+  const roster = rosterPushes((item, ver) => host.roster.push(item, ver), onForged)
   const watchers: Watchers = { session: undefined, atLogin: 0, granted: 0 }
   const message = onEvery('message', (stanza, session) => onMessage(host, stanza, session))
   const presence = onEvery('presence', (stanza, session) => onPresence(host, stanza, session, watchers))

@@ -56,6 +56,11 @@ export class Buddies {
     return this.#buddies.size
   }
 
+  /** There may be more in the roster than are kept. */
+  get full(): boolean {
+    return this.#buddies.size >= MAX_BUDDIES
+  }
+
   get(jid: string): Buddy | undefined {
     return this.#buddies.get(bareJid(jid))
   }
@@ -81,7 +86,7 @@ export class Buddies {
   /** Takes one changed item of the roster. */
   push({ jid, subscription, asked }: RosterItem): void {
     const known = this.#buddies.get(jid)
-    if (known === undefined && this.#buddies.size >= MAX_BUDDIES) return
+    if (known === undefined && this.full) return
     if (subscription === 'remove') {
       if (known !== undefined) this.#leaveRoster(known)
       return

@@ -5,6 +5,7 @@ import type { Target } from '../stream/resolve.ts'
 import type { Direction } from '../stream/stream.ts'
 import type { Show } from '../xep/presence.ts'
 import type { IncomingMessage } from './inbox.ts'
+import type { Pruned } from './roster.ts'
 
 /** In the words of Asterisk's console. */
 export type AccountState =
@@ -55,10 +56,12 @@ export type AccountEvent =
   /** A stanza of ours may not have arrived: the session ended before the server had acknowledged it. */
   | { readonly type: 'failed'; readonly stanza: Element; readonly error: XmppError }
   | { readonly type: 'subscription'; readonly from: string; readonly action: SubscriptionAction }
+  /** autoprune has removed contacts from the roster, or tried to. */
+  | ({ readonly type: 'pruned' } & Pruned)
   /** Something its owner should know that is no failure of the connection. */
   | { readonly type: 'warning'; readonly text: string }
   /** With `debug` on: an element on the wire. It holds secrets; `Dump` writes it down without. */
   | { readonly type: 'debug'; readonly direction: Direction; readonly element: Element }
 
-/** What someone asked or told us, and whether we granted a request. */
-export type SubscriptionAction = 'requested' | 'granted' | 'subscribed' | 'unsubscribe' | 'unsubscribed'
+/** What someone asked or told us. A request was `granted` or `refused`, or just `requested` when too many strangers may see us already: then it is not answered. */
+export type SubscriptionAction = 'requested' | 'granted' | 'refused' | 'subscribed' | 'unsubscribe' | 'unsubscribed'

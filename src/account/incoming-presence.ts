@@ -1,10 +1,10 @@
 import { bareJid } from '../jid.ts'
 import type { Session } from '../session.ts'
 import type { Attrs, Element } from '../stream/element.ts'
-import { readPresence } from '../xep/presence.ts'
-import { ownPresence } from './announce.ts'
+import { readPresence, type SubscriptionType } from '../xep/presence.ts'
+import { ownPresence, seen } from './announce.ts'
 import type { ArrivalsHost } from './arrivals.ts'
-import type { Buddies } from './buddies.ts'
+import type { Buddies, Buddy } from './buddies.ts'
 
 /**
  * Contacts up to which strangers who ask may see our presence. Each is an item of our roster on the server, so without a bound they
@@ -37,8 +37,17 @@ export function onPresence(host: ArrivalsHost, stanza: Element, session: Session
   else if (type === 'subscribed' || type === 'unsubscribe' || type === 'unsubscribed') {
     onSubscriptionNews(host, from, type, stanza, session)
   } else if (type === 'probe' && session.component) {
-    // A contact's server asks a component for its presence (RFC 6121 §4.3); a client's server answers for it.
-    reply(session, ownPresence(session, host.config(), answerTo(stanza, from, session)))
+    onProbe(host, from, stanza, session)
+  }
+}
+
+/** A contact's server asks a component for its presence (RFC 6121 §4.3.2); a client's server answers for it. */
+function onProbe({ config, buddies }: ArrivalsHost, from: string, stanza: Element, session: Session): void {
+  if (config().auth_policy === 'accept' || buddies.get(from)?.configured) {
+    reply(session, ownPresence(session, config(), answerTo(stanza, from, session)))
+  } else {
+    const addresses = answerTo(stanza, bareJid(from), session)
+    reply(session, session.stanza('presence', { ...addresses, type: 'unsubscribed' }))
   }
 }
 
@@ -47,7 +56,7 @@ function onAvailability({ buddies, emit }: ArrivalsHost, from: string, stanza: E
   emit({ type: 'presence', from, available: stanza.attrs.type === undefined, ...readPresence(stanza) })
 }
 
-/** Whether someone may see our presence is what autoregister decides, as it does in res_xmpp. */
+/** Whether someone may see our presence is what auth_policy says; with autoregister whoever may is asked for theirs in return. */
 function onSubscribe(
   { config, emit, buddies }: ArrivalsHost,
   from: string,
@@ -55,14 +64,28 @@ function onSubscribe(
   session: Session,
   watchers: Watchers,
 ): void {
-  const known = buddies.get(from) !== undefined
-  const granted = config().autoregister && (known || roomFor(watchers, buddies, session))
-  if (granted && !known) watchers.granted++
-  emit({ type: 'subscription', from, action: granted ? 'granted' : 'requested' })
-  if (!granted) return
+  const { auth_policy, autoregister } = config()
+  const buddy = buddies.get(from)
   const addresses = answerTo(stanza, bareJid(from), session)
-  reply(session, session.stanza('presence', { ...addresses, type: 'subscribed' }))
+  const answer = (type: SubscriptionType): void => reply(session, session.stanza('presence', { ...addresses, type }))
+  if (auth_policy === 'deny') {
+    emit({ type: 'subscription', from, action: 'refused' })
+    return answer('unsubscribed')
+  }
+  if (buddy === undefined && !roomFor(watchers, buddies, session)) {
+    emit({ type: 'subscription', from, action: 'requested' })
+    return
+  }
+  if (buddy === undefined) watchers.granted++
+  emit({ type: 'subscription', from, action: 'granted' })
+  answer('subscribed')
   if (session.component) reply(session, ownPresence(session, config(), addresses))
+  if (autoregister && wanted(buddy, session)) answer('subscribe')
+}
+
+/** Whose presence we do not see and have not asked for. What a component is told of strangers it has no place to keep. */
+function wanted(buddy: Buddy | undefined, session: Session): boolean {
+  return buddy === undefined ? !session.component : !seen(buddy)
 }
 
 /** A client's server keeps the books and pushes them; a component's books are its own. */
@@ -76,7 +99,10 @@ function onSubscriptionNews(
   emit({ type: 'subscription', from, action })
   if (!session.component) return
   if (action === 'unsubscribe') {
-    reply(session, session.stanza('presence', { ...answerTo(stanza, bareJid(from), session), type: 'unsubscribed' }))
+    // RFC 6121 §3.3.3: who no longer wants to see us sees us go.
+    const addresses = answerTo(stanza, bareJid(from), session)
+    for (const type of ['unavailable', 'unsubscribed'])
+      reply(session, session.stanza('presence', { ...addresses, type }))
   } else buddies.subscribed(from, action === 'subscribed')
 }
 

@@ -1,8 +1,13 @@
 import { foldName, shownValue } from './names.ts'
-import type { Option } from './options.ts'
+import { type Option, type OptionName, options } from './options.ts'
 
 /** A value as the program wants it, with a warning when it had to be guessed; or what was expected instead. */
 export type Reading = { readonly value: unknown; readonly warning?: string } | { readonly expected: string }
+
+/** Reads a value as it would stand in the file behind that option. */
+export function readOption(name: OptionName, text: string): Reading {
+  return readValue(options[name], text)
+}
 
 /** Reads one value by its option's kind, aliases and range. Lists are read item by item. */
 export function readValue(option: Option, text: string): Reading {

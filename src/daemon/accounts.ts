@@ -1,4 +1,6 @@
 import { Account, type AccountEnvironment } from '../account/account.ts'
+import { Turns } from '../account/turns.ts'
+import { systemClock } from '../clock.ts'
 import { type AccountConfig, diffAccounts, foldName } from '../config/index.ts'
 import { describe } from '../errors.ts'
 
@@ -11,7 +13,7 @@ export class AccountSet {
   #configs: readonly AccountConfig[] = []
 
   constructor(environment: AccountEnvironment, onAdded: (account: Account) => void) {
-    this.#environment = environment
+    this.#environment = { turns: new Turns(environment.clock ?? systemClock), ...environment }
     this.#onAdded = onAdded
   }
 

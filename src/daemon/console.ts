@@ -1,7 +1,9 @@
 import type { Account } from '../account/account.ts'
+import { type AccountConfig, readOption } from '../config/index.ts'
 import { describe } from '../errors.ts'
 import { printable, printableJson } from '../printable.ts'
 import type { AccountSet } from './accounts.ts'
+import { showConfig, showConnections } from './console-show.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 import { UsageError } from './io.ts'
 
@@ -13,7 +15,7 @@ export interface ConsoleContext {
 }
 
 /** What a command has to say: `text` for people, `data` for `--json`. */
-interface Output {
+export interface Output {
   readonly text: string
   readonly data: unknown
   /** Default 0. */
@@ -67,6 +69,12 @@ const commands: readonly Command[] = [
     run: (_, { accounts }) => showBuddies(accounts.list()),
   },
   {
+    words: 'xmpp show config',
+    args: 'ACCOUNT',
+    summary: 'Shows the options in effect for an account, secrets masked',
+    run: ([name = ''], { accounts }) => showConfig(find(accounts, name)),
+  },
+  {
     words: 'xmpp set debug',
     args: '{on|off} [ACCOUNT]',
     summary: 'Logs every stanza, or no longer; of one account or of all',
@@ -99,6 +107,13 @@ const commands: readonly Command[] = [
     },
   },
   {
+    words: 'xmpp presence',
+    args: 'ACCOUNT STATUS [MESSAGE…]',
+    summary: 'Shows another presence than the configured one: the words are those of the option status',
+    run: ([name = '', status = '', ...message], { accounts }) =>
+      showPresence(find(accounts, name), status, message.join(' ')),
+  },
+  {
     words: 'xmpp reload',
     args: '',
     summary: 'Reads the configuration again',
@@ -120,16 +135,6 @@ const commands: readonly Command[] = [
   },
 ]
 
-function showConnections(accounts: readonly Account[]): Output {
-  const rows = accounts.map(
-    account => `       [${printable(account.name)}] ${printable(account.jid)}     - ${account.state}\n`,
-  )
-  return {
-    text: `Jabber Users and their status:\n${rows.join('')}----\n   Number of clients: ${accounts.length}\n`,
-    data: accounts.map(({ name, jid, state }) => ({ account: name, jid, state })),
-  }
-}
-
 function showBuddies(accounts: readonly Account[]): Output {
   const lines = ['XMPP buddy lists']
   for (const { name, buddies } of accounts) {
@@ -149,6 +154,14 @@ function showBuddies(accounts: readonly Account[]): Output {
     buddies: buddies.list().map(({ resources, ...buddy }) => ({ ...buddy, resources: [...resources.values()] })),
   }))
   return { text: `${lines.join('\n')}\n`, data }
+}
+
+function showPresence(account: Account, word: string, message: string): Output {
+  const reading = readOption('status', word)
+  if ('expected' in reading) throw new Error(`STATUS must be ${reading.expected}, not '${word}'`)
+  const status = reading.value as AccountConfig['status']
+  account.show({ status, statusmessage: message === '' ? account.presence.statusmessage : message })
+  return { text: '', data: account.presence }
 }
 
 function setDebug(word: string, accounts: readonly Account[]): Output {
@@ -190,7 +203,7 @@ function usage(command: Command): string {
 function splitCommand(line: string): string[] {
   const words = line.trim().split(/\s+/)
   const command = findCommand(words)
-  if (!command?.args.endsWith('…')) return words
+  if (!command || !takesRest(command.args)) return words
   const before = command.words.split(' ').length + command.args.split(' ').length - 1
   const match = new RegExp(`^\\s*(?:\\S+\\s+){${before}}`).exec(line)
   return match === null ? words : [...words.slice(0, before), line.slice(match[0].length)]
@@ -200,8 +213,11 @@ function splitCommand(line: string): string[] {
 function fits(count: number, pattern: string): boolean {
   const args = pattern.split(' ').filter(arg => arg !== '')
   const least = args.filter(arg => !arg.startsWith('[')).length
-  return count >= least && (pattern.endsWith('…') || count <= args.length)
+  return count >= least && (takesRest(pattern) || count <= args.length)
 }
+
+/** `TEXT…` or `[TEXT…]`. */
+const takesRest = (pattern: string): boolean => /…\]?$/.test(pattern)
 
 function failure(text: string, json: boolean, exit = 1): ControlReply {
   return { exit, out: json ? `${printableJson({ error: text })}\n` : '', err: json ? '' : `${text}\n` }

@@ -54,7 +54,17 @@ export function logEvents(account: Account, log: Log): void {
     if (warnings.allow()) line('WARNING', text)
   })
   account.on('subscription', event => {
-    if (strangers.allow()) line('NOTICE', subscriptionText(event, account))
+    if (strangers.allow()) line('NOTICE', subscriptionText(event))
+  })
+  account.on('pruned', ({ removed, failed }) => {
+    if (removed.length > 0) {
+      line('NOTICE', `removed ${counted(removed.length)} from the roster (autoprune=yes): ${removed.join(', ')}`)
+    }
+    const [first] = failed
+    if (first === undefined) return
+    const others = failed.length === 1 ? '' : ` (and ${counted(failed.length - 1)} more)`
+    const why = account.hideSecrets(first.reason)
+    line('WARNING', `autoprune could not remove ${first.jid}${others} from the roster: ${why}`)
   })
   account.on('presence', ({ from, available, show, status }) => {
     if (!presences.allow()) return
@@ -103,19 +113,19 @@ function offlineText(
   return `${what}: ${reasonOf(error, config, reached, text => account.hideSecrets(text))}; ${next}`
 }
 
-function subscriptionText(
-  { from, action }: Extract<AccountEvent, { type: 'subscription' }>,
-  { config }: Account,
-): string {
+function subscriptionText({ from, action }: Extract<AccountEvent, { type: 'subscription' }>): string {
   const texts = {
-    requested: `${from} asks to see our presence and is not answered: ${config.autoregister ? 'too many strangers may already' : 'autoregister=no'}`,
-    granted: `${from} asked to see our presence, which autoregister=yes allows`,
+    requested: `${from} asks to see our presence and is not answered: too many strangers may already`,
+    granted: `${from} asked to see our presence, which auth_policy=accept allows`,
+    refused: `${from} asked to see our presence, which auth_policy=deny refuses`,
     subscribed: `${from} lets us see its presence`,
     unsubscribe: `${from} no longer wants to see our presence`,
     unsubscribed: `${from} no longer lets us see its presence`,
   }
   return texts[action]
 }
+
+const counted = (count: number): string => (count === 1 ? '1 contact' : `${count} contacts`)
 
 /** Lets so many through a minute and counts the rest, so that nobody can fill the disk with log lines. */
 class Throttle {

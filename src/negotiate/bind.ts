@@ -8,9 +8,10 @@ import { answerTo, ask, bindFailure } from './request.ts'
 
 export const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind'
 export const NS_SESSION = 'urn:ietf:params:xml:ns:xmpp-session'
+export const NS_ROSTER_VERSIONING = 'urn:xmpp:features:rosterver'
 
 /** What a stream begins with once its client is authenticated. */
-export type Beginning = Pick<Negotiated, 'jid' | 'management' | 'resumed' | 'notResumed'>
+export type Beginning = Pick<Negotiated, 'jid' | 'management' | 'resumed' | 'notResumed' | 'rosterVersioning'>
 
 /** Asks to go on with the earlier session, or for a resource, without knowing yet whether that is offered. */
 export function askEarly(stream: XmlStream, options: ClientNegotiation): void {
@@ -45,7 +46,7 @@ export async function begin(
     await answerTo(stream, 'bind', 'bind').catch(error => Promise.reject(bindFailure('bind', error))),
   )
   await startSession(stream, features)
-  return { jid, notResumed, ...askToManage(stream, features, options) }
+  return { jid, notResumed, ...rosterVersioning(features), ...askToManage(stream, features, options) }
 }
 
 /** RFC 3921's session, which servers still announce; the draft that made it optional marks it so. */
@@ -54,6 +55,11 @@ export async function startSession(stream: XmlStream, features: Element): Promis
   if (session === undefined || session.child('optional') !== undefined) return
   ask(stream, 'set', 'session', el('session', NS_SESSION))
   await answerTo(stream, 'session', 'session').catch(error => Promise.reject(bindFailure('session', error)))
+}
+
+/** RFC 6121 §2.6.1. */
+export function rosterVersioning(features: Element): Pick<Negotiated, 'rosterVersioning'> {
+  return features.child('ver', NS_ROSTER_VERSIONING) === undefined ? {} : { rosterVersioning: true }
 }
 
 /** `<enable/>` where that is offered; its answer is left to the session, since nothing has to wait for it (XEP-0198 §3). */

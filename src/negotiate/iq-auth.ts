@@ -4,7 +4,7 @@ import { SaslError, StanzaError, XmppError } from '../errors.ts'
 import { type Hide, hiding } from '../secret-forms.ts'
 import { type Element, el } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
-import { askToManage, type Beginning, startSession } from './bind.ts'
+import { askToManage, type Beginning, rosterVersioning, startSession } from './bind.ts'
 import { hideInError, lookedThrough } from './echo.ts'
 import type { ClientNegotiation } from './options.ts'
 import { answerTo, ask } from './request.ts'
@@ -55,7 +55,8 @@ async function converse(
   }
   if (features === undefined) return { jid: `${username}@${domain}/${resource}` }
   await startSession(stream, features)
-  return { jid: `${username}@${domain}/${resource}`, ...askToManage(stream, features, options) }
+  const jid = `${username}@${domain}/${resource}`
+  return { jid, ...rosterVersioning(features), ...askToManage(stream, features, options) }
 }
 
 function proofOf(

@@ -69,6 +69,8 @@ export interface Negotiated {
   readonly unbound?: string | undefined
   /** Stream management: asked for, or enabled already and then perhaps resumable. */
   readonly management?: 'requested' | { readonly resumable: Resumable | undefined } | undefined
+  /** The server can tell only what has changed of the roster (RFC 6121 §2.6). Unknown, and so undefined, where a resource was bound by XEP-0386. */
+  readonly rosterVersioning?: true | undefined
   /** The earlier session goes on; the server has handled so many of its stanzas. */
   readonly resumed?: { readonly handled: number } | undefined
   /** It does not; the server may say how many it had handled. */

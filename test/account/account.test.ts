@@ -149,7 +149,7 @@ t.test('only those buddies are asked that we do not see and have not asked', asy
   await next('connected')
 })
 
-t.test('autoregister=no asks nobody and grants nothing', async t => {
+t.test('autoregister=no asks nobody; who asks us is answered as auth_policy says', async t => {
   const { port, accept } = await script(t)
   const lines = 'autoregister=no\nbuddy=bob@example.com'
   const { account, next } = watched(t, clientConfig(port, lines), { clock: new HandClock() })
@@ -157,15 +157,17 @@ t.test('autoregister=no asks nobody and grants nothing', async t => {
   const { play } = await accept()
   await play(login())
   await next('connected')
-  await play(`S: <presence type='subscribe' from='romeo@example.com'/>\n`)
-  t.strictSame(await next('subscription'), { type: 'subscription', from: 'romeo@example.com', action: 'requested' })
+  for (const from of ['romeo@example.com', 'bob@example.com']) {
+    await play(`S: <presence type='subscribe' from='${from}'/>\nC: <presence type='subscribed' to='${from}'/>\n`)
+    t.strictSame(await next('subscription'), { type: 'subscription', from, action: 'granted' })
+  }
   await play(`
 S: <iq type='get' id='p' from='example.com'><ping xmlns='urn:xmpp:ping'/></iq>
 C: <iq type='result' id='p' to='example.com'/>
 `)
 })
 
-t.test('autoregister=yes grants a subscription to the bare JID', async t => {
+t.test('a subscription is granted to the bare JID, which is asked in return', async t => {
   const { port, accept } = await script(t)
   const { account, next } = watched(t, clientConfig(port), { clock: new HandClock() })
   account.start()
@@ -175,6 +177,7 @@ t.test('autoregister=yes grants a subscription to the bare JID', async t => {
   await play(`
 S: <presence type='subscribe' from='Romeo@example.com/orchard' to='juliet@example.com'/>
 C: <presence type='subscribed' to='romeo@example.com'/>
+C: <presence type='subscribe' to='romeo@example.com'/>
 `)
   t.match(await next('subscription'), { action: 'granted' })
   for (const action of ['subscribed', 'unsubscribe', 'unsubscribed'] as const) {
@@ -328,10 +331,13 @@ t.test('update()', async t => {
       ['carol@example.com'],
     )
   })
-  await t.test('live: autoregister from now on', async t => {
-    t.strictSame([...(await reload(all, 'buddy=carol@example.com\nautoregister=no'))], ['live'])
-    await play(`S: <presence type='subscribe' from='romeo@example.com'/>\n`)
-    t.match(await next('subscription'), { action: 'requested' })
+  await t.test('live: auth_policy from now on', async t => {
+    t.strictSame([...(await reload(all, 'buddy=carol@example.com\nauth_policy=deny'))], ['live'])
+    await play(`
+S: <presence type='subscribe' from='romeo@example.com'/>
+C: <presence type='unsubscribed' to='romeo@example.com'/>
+`)
+    t.match(await next('subscription'), { action: 'refused' })
   })
   await t.test('live: debug', async t => {
     let seen = 0
@@ -479,6 +485,7 @@ ${available('6001@pbx.example.com', 'romeo@example.com')}
 S: <presence type='probe' from='romeo@example.com' to='pbx.example.com'/>
 ${available('pbx.example.com', 'romeo@example.com')}
 S: <presence type='unsubscribe' from='romeo@example.com' to='sales@pbx.example.com'/>
+C: <presence type='unavailable' from='sales@pbx.example.com' to='romeo@example.com'/>
 C: <presence type='unsubscribed' from='sales@pbx.example.com' to='romeo@example.com'/>
 `)
   await play(`S: <presence type='subscribed' from='bob@example.com' to='pbx.example.com'/>\n`)
@@ -507,6 +514,23 @@ C: </stream:stream>
 S: </stream:stream>
 `)
   await stopped
+})
+
+t.test('a component with auth_policy=deny is seen by its buddies alone', async t => {
+  const { port, accept } = await script(t)
+  const lines = 'auth_policy=deny\nautoregister=no\nbuddy=bob@example.com'
+  watched(t, componentConfig(port, lines), { clock: new HandClock() }).account.start()
+  const { play } = await accept()
+  const available = `<status>Online and Available</status><priority>1</priority></presence>`
+  await play(`${attachment}
+C: <presence from='pbx.example.com' to='bob@example.com'>${available}
+S: <presence type='probe' from='romeo@example.com/orchard' to='6001@pbx.example.com'/>
+C: <presence type='unsubscribed' from='6001@pbx.example.com' to='romeo@example.com'/>
+S: <presence type='subscribe' from='romeo@example.com' to='6001@pbx.example.com'/>
+C: <presence type='unsubscribed' from='6001@pbx.example.com' to='romeo@example.com'/>
+S: <presence type='probe' from='bob@example.com' to='6001@pbx.example.com'/>
+C: <presence from='6001@pbx.example.com' to='bob@example.com'>${available}
+`)
 })
 
 t.test('a component that comes back sees its buddies again', async t => {

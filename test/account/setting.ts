@@ -52,6 +52,7 @@ const types = [
   'bounce',
   'failed',
   'subscription',
+  'pruned',
   'warning',
 ] as const
 
@@ -101,7 +102,7 @@ export function watch(account: Account): Watched {
 /** Where a test plays the server. */
 export interface Script {
   readonly port: number
-  /** The next connection, as the other side of which the test plays. */
+  /** The next connection, as the other side of which the test plays; what one dialogue learns the next one knows. */
   accept(): Promise<{ peer: Peer; socket: Socket; play(dialogue: string): Promise<void> }>
   /** Connections there have been. */
   readonly count: number
@@ -128,11 +129,12 @@ export async function script(t: Test): Promise<Script> {
         () => 'no connection',
       )
       const peer = new Peer(socket)
+      const words = new Map<string, string>()
       return {
         peer,
         socket,
         async play(dialogue) {
-          await playText(socket, dialogue, 'dialogue', { peer })
+          await playText(socket, dialogue, 'dialogue', { peer, words })
         },
       }
     },

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { AccountSet } from '../../src/daemon/accounts.ts'
 import { type ConsoleContext, runCommand } from '../../src/daemon/console.ts'
 import type { ControlReply } from '../../src/daemon/control.ts'
+import { el } from '../../src/stream/element.ts'
 import { startLoopback } from '../../src/testing/index.ts'
 import { clientConfig, type Watched, watch } from '../account/setting.ts'
 
@@ -39,7 +40,7 @@ const message = (body: string, from = 'romeo@example.com/orchard'): string =>
   `<message from='${from}' to='juliet@example.com/balcony' type='chat'><body>${body}</body></message>`
 
 t.test('xmpp show connections', async t => {
-  const { run, json } = await setUp(t)
+  const { run, json, server, juliet } = await setUp(t)
   const text = `Jabber Users and their status:
        [asterisk] juliet@example.com/balcony     - Connected
        [Other] nobody@example.com/x     - Disconnected
@@ -49,14 +50,44 @@ t.test('xmpp show connections', async t => {
   t.strictSame(await run('xmpp', 'show', 'connections'), { exit: 0, out: text, err: '' })
   t.strictSame(await run('xmpp show connections'), { exit: 0, out: text, err: '' }, 'in one argument')
   t.strictSame(await run('  XMPP  Show\tconnections '), { exit: 0, out: text, err: '' }, 'however it is spelled')
-  t.strictSame(await json('xmpp', 'show', 'connections'), {
-    exit: 0,
-    err: '',
-    data: [
-      { account: 'asterisk', jid: 'juliet@example.com/balcony', state: 'Connected' },
-      { account: 'Other', jid: 'nobody@example.com/x', state: 'Disconnected' },
-    ],
+  const { data } = (await json('xmpp', 'show', 'connections')) as { data: Record<string, unknown>[] }
+  const [connected, refused] = data
+  const now = Date.now()
+  const near = (time: unknown): boolean => Math.abs(Date.parse(`${time}`) - now) < 60_000
+  t.ok(near(connected?.since) && near(refused?.since))
+  t.strictSame(
+    { ...connected, since: '' },
+    {
+      account: 'asterisk',
+      jid: 'juliet@example.com/balcony',
+      state: 'Connected',
+      since: '',
+      server: { host: '127.0.0.1', port: server.port },
+      mechanism: 'SCRAM-SHA-512',
+      channelBinding: null,
+      tls: null,
+      resumed: 0,
+      stanzas: { received: 1, sent: 2 },
+      lastError: null,
+      nextRetry: null,
+    },
+  )
+  t.match(refused, {
+    account: 'Other',
+    jid: 'nobody@example.com/x',
+    state: 'Disconnected',
+    server: null,
+    mechanism: null,
   })
+  t.match(refused?.lastError, { text: /not-authorized/ })
+  t.match(refused?.stanzas, { received: 0, sent: 0 })
+  t.ok(Date.parse(`${refused?.nextRetry}`) > now + 30_000)
+
+  server.drop('juliet@example.com')
+  await juliet.next('offline')
+  await juliet.next('connected')
+  const again = (await json('xmpp', 'show', 'connections')) as { data: Record<string, unknown>[] }
+  t.match(again.data[0], { state: 'Connected', resumed: 1, lastError: { text: /connection/ }, nextRetry: null })
 })
 
 t.test('xmpp show buddies', async t => {
@@ -305,6 +336,55 @@ t.test('what is no command, and unknown accounts', async t => {
   t.strictSame(reply, { exit: 1, out: '', err: 'disk\\x0afull\n' })
 })
 
+t.test('xmpp show config, with what was changed at run time', async t => {
+  const { run, json } = await setUp(t, 'statusmessage=at the desk')
+  const { exit, out } = await run('xmpp', 'show', 'config', 'ASTERISK')
+  t.equal(exit, 0)
+  t.match(out, /^\[asterisk\]\n/)
+  t.match(out, '\nsecret = ********\n')
+  t.notMatch(out, /= secret\n/)
+  t.match(out, '\nstatusmessage = at the desk\n')
+  t.match(out, '\npriority = 1\n', 'defaults too')
+  t.notMatch(out, '; now')
+  await run('xmpp', 'presence', 'asterisk', 'dnd', 'in', 'a', 'meeting')
+  await run('xmpp', 'set', 'debug', 'on', 'asterisk')
+  const changed = (await run('xmpp show config asterisk')).out
+  t.match(changed, '\nstatus = available ; now dnd\n')
+  t.match(changed, '\nstatusmessage = at the desk ; now in a meeting\n')
+  t.match(changed, '\ndebug = no ; now yes\n')
+  t.match(await json('xmpp', 'show', 'config', 'asterisk'), {
+    data: { account: 'asterisk', changed: { status: 'dnd', statusmessage: 'in a meeting', debug: 'yes' } },
+  })
+  t.match(await run('xmpp', 'show', 'config', 'nosuch'), { exit: 1, err: "Unable to find client 'nosuch'!\n" })
+})
+
+t.test('xmpp presence', async t => {
+  const { run, json, server, juliet } = await setUp(t, 'statusmessage=at the desk')
+  const sent: string[] = []
+  server.onStanza = stanza => {
+    if (stanza.name === 'presence')
+      sent.push(`${stanza.attrs.type ?? stanza.childText('show')} ${stanza.childText('status')}`)
+  }
+  t.strictSame(await run('xmpp', 'presence', 'asterisk', 'away'), { exit: 0, out: '', err: '' })
+  t.strictSame(await run('xmpp presence asterisk ONLINE back  at last'), { exit: 0, out: '', err: '' })
+  t.match(await json('xmpp', 'presence', 'asterisk', 'xaway'), {
+    exit: 0,
+    data: { status: 'xa', statusmessage: 'back  at last' },
+  })
+  await run('xmpp', 'presence', 'asterisk', 'unavailable', 'gone')
+  // A ping's answer comes behind all of it.
+  await juliet.account.session?.iq('get', 'example.com', el('ping', 'urn:xmpp:ping'))
+  t.strictSame(sent, ['away at the desk', 'undefined back  at last', 'xa back  at last', 'unavailable gone'])
+  t.match(await run('xmpp', 'presence', 'asterisk', 'busy'), {
+    exit: 1,
+    err: /STATUS must be one of chat, .*, not 'busy'\n/,
+  })
+  t.match(await run('xmpp', 'presence', 'asterisk', 'away', 'a\0b'), { exit: 1, err: /U\+0000/ })
+  t.equal(juliet.account.presence.status, 'unavailable', 'as before')
+  t.match(await run('xmpp', 'presence', 'asterisk'), { exit: 2 })
+  t.match(await run('xmpp', 'presence', 'nosuch', 'away'), { exit: 1 })
+})
+
 t.test('help names every command', async t => {
   const { run, json } = await setUp(t)
   const { exit, out } = await run('help')
@@ -316,6 +396,8 @@ t.test('help names every command', async t => {
     'xmpp send ACCOUNT JID TEXT…',
     'xmpp receive ACCOUNT JID [TIMEOUT]',
     'xmpp status ACCOUNT JID',
+    'xmpp show config ACCOUNT',
+    'xmpp presence ACCOUNT STATUS [MESSAGE…]',
     'xmpp reload',
     'help',
   ]) {

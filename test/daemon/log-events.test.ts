@@ -22,7 +22,7 @@ t.test('strangers cannot fill the log', async t => {
   await next('message')
   const told = lines.filter(line => line.includes('asked to see our presence'))
   t.equal(told.length, 20)
-  t.match(told[0], /^NOTICE \[asterisk\] s0@example\.com asked to see our presence, which autoregister=yes allows\n$/)
+  t.match(told[0], /^NOTICE \[asterisk\] s0@example\.com asked to see our presence, which auth_policy=accept allows\n$/)
 })
 
 t.test('a server that repeats the secret does not get it written down', async t => {

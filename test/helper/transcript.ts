@@ -8,7 +8,7 @@ export interface PlayOptions {
   /** Which side is played. Default `server`. */
   readonly as?: 'server' | 'client'
   /** Values for `{word}` known beforehand. */
-  readonly words?: Readonly<Record<string, string>>
+  readonly words?: Readonly<Record<string, string>> | Map<string, string>
   /** The wire was read by this peer before. */
   readonly peer?: Peer
 }
@@ -36,7 +36,7 @@ export async function playText(
   name = 'dialogue',
   { as = 'server', words: known = {}, peer = new Peer(duplex) }: PlayOptions = {},
 ): Promise<Peer> {
-  const words = new Map(Object.entries(known))
+  const words = known instanceof Map ? known : new Map(Object.entries(known))
   const own = as === 'server' ? 'S' : 'C'
   let ns = peer.ns
   try {

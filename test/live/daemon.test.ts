@@ -60,7 +60,9 @@ async function conversation(t: Test, server: LiveServer): Promise<void> {
 
   await t.test('subscriptions and presence', async t => {
     await daemon.logged(new RegExp(`\\[desk\\] ${other.jid} lets us see its presence`))
-    await daemon.logged(new RegExp(`\\[desk\\] ${other.jid} asked to see our presence, which autoregister=yes allows`))
+    await daemon.logged(
+      new RegExp(`\\[desk\\] ${other.jid} asked to see our presence, which auth_policy=accept allows`),
+    )
     const ours = { event: 'presence', type: 'available', status: 'At the desk' }
     t.match(await peer.next({ ...ours, from: desk }), { show: '', priority: 7 }, 'the peer sees the account')
     t.ok(await peer.next({ ...ours, from: domain }), 'the peer sees the component')

@@ -1,0 +1,61 @@
+import type { Account } from '../account/account.ts'
+import { describeAccount } from '../config/index.ts'
+import { printable } from '../printable.ts'
+import type { Output } from './console.ts'
+
+/** `xmpp show connections`: the text is Asterisk's, the data tells more. */
+export function showConnections(accounts: readonly Account[]): Output {
+  const rows = accounts.map(
+    account => `       [${printable(account.name)}] ${printable(account.jid)}     - ${account.state}\n`,
+  )
+  return {
+    text: `Jabber Users and their status:\n${rows.join('')}----\n   Number of clients: ${accounts.length}\n`,
+    data: accounts.map(connection),
+  }
+}
+
+/** `xmpp show config`: as `res-xmpp check --print` shows it, and what was changed at run time. */
+export function showConfig(account: Account): Output {
+  const { config, debug, name } = account
+  const { status, statusmessage } = account.presence
+  const changed = new Map<string, string>()
+  if (debug !== config.debug) changed.set('debug', debug ? 'yes' : 'no')
+  if (status !== config.status) changed.set('status', status)
+  if (statusmessage !== config.statusmessage) changed.set('statusmessage', statusmessage)
+  const entries = describeAccount(config)
+  const lines = entries.map(([option, value]) => {
+    const now = changed.get(option)
+    return `${option} = ${printable(value)}${now === undefined ? '' : ` ; now ${printable(now)}`}\n`
+  })
+  return {
+    text: `[${printable(name)}]\n${lines.join('')}`,
+    data: {
+      account: name,
+      file: config.file,
+      line: config.line,
+      options: entries,
+      changed: Object.fromEntries(changed),
+    },
+  }
+}
+
+function connection(account: Account): object {
+  const { jid, state, since, mechanism, binding, tls, target, resumed, received, sent, error, retryAt } =
+    account.connection
+  return {
+    account: account.name,
+    jid,
+    state,
+    since: time(since),
+    server: target === undefined ? null : { host: target.host, port: target.port },
+    mechanism: mechanism ?? null,
+    channelBinding: binding ?? null,
+    tls: tls ?? null,
+    resumed,
+    stanzas: { received, sent },
+    lastError: error === undefined ? null : { text: error.text, at: time(error.at) },
+    nextRetry: retryAt === undefined ? null : time(retryAt),
+  }
+}
+
+const time = (ms: number): string => new Date(ms).toISOString()
