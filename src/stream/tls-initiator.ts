@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { ConnectionOptions, DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import type { ConnectionOptions, DetailedPeerCertificate, SecureContext, TLSSocket } from 'node:tls'
 import { nodeTls } from '../builtin.ts'
 import { describe, XmppError } from '../errors.ts'
 import { readCertificate } from './certificate.ts'
@@ -25,7 +25,7 @@ export async function initiate(
   let chain: readonly Uint8Array[] = []
   let socket: TLSSocket | undefined
   try {
-    socket = begin(clientOptions(duplex, options, reference, earlier))
+    socket = begin(() => clientOptions(duplex, options, reference, earlier))
     began(forGood(socket))
     // Before Node's own check, which leaves nothing to read when it refuses.
     socket.prependOnceListener('secure', () => {
@@ -79,9 +79,9 @@ function chainOf(socket: TLSSocket, earlier: KeptSession | undefined): readonly 
 }
 
 /** What Node throws at once is about what we have handed to it, not about the server. */
-function begin(options: ConnectionOptions): TLSSocket {
+function begin(options: () => ConnectionOptions): TLSSocket {
   try {
-    return nodeTls().connect(options)
+    return nodeTls().connect(options())
   } catch (error) {
     const { reason } = error as { reason?: string }
     const text = `TLS cannot be started with this certificate, key or CA: ${reason ?? describe(error)}`
@@ -91,27 +91,53 @@ function begin(options: ConnectionOptions): TLSSocket {
 
 function clientOptions(
   socket: Duplex,
-  { ca, verify = true, cert, key, alpn, maxVersion }: TlsClientOptions,
+  options: TlsClientOptions,
   reference: Reference,
   earlier: KeptSession | undefined,
 ): ConnectionOptions {
+  const { verify = true, alpn } = options
   return {
-    ...bothSides,
     socket,
-    minVersion: 'TLSv1.2',
-    ...(maxVersion === undefined ? {} : { maxVersion }),
+    secureContext: contextOf(options),
     rejectUnauthorized: verify,
     // SNI carries A-labels, and no addresses (RFC 6066 §3).
     servername: reference.address ? '' : reference.name,
     // Names are our own affair: Node looks at none when a session is resumed, and never at SRVName and XmppAddr.
     checkServerIdentity: () => undefined,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
     ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
     ...(earlier === undefined ? {} : { session: earlier.data }),
   }
 }
+
+type Certificates = Pick<TlsClientOptions, 'ca' | 'cert' | 'key' | 'maxVersion'>
+
+/**
+ * The same for all connections that trust and show the same certificates: reading those takes longer than a handshake, and keeping them for each of a
+ * thousand accounts takes more memory than all else.
+ */
+function contextOf({ ca, cert, key, maxVersion }: Certificates): SecureContext {
+  const at = contexts.findIndex(
+    ({ of }) => of.ca === ca && of.cert === cert && of.key === key && of.maxVersion === maxVersion,
+  )
+  const [known] = at < 0 ? [] : contexts.splice(at, 1)
+  const context =
+    known?.context ??
+    nodeTls().createSecureContext({
+      ...bothSides,
+      minVersion: 'TLSv1.2',
+      ...(maxVersion === undefined ? {} : { maxVersion }),
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    })
+  contexts.unshift({ of: { ca, cert, key, maxVersion }, context })
+  contexts.length = Math.min(contexts.length, MAX_CONTEXTS)
+  return context
+}
+
+/** Latest use first. */
+const contexts: { readonly of: Certificates; readonly context: SecureContext }[] = []
+const MAX_CONTEXTS = 16
 
 /**
  * What is wrong with the certificate beyond what Node has looked at: its names, and on a resumed session, where neither Node nor
