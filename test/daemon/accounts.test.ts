@@ -3,7 +3,8 @@ import type { Account } from '../../src/account/account.ts'
 import type { AccountConfig } from '../../src/config/index.ts'
 import { AccountSet } from '../../src/daemon/accounts.ts'
 import { startLoopback } from '../../src/testing/index.ts'
-import { clientConfig, type Watched, watch } from '../account/setting.ts'
+import { accounts, clientConfig, type Watched, watch } from '../account/setting.ts'
+import { HandClock } from '../helper/clock.ts'
 
 const users = ['juliet', 'romeo', 'nurse'].map(name => `${name}@example.com`)
 
@@ -101,6 +102,98 @@ t.test('a removed account that comes back is a new one', async t => {
   await set.apply([config('a', 'juliet')])
   t.not(set.find('a'), first)
   await added[1]?.next('connected')
+})
+
+t.test(
+  'others are added, changed and removed under load, and an account that has not changed does not blink',
+  async t => {
+    const { server, set, added, config, of } = await setUp(t)
+    const quiet = config('quiet', 'juliet', 'buddy=nurse@example.com')
+    await set.apply([quiet, config('busy', 'romeo')])
+    await Promise.all(added.map(({ next }) => next('connected')))
+    const account = set.find('quiet')
+    const { states, events } = of(account)
+    const session = account?.session
+    const [told, seen] = [states.length, events.length]
+    const count = 2000
+    const bodies: string[] = []
+    const all = new Promise<void>(resolve => {
+      account?.on('message', ({ message }) => {
+        bodies.push(message.body)
+        if (bodies.length === count) resolve()
+      })
+    })
+    let sending = true
+    const load = (async () => {
+      for (let number = 0; number < count; number++) {
+        const body = `<message to='juliet@example.com/r' from='x@example.com/y'><body>${number}</body></message>`
+        server.send('juliet@example.com/r', body)
+        if (number % 20 === 0) await new Promise(resolve => setImmediate(resolve))
+      }
+      sending = false
+    })()
+    let reloads = 0
+    for (; sending || reloads < 8; reloads++) {
+      const changed = config('busy', reloads % 2 === 0 ? 'nurse' : 'romeo', `priority=${reloads % 100}`)
+      const more = reloads % 3 === 0 ? [config('third', 'romeo', 'username=romeo@example.com/third')] : []
+      await set.apply([...more, config('QUIET', 'juliet', 'buddy=nurse@example.com'), changed])
+      // A change that comes before the last one has got anywhere waits for nothing.
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    await Promise.all([load, all])
+    t.ok(reloads >= 8)
+    t.strictSame(
+      bodies,
+      Array.from({ length: count }, (_, number) => `${number}`),
+      'all of them, in order',
+    )
+    t.equal(account?.session, session)
+    t.equal(set.find('quiet'), account)
+    t.strictSame(states.slice(told), [])
+    t.strictSame(
+      events.slice(seen).filter(({ type }) => type !== 'message'),
+      [],
+      'nothing else has happened to it',
+    )
+  },
+)
+
+t.test('a thousand accounts of one file: all connect, and no more at one time than have their turn', async t => {
+  const count = 1000
+  const names = Array.from({ length: count }, (_, at) => `u${at}`)
+  const server = await startLoopback({
+    users: Object.fromEntries(names.map(name => [`${name}@example.com`, 'secret'])),
+    starttls: 'none',
+    connections: count,
+  })
+  const template = `[t](!)\nsecret=secret\nserverhost=127.0.0.1\nport=${server.port}\nusetls=no\nautoregister=no\nsasl_mechanisms=PLAIN\n`
+  const text = template + names.map(name => `[${name}](t)\nusername=${name}@example.com/r\n`).join('')
+  const counts = { connecting: 0, most: 0, offline: 0 }
+  const connected: Promise<unknown>[] = []
+  // A clock that stands still, for a turn may be handed on when it lasts too long.
+  const set = new AccountSet({ clock: new HandClock() }, account => {
+    let connecting = false
+    account.on('state', ({ state }) => {
+      const now = state !== 'Disconnected' && state !== 'Retrieving roster' && state !== 'Connected'
+      if (now !== connecting) counts.connecting += now ? 1 : -1
+      connecting = now
+      counts.most = Math.max(counts.most, counts.connecting)
+    })
+    account.on('offline', () => counts.offline++)
+    connected.push(new Promise(resolve => account.on('connected', resolve)))
+  })
+  t.teardown(async () => {
+    await set.stop()
+    await server.stop()
+  })
+  const read = accounts(text)
+  t.equal(read.length, count)
+  await set.apply(read)
+  await Promise.all(connected)
+  t.equal(server.connected.length, count)
+  t.equal(counts.offline, 0, 'none was lost')
+  // A turn is over a moment before the account says so.
+  t.ok(counts.most >= 16 && counts.most < 32, `${counts.most} at one time`)
 })
 
 t.test('stop() leaves everywhere', async t => {
