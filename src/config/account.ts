@@ -4,10 +4,12 @@ import type { CaReading } from './ca.ts'
 import type { ClientCertificate, ClientCertificateReading } from './client-certificate.ts'
 import { checkHost, fillPort, readTls, readTlsCa, type TlsMode } from './connection.ts'
 import type { Group } from './group.ts'
+import { checkDialplan, checkEvents } from './handed-on.ts'
 import { checkGiven, readLogin } from './login.ts'
 import { checkUsable, provesSomething } from './mechanisms.ts'
 import type { AccountOptions, GeneralOptions, OptionName } from './options.ts'
 import type { Place, ProblemLog } from './problem.ts'
+import { fetchSecret, type SecretSources } from './secret-source.ts'
 import { Sheet } from './sheet.ts'
 import { checkServerName, readTlsCertificate, warnOfTls } from './tls.ts'
 
@@ -36,6 +38,7 @@ export interface AccountConfig extends AccountOptions, Omit<GeneralOptions, keyo
 export interface AccountContext {
   readonly log: ProblemLog
   readonly general: GeneralOptions
+  readonly secrets: SecretSources
   readonly readCa: (path: string) => CaReading
   readonly readCertificate: (certfile: string, keyfile: string | undefined) => ClientCertificateReading
 }
@@ -43,13 +46,14 @@ export interface AccountContext {
 /** Reads one account and reports everything that is wrong with it. Undefined when any of it is an error. */
 export function readAccount(
   group: Group,
-  { log, general, readCa, readCertificate }: AccountContext,
+  { log, general, secrets, readCa, readCertificate }: AccountContext,
 ): AccountConfig | undefined {
   const errors = log.errors
   const sheet: AccountSheet = new Sheet(group, 'account', log, general)
   if (group.name.trim() === '')
     log.error('no-account-name', { file: group.file, line: group.line }, 'the section has no name')
   const jid = readJid(sheet)
+  fetchSecret(sheet, secrets)
   const mechanisms = readLogin(sheet)
   checkHost(sheet, jid)
   fillPort(sheet)
@@ -60,10 +64,23 @@ export function readAccount(
   warnOfTls(sheet, tls)
   checkStatusMessage(sheet)
   readBuddies(sheet)
+  checkEvents(sheet)
+  checkDialplan(sheet)
   checkUsable(sheet, tls, mechanisms)
   if (group.damaged || log.errors > errors || jid === undefined || tls === undefined) return undefined
   const place = { name: group.name, file: group.file, line: group.line, places: sheet.places() }
-  return { ...general, ...sheet.values(), ...place, jid, mechanisms, tls, tls_ca, tls_certificate }
+  const { collection_nodes, pubsub_autocreate } = general
+  return {
+    ...sheet.values(),
+    collection_nodes,
+    pubsub_autocreate,
+    ...place,
+    jid,
+    mechanisms,
+    tls,
+    tls_ca,
+    tls_certificate,
+  }
 }
 
 type AccountSheet = Sheet<AccountOptions>
@@ -120,4 +137,7 @@ function readBuddies(sheet: AccountSheet): void {
     }
   }
   sheet.set('buddy', [...lines.keys()])
+  if (sheet.get('autoprune') && lines.size === 0 && sheet.get('type') === 'client') {
+    sheet.warn('risk', 'autoprune', 'no buddy is named, so everyone would be removed from the roster')
+  }
 }

@@ -45,15 +45,20 @@ export function diffAccounts(before: readonly AccountConfig[], after: readonly A
 function differing(before: AccountConfig, after: AccountConfig): string[] {
   const values = new Map<string, unknown>(Object.entries(before))
   const names = Object.entries(after).flatMap(([name, value]) => {
-    return findOption(name) === undefined || same(values.get(name), value) ? [] : [name]
+    // Of events nothing is different where none are distributed.
+    const idle = !before.distribute_events && !after.distribute_events && findOption(name)?.change === 'events'
+    return findOption(name) === undefined || idle || same(values.get(name), value) ? [] : [name]
   })
+  const secret =
+    after.secret_file === undefined ? (after.secret_env === undefined ? 'secret' : 'secret_env') : 'secret_file'
   // The same paths, but other certificates in them, or another key.
   const contents = [
     ['tls_cafile', before.tls_ca, after.tls_ca],
     ['tls_certfile', before.tls_certificate?.cert, after.tls_certificate?.cert],
     [after.tls_keyfile === undefined ? 'tls_certfile' : 'tls_keyfile', keyOf(before), keyOf(after)],
   ] as const
-  return [...new Set([...names, ...contents.flatMap(([name, old, now]) => (old === now ? [] : [name]))])]
+  const told = names.map(name => (name === 'secret' ? secret : name))
+  return [...new Set([...told, ...contents.flatMap(([name, old, now]) => (old === now ? [] : [name]))])]
 }
 
 function keyOf({ tls_certificate }: AccountConfig): string | undefined {

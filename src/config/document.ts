@@ -7,10 +7,10 @@ export function documentOptions(): string {
 
 <!-- Made by \`npm run docs\` from src/config/options.ts. -->
 
-\`res-xmpp\` reads Asterisk's \`xmpp.conf\`, in Asterisk's own syntax: templates, \`#include\`, block comments, \`+=\` and all. \`#exec\` runs nothing: the line
-is ignored, with a warning. Every section but \`[general]\` and templates is an account; sections of one name are one account, and of an option given twice the last counts. \`[global]\` means \`[general]\`, unless it has a
+\`res-xmpp\` reads Asterisk's \`xmpp.conf\`, in Asterisk's own syntax: templates, \`#include\`, block comments, \`+=\` and all. \`#exec\` is ignored, with a
+warning, unless the command line says \`--execincludes\`. Every section but \`[general]\` and templates is an account; sections of one name are one account, and of an option given twice the last counts. \`[global]\` means \`[general]\`, unless it has a
 \`username\`. Option names ignore case; words for yes are yes, true, y, t, 1 and on, for no no, false, n, f, 0 and off. Numbers may be hexadecimal (\`0x1f\`)
-or octal (\`017\`). \`res-xmpp check\` says what is wrong with a file.
+or octal (\`017\`). \`res-xmpp check\` says what is wrong with a file, \`res-xmpp sample\` prints one with everything in it.
 
 Options marked ⊕ are ours: Asterisk's module does not know them.
 
@@ -18,7 +18,7 @@ Options marked ⊕ are ours: Asterisk's module does not know them.
 | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-On reload a changed option means: _presence_, it is sent anew; _buddies_, new ones are asked for their presence; _live_, it holds from now on; _reconnect_, the account closes its stream
+On reload a changed option means: _presence_, it is sent anew; _buddies_, new ones are asked for their presence; _events_, the distribution of states starts anew; _live_, it holds from now on; _reconnect_, the account closes its stream
 and connects again.
 
 ## Where we differ from res_xmpp
@@ -36,6 +36,10 @@ and connects again.
 - One pair of double quotes around the whole \`statusmessage\` is removed.
 - \`type\` takes no other words, \`port\` is checked, a mistyped \`usetls\` or \`tls_verify\` is an error and not a silent no.
 - Any other word that is neither yes nor no is a warning. It means no for both.
+- \`auth_policy\` decides who may see our presence; any other word than \`accept\` and \`deny\` is a warning and means \`deny\`. res_xmpp ignores it, and has \`autoregister\` decide.
+- \`autoprune\` waits for the server's word for each contact, does nothing to a roster that is empty or could not be read, and nothing twice in one login. What res_xmpp sends, servers refuse.
+- \`distribute_events=yes\` needs \`pubsub_node\`. res_xmpp publishes at the account itself without it.
+- One of \`secret\`, \`secret_env\` and \`secret_file\` may be given. A file that everyone can read and that holds a secret is a warning.
 - A buddy given twice is a warning. res_xmpp gives up the whole file.
 - A \`--;\` that ends no comment block is text, with a warning. Asterisk ignores the rest of the file.
 `
@@ -46,11 +50,12 @@ const places = { general: '[general]', account: 'account', both: '[general], acc
 function row(name: string, option: Option): string {
   const mark = option.extension ? ' ⊕' : ''
   const fallback = option.default === undefined ? (option.required ? 'required' : '–') : `\`${option.default}\``
-  const cells = [`\`${name}\`${mark}`, places[option.scope], values(option), fallback, option.change, option.summary]
+  const cells = [`\`${name}\`${mark}`, places[option.scope], valuesOf(option), fallback, option.change, option.summary]
   return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
 }
 
-function values({ kind, aliases, range }: Option): string {
+/** The values that an option takes, in words. */
+export function valuesOf({ kind, aliases, range }: Option): string {
   if (typeof kind !== 'string') {
     const others = Object.entries(aliases ?? {}).map(([word, meaning]) => `${word} = ${meaning}`)
     return [kind.join(', '), ...(others.length === 0 ? [] : [`(${others.join(', ')})`])].join(' ')

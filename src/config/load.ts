@@ -3,11 +3,13 @@ import { formatJid } from '../jid.ts'
 import { type AccountConfig, readAccount } from './account.ts'
 import { caReader } from './ca.ts'
 import { clientCertificateReader } from './client-certificate.ts'
-import { readDialect } from './dialect/dialect.ts'
+import { readDialect, type Section } from './dialect/dialect.ts'
 import type { DialectLimits } from './dialect/reader.ts'
 import { groupSections } from './group.ts'
-import { type GeneralOptions, optionNames } from './options.ts'
+import { foldName } from './names.ts'
+import { findOption, type GeneralOptions, optionNames } from './options.ts'
 import { type Problem, ProblemLog } from './problem.ts'
+import { type SecretPlace, warnOfOpenFiles } from './secret-source.ts'
 import { Sheet } from './sheet.ts'
 import type { FileSource } from './source.ts'
 
@@ -16,6 +18,8 @@ export interface LoadOptions {
   /** Any error is fatal, not just one that leaves no configuration at all. */
   readonly strict?: boolean
   readonly limits?: DialectLimits
+  /** Where `secret_env` looks. Default nothing. */
+  readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 /** A whole xmpp.conf. */
@@ -24,6 +28,8 @@ export interface LoadedConfig {
   readonly accounts: readonly AccountConfig[]
   /** [general], with defaults for what is not given or in error. */
   readonly general: GeneralOptions
+  /** Everything as it stands in the files: sections and templates in their order; empty for a file that is rejected as a whole. */
+  readonly sections: readonly Section[]
   /** In order of file and line. */
   readonly problems: readonly Problem[]
   /** The configuration must not be used: the file is rejected as a whole, or there are errors and `strict` was asked for. */
@@ -48,11 +54,13 @@ export function loadConfig(path: string, source: FileSource, options: LoadOption
   const context = {
     log,
     general,
+    secrets: { source, directory, env: options.env ?? {} },
     readCa: caReader(source, directory),
     readCertificate: clientCertificateReader(source, directory),
   }
   const accounts = groups.accounts.flatMap(group => readAccount(group, context) ?? [])
   warnOfTwins(accounts, log)
+  warnOfOpenFiles(secretPlaces(rejected ? salvage : sections), source, log)
   if (groups.accounts.length === 0 && !rejected) {
     log.error(
       'no-account',
@@ -63,6 +71,7 @@ export function loadConfig(path: string, source: FileSource, options: LoadOption
   return {
     accounts: rejected ? [] : accounts,
     general,
+    sections,
     problems: log.list(files),
     fatal: rejected || (options.strict === true && log.errors > 0),
     files,
@@ -76,6 +85,15 @@ function readGeneral(sheet: Sheet<GeneralOptions>): GeneralOptions {
     if (sheet.get(name) === undefined) sheet.set(name, defaults.get(name) as GeneralOptions[typeof name])
   }
   return sheet.values()
+}
+
+/** Every secret as it stands in the files, those of templates at their own place, in order. */
+function secretPlaces(sections: readonly Section[]): SecretPlace[] {
+  return sections.flatMap(({ name: section, entries }) =>
+    entries
+      .filter(({ name, value }) => value !== '' && findOption(foldName(name))?.secret)
+      .map(({ name, file, line }) => ({ file, line, section, option: foldName(name) })),
+  )
 }
 
 /** Two accounts with one JID and resource would throw each other out for ever. */

@@ -1,6 +1,7 @@
 import { isAnonymous, mechanismNames, readMechanisms } from './mechanisms.ts'
 import type { AccountOptions, OptionName } from './options.ts'
 import { passwordFault } from './secret.ts'
+import { secretOption } from './secret-source.ts'
 import type { Sheet } from './sheet.ts'
 import { tokenUrlFault } from './token-url.ts'
 
@@ -32,7 +33,8 @@ function checkSecret(sheet: AccountSheet): void {
     : 'without it, refresh_token or tls_certfile the account has no usable credential'
   const others = component ? [] : (['refresh_token', 'tls_certfile'] as const)
   const anonymous = !component && isAnonymous(sheet)
-  if (!anonymous && others.every(name => sheet.given(name).length === 0)) {
+  const fetched = secretOption(sheet) !== undefined
+  if (!anonymous && !fetched && others.every(name => sheet.given(name).length === 0)) {
     checkGiven(sheet, 'secret', needed)
   }
   if (sheet.get('secret') === '') sheet.error('bad-value', 'secret', 'it is empty')
@@ -56,7 +58,7 @@ function checkPassword(sheet: AccountSheet, mechanisms: readonly string[] | unde
   const withPassword: readonly string[] = mechanismNames.secret
   if (mechanisms?.some(name => withPassword.includes(name)) === false) return
   const fault = passwordFault(secret)
-  if (fault !== undefined) sheet.error('bad-value', 'secret', fault)
+  if (fault !== undefined) sheet.error('bad-value', secretOption(sheet) ?? 'secret', fault)
 }
 
 function checkToken(sheet: AccountSheet): void {
@@ -72,8 +74,10 @@ function checkToken(sheet: AccountSheet): void {
   if (sheet.get('refresh_token') === '') sheet.error('bad-value', 'refresh_token', 'it is empty')
   if (sheet.get('type') === 'component') {
     sheet.error('contradiction', 'refresh_token', 'a component logs in with its secret only (XEP-0114)')
-  } else if (sheet.given('secret').length > 0) {
-    sheet.warn('token-wins', 'refresh_token', 'secret is given as well and is not used: the token takes its place')
+  } else {
+    const secret = secretOption(sheet)
+    if (secret === undefined) return
+    sheet.warn('token-wins', 'refresh_token', `${secret} is given as well and is not used: the token takes its place`)
   }
 }
 
@@ -88,7 +92,8 @@ function checkNoSasl(sheet: AccountSheet): void {
   if (sheet.given('refresh_token').length > 0) {
     sheet.error('contradiction', 'usesasl', 'refresh_token needs SASL: leave it at yes')
   } else {
-    checkGiven(sheet, 'secret', 'XEP-0078 (usesasl=no) logs in with a password and nothing else')
+    const needed = 'XEP-0078 (usesasl=no) logs in with a password and nothing else'
+    if (secretOption(sheet) === undefined) checkGiven(sheet, 'secret', needed)
   }
   warnOfNoEffect(sheet, 'sasl_mechanisms', 'usesasl=no uses none')
   if (sheet.get('channel_binding') !== 'required') {

@@ -1,6 +1,7 @@
 import type { TlsMode } from './connection.ts'
 import { didYouMean, shownName } from './names.ts'
 import type { AccountOptions, OptionName } from './options.ts'
+import { secretOption } from './secret-source.ts'
 import type { Sheet } from './sheet.ts'
 
 /** Every mechanism that may be named, by what it needs. The mechanisms themselves are no business of a configuration's. */
@@ -119,6 +120,7 @@ function provedBy(sheet: AccountSheet): readonly string[] {
 }
 
 function isGiven(sheet: AccountSheet, name: OptionName): boolean {
+  if (name === 'secret') return secretOption(sheet) !== undefined
   return sheet.given(name).length > 0
 }
 

@@ -33,6 +33,8 @@ export interface Option {
   /** A boolean whose mistyped word must not pass for `no`, since `no` is the less secure choice. */
   readonly guarded?: true
   readonly change: Effect
+  /** A value to show where there is no default. */
+  readonly example?: string
   /** One sentence for the documentation. */
   readonly summary: string
 }
@@ -50,6 +52,7 @@ export const options = {
     scope: 'account',
     kind: 'string',
     required: true,
+    example: 'asterisk@example.org',
     change: 'reconnect',
     summary:
       'The JID to log in as; without a resource a client gets `/asterisk-xmpp`, which a server with XEP-0386 completes. For a component it is its domain.',
@@ -58,6 +61,7 @@ export const options = {
     scope: 'account',
     kind: 'string',
     secret: true,
+    example: 'change-me',
     change: 'reconnect',
     summary:
       'The password of the account, or the secret the component shares with its server. Not needed by a client that logs in with `refresh_token`, with `tls_certfile`, or anonymously.',
@@ -66,6 +70,7 @@ export const options = {
     scope: 'account',
     kind: 'string',
     secret: true,
+    example: '1//0a1b2c',
     change: 'reconnect',
     summary:
       'An OAuth 2.0 refresh token (RFC 6749 §6): access tokens are fetched with it, and the login is by X-OAUTH2 or OAUTHBEARER, never with a password. It needs `oauth_clientid` and `oauth_secret`, and takes the place of `secret`.',
@@ -73,6 +78,7 @@ export const options = {
   oauth_clientid: {
     scope: 'account',
     kind: 'string',
+    example: '1234.apps.example.org',
     change: 'reconnect',
     summary: 'The client identifier that `refresh_token` was issued to.',
   },
@@ -80,12 +86,14 @@ export const options = {
     scope: 'account',
     kind: 'string',
     secret: true,
+    example: 'change-me',
     change: 'reconnect',
     summary: 'The client secret that belongs to `oauth_clientid`.',
   },
   serverhost: {
     scope: 'account',
     kind: 'string',
+    example: 'xmpp.example.org',
     change: 'reconnect',
     summary:
       'The host to connect to. Without it a client looks up the servers of its domain in the DNS (SRV, direct TLS included), and takes the domain itself when there are none; a component takes its domain.',
@@ -94,6 +102,7 @@ export const options = {
     scope: 'account',
     kind: 'unsigned',
     range: [1, 65535],
+    example: '5222',
     change: 'reconnect',
     summary:
       'The TCP port to connect to. Without `serverhost` it is a port of the domain itself, and nothing is looked up. Default 5222, 5223 for a client with `forceoldssl`, 5347 for a component; for a client without `serverhost` what the DNS says.',
@@ -148,6 +157,7 @@ export const options = {
   buddy: {
     scope: 'account',
     kind: 'list',
+    example: 'bob@example.org',
     change: 'buddies',
     summary: 'A bare JID whose presence is wanted; may be given many times.',
   },
@@ -208,6 +218,7 @@ export const options = {
   pubsub_node: {
     scope: 'account',
     kind: 'string',
+    example: 'pubsub.example.org',
     change: 'events',
     summary: 'The JID of the PubSub service (XEP-0060) through which `distribute_events` shares states.',
   },
@@ -243,6 +254,7 @@ export const options = {
     scope: 'account',
     kind: 'string',
     extension: true,
+    example: 'XMPP_SECRET',
     change: 'reconnect',
     summary: 'The environment variable of the daemon that holds the secret, instead of `secret`.',
   },
@@ -250,6 +262,7 @@ export const options = {
     scope: 'account',
     kind: 'string',
     extension: true,
+    example: '/etc/asterisk/xmpp.secret',
     change: 'reconnect',
     summary:
       'The file that holds the secret and nothing else, instead of `secret`; relative to the directory of xmpp.conf. It is read at the start and on reload.',
@@ -267,6 +280,7 @@ export const options = {
     scope: 'account',
     kind: 'string',
     extension: true,
+    example: 'SCRAM-SHA-256, PLAIN',
     change: 'reconnect',
     summary:
       'The SASL mechanisms that may be used, separated by blanks or commas; the strongest that the server offers is taken. Default all that the account has credentials for: SCRAM-SHA-512, -256 and -1, with -PLUS where they can be bound, PLAIN and DIGEST-MD5 with `secret`; X-OAUTH2 and OAUTHBEARER with `refresh_token`; EXTERNAL with `tls_certfile`; ANONYMOUS with a `username` that is only a domain.',
@@ -302,6 +316,7 @@ export const options = {
     scope: 'account',
     kind: 'string',
     extension: true,
+    example: '/etc/ssl/certs/ca-certificates.crt',
     change: 'reconnect',
     summary:
       'A PEM file with the certificates to trust instead of the usual ones; relative to the directory of xmpp.conf. It is read at the start and on reload: whoever changes it has to reload.',
@@ -310,6 +325,7 @@ export const options = {
     scope: 'account',
     kind: 'string',
     extension: true,
+    example: 'hosting.example.net',
     change: 'reconnect',
     summary:
       'The name to ask for (SNI) and to look for in the certificate, instead of the domain of `username`. Whoever has a certificate for that name is then trusted to be the server of the domain: name only a host of its provider.',
@@ -318,6 +334,7 @@ export const options = {
     scope: 'account',
     kind: 'string',
     extension: true,
+    example: 'asterisk.pem',
     change: 'reconnect',
     summary:
       "A PEM file with the account's own certificate, then those of its issuers, for a server that asks for one; relative to the directory of xmpp.conf.",
@@ -326,6 +343,7 @@ export const options = {
     scope: 'account',
     kind: 'string',
     extension: true,
+    example: 'asterisk.key',
     change: 'reconnect',
     summary:
       'A PEM file with the private key of `tls_certfile`, not encrypted; nobody but the daemon should be able to read it. Not needed when the key is in `tls_certfile`.',

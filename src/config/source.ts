@@ -8,6 +8,11 @@ export interface FileSource {
   mode?(path: string): number | undefined
   /** The paths that match a glob pattern, in the order in which they shall be read. See `expandGlob`. */
   glob(pattern: string): string[]
+  /**
+   * Runs a command of `#exec` and returns what it printed, or why there is nothing, in words. Without it `#exec` is refused: a file is not
+   * expected to run programs.
+   */
+  exec?(command: string): { readonly output: Uint8Array; readonly warning?: string } | { readonly error: string }
 }
 
 /** What to say of a file that a source does not give. */

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { expandGlob, type FileSource } from '../config/index.ts'
 import { usualConfigs } from './places.ts'
@@ -47,4 +48,30 @@ function list(directory: string): string[] {
 /** The configuration file to use when none is named. */
 export function usualConfig(): string {
   return usualConfigs.find(path => existsSync(path)) ?? usualConfigs[0]
+}
+
+/** ms that a command of `#exec` may take, and the bytes that it may print. */
+const EXEC_TIME = 10_000
+const EXEC_BYTES = 1_048_576
+
+/** Configuration files from the disk that may run programs, as Asterisk's do with `execincludes=yes`. */
+export const filesWithExec: FileSource = {
+  ...files,
+  exec(command) {
+    // As Asterisk does it: by the shell, and what goes to standard error counts too.
+    const options = { timeout: EXEC_TIME, maxBuffer: EXEC_BYTES, stdio: ['ignore', 'pipe', 'pipe'] as const }
+    const { error, status, signal, stdout } = spawnSync('/bin/sh', ['-c', `exec 2>&1\n${command}`], {
+      ...options,
+      stdio: [...options.stdio],
+      killSignal: 'SIGKILL',
+    })
+    const { code } = (error ?? {}) as NodeJS.ErrnoException
+    if (code === 'ETIMEDOUT') return { error: `it was not done within ${EXEC_TIME / 1000} s` }
+    if (code === 'ENOBUFS') return { error: `it printed more than ${EXEC_BYTES} bytes` }
+    if (error !== undefined) return { error: error.message }
+    if (signal !== null) return { error: `it was ended by ${signal}` }
+    const warning =
+      status === 0 ? {} : { warning: `"${command}" ended with status ${status}: is what it printed all of it?` }
+    return { output: stdout, ...warning }
+  },
 }

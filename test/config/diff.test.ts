@@ -42,6 +42,11 @@ t.test('what a changed option does', async t => {
     ['timeout=6', 'live'],
     ['keepalive=no', 'live'],
     ['debug=yes', 'live'],
+    ['auth_policy=deny', 'live'],
+    ['autoprune=yes', 'live'],
+    ['context=x', 'live'],
+    ['sendtodialplan=yes', 'live'],
+    ['distribute_events=yes\npubsub_node=p.x', 'events'],
     ['tls_verify=no', 'reconnect'],
     ['tls_cafile=ca', 'reconnect'],
     ['tls_servername=n', 'reconnect'],
@@ -49,8 +54,15 @@ t.test('what a changed option does', async t => {
   ]
   for (const [line, effect] of cases) t.strictSame(effects(line), [['a', 'changed', [effect]]], line)
   t.strictSame(effects('tls_certfile=both\ntls_keyfile=key', 'tls_certfile=both'), [['a', 'changed', ['reconnect']]])
+  const shared = (line: string, before = '') => {
+    const text = `username=a@x\nserverhost=h\ndistribute_events=yes\npubsub_node=p.x\nsecret=s`
+    const [one, two] = [before, line].map(general => accounts(`[general]\n${general}\n[a]\n${text}`))
+    return diffAccounts(one ?? [], two ?? []).map(change => change.kind === 'changed' && [...change.effects])
+  }
+  for (const line of ['collection_nodes=yes', 'pubsub_autocreate=yes']) t.strictSame(shared(line), [['events']], line)
   const tried = new Set([
     'tls_keyfile',
+    ...['secret_env', 'secret_file', 'collection_nodes', 'pubsub_autocreate'],
     ...cases.flatMap(([lines]) => lines.split('\n').map(line => line.split('=')[0])),
   ])
   t.strictSame(
@@ -58,6 +70,31 @@ t.test('what a changed option does', async t => {
     [],
     'every option is tried',
   )
+})
+
+t.test('what is said of events is nothing to an account that distributes none', async t => {
+  t.strictSame(effects('pubsub_node=p.x'), [])
+  const [one, two] = ['no', 'yes'].map(word => accounts(`[general]\ncollection_nodes=${word}\n[a]\n${good}`))
+  t.strictSame(diffAccounts(one ?? [], two ?? []), [])
+})
+
+t.test('a secret that is fetched: the option that is given is the one that has changed', async t => {
+  const read = (option: string, secret: string) => {
+    const text = `[a]\nusername=a@x\nserverhost=h\n${option}\n`
+    const source = memory({ '/c/xmpp.conf': text, '/c/s': secret, '/c/s2': secret })
+    return loadConfig('/c/xmpp.conf', source, { env: { S: secret } }).accounts
+  }
+  for (const [before, after, want] of [
+    [read('secret_file=s', 'x'), read('secret_file=s', 'y'), ['secret_file']],
+    [read('secret_env=S', 'x'), read('secret_env=S', 'y'), ['secret_env']],
+    [read('secret_file=s', 'x'), read('secret_file=s2', 'x'), ['secret_file']],
+    [read('secret=x', 'x'), read('secret_file=s', 'x'), ['secret_file']],
+    [read('secret_file=s', 'x'), read('secret_file=s', 'x\n'), undefined],
+  ] as const) {
+    const [change] = diffAccounts(before, after)
+    t.strictSame(change?.kind === 'changed' ? change.options : undefined, want)
+    if (change?.kind === 'changed') t.strictSame([...change.effects], ['reconnect'])
+  }
 })
 
 t.test('several at once', async t => {

@@ -361,6 +361,8 @@ t.test('xmpp show config, with what was changed at run time', async t => {
 t.test('xmpp presence', async t => {
   const { run, json, server, juliet } = await setUp(t, 'statusmessage=at the desk')
   const sent: string[] = []
+  // Behind the presence that comes with the login.
+  await juliet.account.session?.iq('get', 'example.com', el('ping', 'urn:xmpp:ping'))
   server.onStanza = stanza => {
     if (stanza.name === 'presence')
       sent.push(`${stanza.attrs.type ?? stanza.childText('show')} ${stanza.childText('status')}`)

@@ -117,25 +117,47 @@ export class Reader {
   #directive(text: string, place: Place, level: number, section: Draft | undefined): void {
     const where = { ...place, section: nameOf(section) }
     const { name, argument } = parseDirective(text)
-    if (name === 'exec') {
-      this.log.warn('exec-refused', where, 'programs are not run from a configuration file: "#exec" is ignored')
-    } else if (name !== 'include' && name !== 'tryinclude') {
+    const { exec } = this.#source
+    if (name === 'exec' && exec === undefined) {
+      const advice = '--execincludes would run it'
+      this.log.warn(
+        'exec-refused',
+        where,
+        `programs are not run from a configuration file: "#exec" is ignored (${advice})`,
+      )
+    } else if (name !== 'exec' && name !== 'include' && name !== 'tryinclude') {
       this.log.warn(
         'unknown-directive',
         where,
         'not #include, #tryinclude or #exec: the line is ignored (a comment begins with ";")',
       )
     } else if (argument === '') {
-      this.log.warn('no-argument', where, `#${name} names no file: the line is ignored`)
+      this.log.warn(
+        'no-argument',
+        where,
+        `#${name} names ${name === 'exec' ? 'no command' : 'no file'}: the line is ignored`,
+      )
     } else if (level >= this.#levels) {
       const message = `"${argument}" would be level ${level + 1} of includes, ${this.#levels} are allowed (does a file include itself?)`
-      if (name === 'include') throw new Refusal(message)
+      if (name !== 'tryinclude') throw new Refusal(message)
       this.log.warn('include-depth', where, `${message}; the line is ignored`)
     } else {
+      if (name === 'exec') return this.#exec(argument, place, level, section)
       const missing = this.#include(argument, place, level, section)
       if (missing !== undefined && name === 'include')
         throw new Refusal(`"${argument}" cannot be included: ${missing} (#tryinclude would go on without it)`)
     }
+  }
+
+  /** What the command prints is read as a file that is included. */
+  #exec(command: string, place: Place, level: number, section: Draft | undefined): void {
+    const result = this.#source.exec?.(command)
+    if (result === undefined || 'error' in result)
+      throw new Refusal(`"${command}" could not be run: ${result?.error ?? 'programs are not run here'}`)
+    const { output, warning } = result
+    if (warning !== undefined) this.log.warn('exec', { ...place, section: nameOf(section) }, warning)
+    this.#count(output, place, `what "${command}" prints`)
+    this.#file(`#exec ${command}`, output, level + 1, section)
   }
 
   /** @returns why nothing was included, undefined when something was */
@@ -191,11 +213,15 @@ export class Reader {
     if (--this.#filesLeft < 0) throw new Overflow('too many files are included', place)
     const bytes = this.#source.read(path)
     if (bytes === undefined) return undefined
-    this.#bytesLeft -= bytes.byteLength
-    if (this.#bytesLeft < 0)
-      throw new Overflow(`the files are too large, all together (${path} is the one too many)`, place)
+    this.#count(bytes, place, path)
     this.files.add(path)
     return bytes
+  }
+
+  #count(bytes: Uint8Array, place: Place, what: string): void {
+    this.#bytesLeft -= bytes.byteLength
+    if (this.#bytesLeft < 0)
+      throw new Overflow(`the files are too large, all together (${what} is the one too many)`, place)
   }
 
   #reject(place: Place, message: string): void {
