@@ -8,6 +8,8 @@ import { checkGiven, readLogin } from './login.ts'
 import { checkUsable, provesSomething } from './mechanisms.ts'
 import type { AccountOptions, GeneralOptions, OptionName } from './options.ts'
 import type { Place, ProblemLog } from './problem.ts'
+import { resolveSecret, type SecretPlaces } from './secret-source.ts'
+import { readPubsub, warnOfDialplan } from './services.ts'
 import { Sheet } from './sheet.ts'
 import { checkServerName, readTlsCertificate, warnOfTls } from './tls.ts'
 
@@ -30,12 +32,15 @@ export interface AccountConfig extends AccountOptions, Omit<GeneralOptions, keyo
   readonly tls_ca: string | undefined
   /** What `tls_certfile` and `tls_keyfile` come to. */
   readonly tls_certificate: ClientCertificate | undefined
+  /** `pubsub_node`, prepared. Never undefined with `distribute_events`. */
+  readonly pubsub: Jid | undefined
 }
 
 /** What reading an account needs from outside. */
 export interface AccountContext {
   readonly log: ProblemLog
   readonly general: GeneralOptions
+  readonly secrets: SecretPlaces
   readonly readCa: (path: string) => CaReading
   readonly readCertificate: (certfile: string, keyfile: string | undefined) => ClientCertificateReading
 }
@@ -43,13 +48,14 @@ export interface AccountContext {
 /** Reads one account and reports everything that is wrong with it. Undefined when any of it is an error. */
 export function readAccount(
   group: Group,
-  { log, general, readCa, readCertificate }: AccountContext,
+  { log, general, secrets, readCa, readCertificate }: AccountContext,
 ): AccountConfig | undefined {
   const errors = log.errors
   const sheet: AccountSheet = new Sheet(group, 'account', log, general)
   if (group.name.trim() === '')
     log.error('no-account-name', { file: group.file, line: group.line }, 'the section has no name')
   const jid = readJid(sheet)
+  resolveSecret(sheet, secrets)
   const mechanisms = readLogin(sheet)
   checkHost(sheet, jid)
   fillPort(sheet)
@@ -60,10 +66,12 @@ export function readAccount(
   warnOfTls(sheet, tls)
   checkStatusMessage(sheet)
   readBuddies(sheet)
+  const pubsub = readPubsub(sheet)
+  warnOfDialplan(sheet)
   checkUsable(sheet, tls, mechanisms)
   if (group.damaged || log.errors > errors || jid === undefined || tls === undefined) return undefined
   const place = { name: group.name, file: group.file, line: group.line, places: sheet.places() }
-  return { ...general, ...sheet.values(), ...place, jid, mechanisms, tls, tls_ca, tls_certificate }
+  return { ...general, ...sheet.values(), ...place, jid, mechanisms, tls, tls_ca, tls_certificate, pubsub }
 }
 
 type AccountSheet = Sheet<AccountOptions>

@@ -1,6 +1,7 @@
 import type { AccountConfig } from './account.ts'
 import { foldName } from './names.ts'
-import { type Effect, findOption } from './options.ts'
+import { type Effect, findOption, type OptionName, options } from './options.ts'
+import { secretOptionOf } from './secret-source.ts'
 
 /** What a reload means for one account. */
 export type AccountChange =
@@ -34,18 +35,21 @@ export function diffAccounts(before: readonly AccountConfig[], after: readonly A
       changes.push({ kind: 'added', name, after: account })
       continue
     }
-    const options = differing(earlier, account)
-    if (options.length === 0) continue
-    const effects = new Set(options.map(option => findOption(option)?.change ?? 'reconnect'))
-    changes.push({ kind: 'changed', name, before: earlier, after: account, effects, options })
+    const names = differing(earlier, account)
+    if (names.length === 0) continue
+    const effects = new Set(names.map(option => findOption(option)?.change ?? 'reconnect'))
+    changes.push({ kind: 'changed', name, before: earlier, after: account, effects, options: names })
   }
   return changes
 }
 
 function differing(before: AccountConfig, after: AccountConfig): string[] {
-  const values = new Map<string, unknown>(Object.entries(before))
-  const names = Object.entries(after).flatMap(([name, value]) => {
-    return findOption(name) === undefined || same(values.get(name), value) ? [] : [name]
+  const names = (Object.keys(options) as OptionName[]).flatMap(name => {
+    if (same(before[name], after[name])) return []
+    // Without events nobody acts by what [general] says of them.
+    const { change, scope } = options[name]
+    if (change === 'events' && scope === 'general' && !distributes(before, after)) return []
+    return [name === 'secret' ? (secretOptionOf(after) ?? name) : name]
   })
   // The same paths, but other certificates in them, or another key.
   const contents = [
@@ -54,6 +58,10 @@ function differing(before: AccountConfig, after: AccountConfig): string[] {
     [after.tls_keyfile === undefined ? 'tls_certfile' : 'tls_keyfile', keyOf(before), keyOf(after)],
   ] as const
   return [...new Set([...names, ...contents.flatMap(([name, old, now]) => (old === now ? [] : [name]))])]
+}
+
+function distributes(...accounts: readonly AccountConfig[]): boolean {
+  return accounts.some(account => account.distribute_events)
 }
 
 function keyOf({ tls_certificate }: AccountConfig): string | undefined {

@@ -3,8 +3,9 @@ import { formatJid } from '../jid.ts'
 import { type AccountConfig, readAccount } from './account.ts'
 import { caReader } from './ca.ts'
 import { clientCertificateReader } from './client-certificate.ts'
-import { readDialect } from './dialect/dialect.ts'
+import { readDialect, type Section } from './dialect/dialect.ts'
 import type { DialectLimits } from './dialect/reader.ts'
+import { warnOfExposed } from './exposed.ts'
 import { groupSections } from './group.ts'
 import { type GeneralOptions, optionNames } from './options.ts'
 import { type Problem, ProblemLog } from './problem.ts'
@@ -16,6 +17,8 @@ export interface LoadOptions {
   /** Any error is fatal, not just one that leaves no configuration at all. */
   readonly strict?: boolean
   readonly limits?: DialectLimits
+  /** Where `secret_env` looks; default nowhere. */
+  readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 /** A whole xmpp.conf. */
@@ -24,6 +27,8 @@ export interface LoadedConfig {
   readonly accounts: readonly AccountConfig[]
   /** [general], with defaults for what is not given or in error. */
   readonly general: GeneralOptions
+  /** What the file says, before any option means something; empty when it is rejected. */
+  readonly sections: readonly Section[]
   /** In order of file and line. */
   readonly problems: readonly Problem[]
   /** The configuration must not be used: the file is rejected as a whole, or there are errors and `strict` was asked for. */
@@ -41,13 +46,16 @@ export function loadConfig(path: string, source: FileSource, options: LoadOption
   // Twice the room the dialect has, so that what it found never crowds out what is found here.
   const log = new ProblemLog(2000)
   log.take(problems)
-  const groups = groupSections(rejected ? salvage : sections)
+  const found = rejected ? salvage : sections
+  warnOfExposed(found, source, log)
+  const groups = groupSections(found)
   const nothing = { name: 'general', file: path, line: 0, entries: [], damaged: false }
   const general = readGeneral(new Sheet(groups.general ?? nothing, 'general', log))
   const directory = dirname(path)
   const context = {
     log,
     general,
+    secrets: { source, directory, env: options.env ?? {} },
     readCa: caReader(source, directory),
     readCertificate: clientCertificateReader(source, directory),
   }
@@ -63,6 +71,7 @@ export function loadConfig(path: string, source: FileSource, options: LoadOption
   return {
     accounts: rejected ? [] : accounts,
     general,
+    sections,
     problems: log.list(files),
     fatal: rejected || (options.strict === true && log.errors > 0),
     files,

@@ -1,19 +1,20 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { expandGlob, type FileSource } from '../config/index.ts'
 import { usualConfigs } from './places.ts'
 
-/** Configuration files from the disk. */
+/** Configuration files from the disk; `#exec` runs nothing. */
 export const files: FileSource = {
   read(path) {
     try {
-      return readFileSync(path)
+      return readRegular(path)
     } catch {
       return undefined
     }
   },
   whyNot(path) {
     try {
-      readFileSync(path)
+      readRegular(path)
       return undefined
     } catch (error) {
       const { code = '', message } = error as NodeJS.ErrnoException
@@ -28,6 +29,66 @@ export const files: FileSource = {
     }
   },
   glob: pattern => expandGlob(pattern, list),
+}
+
+/** The same; `#exec` runs what it says, as Asterisk does with `execincludes=yes`. */
+export const filesAndPrograms: FileSource = { ...files, exec: command => runCommand(command) }
+
+/**
+ * What a shell command prints on both streams. The shell and all it has started have gone when it returns.
+ * @param time ms it may take
+ */
+export function runCommand(
+  command: string,
+  time = COMMAND_TIME,
+): { readonly output: Uint8Array } | { readonly failure: string } {
+  // A process group of its own: what the shell has started can hold on to nothing of ours.
+  const { pid, error, status, signal, stdout } = spawnSync('/bin/sh', ['-c', `exec 2>&1\n${command}`], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: time,
+    killSignal: 'SIGKILL',
+    maxBuffer: COMMAND_OUTPUT,
+    detached: true,
+  } as Parameters<typeof spawnSync>[2])
+  endGroup(pid)
+  const { code } = (error ?? {}) as NodeJS.ErrnoException
+  if (code === 'ETIMEDOUT') return { failure: `it has not ended after ${time / 1000} s` }
+  if (code === 'ENOBUFS') return { failure: `it prints more than ${COMMAND_OUTPUT} bytes` }
+  if (error !== undefined) return { failure: error.message }
+  if (signal !== null) return { failure: `it was ended by ${signal}` }
+  if (status !== 0) return { failure: `it has failed with exit code ${status}${exits[status ?? 0] ?? ''}` }
+  return { output: stdout as Buffer }
+}
+
+/** ms that a command of `#exec` may take. */
+const COMMAND_TIME = 10_000
+/** Bytes that it may print. */
+const COMMAND_OUTPUT = 1_048_576
+
+const exits: Record<number, string> = {
+  126: ', which a shell gives for what it may not run',
+  127: ', which a shell gives for what it does not find',
+}
+
+function endGroup(pid: number): void {
+  try {
+    if (pid > 0) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // There is nobody left in it, as there should be.
+  }
+}
+
+/** As Asterisk does, it reads nothing but regular files: others may have no end, or wait for somebody to write. */
+function readRegular(path: string): Uint8Array {
+  const { O_RDONLY, O_NONBLOCK } = constants
+  const file = openSync(path, O_RDONLY | O_NONBLOCK)
+  try {
+    const stat = fstatSync(file)
+    if (stat.isFile()) return readFileSync(file)
+    throw Object.assign(new Error('it is no regular file'), { code: stat.isDirectory() ? 'EISDIR' : '' })
+  } finally {
+    closeSync(file)
+  }
 }
 
 const reasons: Record<string, string | undefined> = {

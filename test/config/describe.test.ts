@@ -25,7 +25,12 @@ t.test('effective settings, secrets masked', async t => {
     ['buddy', 'b@x'],
     ['buddy', 'c@x'],
     ['autoregister', 'yes'],
+    ['auth_policy', 'accept'],
+    ['autoprune', 'no'],
     ['timeout', '5'],
+    ['context', 'default'],
+    ['sendtodialplan', 'no'],
+    ['distribute_events', 'no'],
     ['keepalive', 'yes'],
     ['debug', 'yes'],
     ['oauth_token_url', 'https://oauth2.googleapis.com/token'],
@@ -35,6 +40,10 @@ t.test('effective settings, secrets masked', async t => {
   ])
   t.strictSame(describeGeneral(general), [
     ['autoregister', 'yes'],
+    ['auth_policy', 'accept'],
+    ['autoprune', 'no'],
+    ['collection_nodes', 'no'],
+    ['pubsub_autocreate', 'no'],
     ['debug', 'yes'],
   ])
 })

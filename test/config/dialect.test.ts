@@ -769,6 +769,52 @@ t.test('why a file cannot be read is said wherever one is named', async t => {
   t.match(messages('/none'), [/^file-rejected the file cannot be read: no way to \/none$/])
 })
 
+t.test('#exec, where there is somebody to run it', async t => {
+  const asked: string[] = []
+  const exec = (command: string) => {
+    asked.push(command)
+    const printed: Record<string, string> = {
+      'pw -u x': 'secret=1\nsecret+=2\n[u](t)\nb=2\n',
+      nested: '#exec pw -u x\n#include y\n',
+      bad: 'a=1\n[x\nb=2',
+      again: '#exec again\nd=1',
+      long: `a=${'x'.repeat(100)}`,
+    }
+    const output = printed[command]
+    return output === undefined ? { failure: 'it has failed' } : { output: Buffer.from(output) }
+  }
+  const run = (text: string, files: Readonly<Record<string, string>> = {}, limits = {}) => {
+    const { sections, rejected, problems, files: read } = readDialect(top, { ...within(text, files), exec }, limits)
+    const found = problems.map(({ code, file, line }) => (file === top ? `${code}@${line}` : `${code}@${file}:${line}`))
+    return { shown: rejected ? 'rejected' : show(sections), found, sections, problems, read }
+  }
+  const simple = run('[t](!)\nx=1\n[s]\n#exec "pw -u x"\nz=9')
+  t.strictSame([simple.shown, simple.found], [['t!: x=<1>', 's: secret=<12> z=<9>', 'u: x=<1> b=<2>'], []])
+  t.strictSame(asked, ['pw -u x'])
+  t.match(simple.sections[1]?.entries[0], { file: '#exec pw…', line: 1 }, 'arguments may be secrets')
+  t.match(simple.sections[2], { file: '#exec pw…', line: 3 })
+  t.strictSame(simple.read, [top, '#exec pw…'])
+
+  const nested = run('[t](!)\n[s]\n#EXEC nested', { y: 'c=3' })
+  t.strictSame([nested.shown, nested.found], [['t!:', 's: secret=<12>', 'u: b=<2> c=<3>'], []])
+  const bad = run('[s]\n#exec bad\nc=3')
+  t.strictSame([bad.shown, bad.found], [['s: a=<1> c=<3>'], ['rest-dropped@#exec bad:2']])
+  const failed = run('[s]\n#exec /bin/no such\nc=3')
+  t.strictSame([failed.shown, failed.found], ['rejected', ['file-rejected@2']])
+  t.match(failed.problems[0]?.message, /^what #exec \/bin\/no… prints cannot be included: it has failed; as long/)
+  const below = run('[s]\n#include x\nc=3', { x: 'a=1\n#exec none\nb=2' })
+  t.strictSame([below.shown, below.found], [['s~: a=<1> c=<3>'], ['rest-dropped@/etc/asterisk/x:2']])
+  t.strictSame(run('[s]\n#exec\nc=3').found, ['no-argument@2'])
+  const endless = run('[s]\n#exec again')
+  t.strictSame(
+    [endless.shown, endless.found],
+    [[`s~:${' d=<1>'.repeat(8)}`], ['rest-dropped@#exec again:1']],
+    'it counts as a level',
+  )
+  t.strictSame(run('[s]\n#exec long', {}, { bytes: 50 }).shown, 'rejected', 'its bytes count')
+  t.strictSame(run('[s]\n#exec long\n#exec long', {}, { files: 2 }).shown, 'rejected', 'and it counts as a file')
+})
+
 t.test('messages show the section, and never a line that may hold a secret', async t => {
   const { problems } = read('[s]\nsecret hunter2\n= hunter2\nsecret=hunter2--;\n#hunter2\n')
   t.equal(problems.length, 4)
@@ -813,11 +859,15 @@ t.test('hostile files take no more than their length', async t => {
 })
 
 function read(text: string | Uint8Array, files: Readonly<Record<string, string>> = {}) {
+  return readDialect(top, within(text, files))
+}
+
+function within(text: string | Uint8Array, files: Readonly<Record<string, string>>) {
   const others = Object.entries(files).map(([name, content]) => [
     name.startsWith('/') ? name : `/etc/asterisk/${name}`,
     content,
   ])
-  return readDialect(top, memory({ ...Object.fromEntries(others), [top]: text }))
+  return memory({ ...Object.fromEntries(others), [top]: text })
 }
 
 /** A directory in which everything exists that is spelled out. */

@@ -3,10 +3,11 @@ import { type AccountConfig, diffAccounts, loadConfig, options } from '../../src
 import { makeCertificate } from '../../src/testing/certificate.ts'
 import { certificate, memory } from './memory.ts'
 
-const good = 'username=a@x\nsecret=s\nserverhost=h\nbuddy=b@x\nbuddy=c@x\n'
+const rest = 'serverhost=h\nbuddy=b@x\nbuddy=c@x\n'
+const good = `username=a@x\nsecret=s\n${rest}`
 
 function accounts(text: string, ca = certificate): readonly AccountConfig[] {
-  const files = { '/c/ca': ca, '/c/ca2': ca, '/c/both': own.cert + own.key, '/c/key': own.key }
+  const files = { '/c/pw': 's\n', '/c/ca': ca, '/c/ca2': ca, '/c/both': own.cert + own.key, '/c/key': own.key }
   return loadConfig('/c/xmpp.conf', memory({ '/c/xmpp.conf': text, ...files })).accounts
 }
 
@@ -40,6 +41,12 @@ t.test('what a changed option does', async t => {
     ['buddy=d@x', 'buddies'],
     ['autoregister=no', 'live'],
     ['timeout=6', 'live'],
+    ['auth_policy=deny', 'live'],
+    ['autoprune=yes', 'live'],
+    ['context=c', 'live'],
+    ['sendtodialplan=yes', 'live'],
+    ['pubsub_node=p.x', 'events'],
+    ['distribute_events=yes\npubsub_node=p.x', 'events'],
     ['keepalive=no', 'live'],
     ['debug=yes', 'live'],
     ['tls_verify=no', 'reconnect'],
@@ -51,6 +58,11 @@ t.test('what a changed option does', async t => {
   t.strictSame(effects('tls_certfile=both\ntls_keyfile=key', 'tls_certfile=both'), [['a', 'changed', ['reconnect']]])
   const tried = new Set([
     'tls_keyfile',
+    // Below.
+    'secret_env',
+    'secret_file',
+    'collection_nodes',
+    'pubsub_autocreate',
     ...cases.flatMap(([lines]) => lines.split('\n').map(line => line.split('=')[0])),
   ])
   t.strictSame(
@@ -107,6 +119,45 @@ t.test('[general] counts where it has an effect', async t => {
     changes.map(change => change.name),
     ['a'],
   )
+})
+
+t.test('what [general] says of events counts for accounts that distribute some', async t => {
+  const text = (general: string) =>
+    `[general]\n${general}[a]\n${good}pubsub_node=p.x\n[b]\n${good}pubsub_node=p.x\ndistribute_events=yes\n`
+  for (const name of ['collection_nodes', 'pubsub_autocreate']) {
+    const changes = diffAccounts(accounts(text('')), accounts(text(`${name}=yes\n`)))
+    t.strictSame(
+      changes.map(change => [change.name, change.kind === 'changed' && [[...change.effects], change.options]]),
+      [['b', [['events'], [name]]]],
+    )
+  }
+  const off = diffAccounts(
+    accounts(text('')),
+    accounts(text('collection_nodes=yes\n').replace('events=yes', 'events=no')),
+  )
+  t.match(off, [{ name: 'b', options: ['distribute_events', 'collection_nodes'] }], 'that did until now, too')
+  t.equal(off.length, 1)
+})
+
+t.test('a secret from elsewhere', async t => {
+  const read = (lines: string, secret = 's') => {
+    const files = memory({ '/c/x': `[a]\nusername=a@x\n${rest}${lines}`, '/c/pw': secret, '/c/other': secret })
+    return loadConfig('/c/x', files, { env: { PW: secret } }).accounts
+  }
+  const changed = (before: readonly AccountConfig[], after: readonly AccountConfig[]) =>
+    diffAccounts(before, after).map(change => change.kind === 'changed' && [[...change.effects], change.options])
+  const [file, env] = ['secret_file=pw', 'secret_env=PW']
+  t.strictSame(changed(read(file), read(file)), [])
+  t.strictSame(changed(read(file), read(file, 's\n')), [], 'a line end is nothing')
+  t.strictSame(
+    changed(read(file), read(file, 't')),
+    [[['reconnect'], ['secret_file']]],
+    'other content of the same file',
+  )
+  t.strictSame(changed(read(env), read(env, 't')), [[['reconnect'], ['secret_env']]])
+  t.strictSame(changed(read('secret=s'), read(file)), [[['reconnect'], ['secret_file']]])
+  t.strictSame(changed(read(file), read('secret_file=other', 't')), [[['reconnect'], ['secret_file']]])
+  t.strictSame(changed(read(file), read('secret=t')), [[['reconnect'], ['secret', 'secret_file']]])
 })
 
 t.test('added and removed', async t => {

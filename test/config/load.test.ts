@@ -57,7 +57,14 @@ t.test('defaults of a client', async t => {
   )
   t.strictSame(problems, [])
   t.equal(fatal, false)
-  t.strictSame(general, { autoregister: true, debug: false })
+  t.strictSame(general, {
+    autoregister: true,
+    auth_policy: 'accept',
+    autoprune: false,
+    collection_nodes: false,
+    pubsub_autocreate: false,
+    debug: false,
+  })
   t.strictSame(accounts, [
     {
       name: 'a',
@@ -73,6 +80,7 @@ t.test('defaults of a client', async t => {
       tls: 'starttls',
       tls_ca: undefined,
       tls_certificate: undefined,
+      pubsub: undefined,
       type: 'client',
       username: 'alice@example.com',
       secret: 's',
@@ -89,9 +97,19 @@ t.test('defaults of a client', async t => {
       priority: 1,
       buddy: [],
       autoregister: true,
+      auth_policy: 'accept',
+      autoprune: false,
       timeout: 5,
+      context: 'default',
+      sendtodialplan: false,
+      distribute_events: false,
+      pubsub_node: undefined,
+      collection_nodes: false,
+      pubsub_autocreate: false,
       keepalive: true,
       debug: false,
+      secret_env: undefined,
+      secret_file: undefined,
       oauth_token_url: 'https://oauth2.googleapis.com/token',
       sasl_mechanisms: undefined,
       channel_binding: 'auto',
@@ -279,13 +297,11 @@ t.test('required options', async t => {
       '[c]\nserverhost=::1\ntype=component\nusername=c.x\nrefresh_token=r\noauth_clientid=i\noauth_secret=s',
       ['error missing@1 secret', 'error contradiction@5 refresh_token'],
     ],
-    ['[a]\nserverhost=h\nusername=a@x\nsecret_file=r', ['error missing@1 secret', 'warning not-built@4 secret_file']],
   ]
   for (const [text, want] of missing) {
     const { accounts, problems } = load(text)
     t.strictSame([accounts.length, problems.map(short)], [0, want], text)
   }
-  t.match(load('[a]\nusername=a@x\nsecret_env=r').problems[0]?.message, /no usable credential; secret_env/)
 })
 
 t.test('TLS of a client', async t => {
@@ -523,6 +539,7 @@ t.test('a private key that everyone can read', async t => {
     const source = {
       ...files,
       mode(path: string) {
+        if (path.endsWith('.conf')) return 0o600
         asked.push(path)
         return mode
       },
@@ -547,17 +564,68 @@ t.test('buddies', async t => {
   t.strictSame(two.problems, ['error bad-value@5 buddy', 'error bad-value@7 buddy'], 'each at its line')
 })
 
-t.test('known options that are not built', async t => {
-  const names = ['autoprune', 'auth_policy', 'context', 'sendtodialplan', 'distribute_events', 'pubsub_node']
-  names.push('secret_env', 'secret_file')
-  for (const name of names) {
-    const { account, problems } = client(`${name}=x`)
-    t.strictSame([account?.name, problems], ['a', [`warning not-built@5 ${name}`]], name)
+t.test('auth_policy', async t => {
+  for (const [word, want] of [
+    ['accept', 'accept'],
+    ['ACCEPT', 'accept'],
+    ['deny', 'deny'],
+  ]) {
+    const { account, problems } = client(`auth_policy=${word}`)
+    t.strictSame([account?.auth_policy, problems], [want, []], `${word}`)
   }
-  for (const name of ['autoprune', 'auth_policy', 'collection_nodes', 'pubsub_autocreate']) {
-    const { general, problems } = load(`[general]\n${name}=x\n[a]\nusername=a@x\nsecret=s\nserverhost=h`)
-    t.strictSame([general.debug, problems.map(short)], [false, [`warning not-built@2 ${name}`]], `[general] ${name}`)
+  for (const word of ['yes', '', 'acept']) {
+    const { account, problems } = client(`auth_policy=${word}`)
+    t.strictSame([account?.auth_policy, problems], ['deny', ['warning bad-value@5 auth_policy']], word)
   }
+  const good = '[a]\nusername=a@x\nsecret=s\nserverhost=h\n'
+  fits(
+    t,
+    load(`[general]\nauth_policy=maybe\nautoprune=yes\n${good}[b]\nusername=b@x\nsecret=s\nauth_policy=accept\n`),
+    {
+      general: { auth_policy: 'deny' },
+      accounts: [
+        { auth_policy: 'deny', autoprune: true },
+        { auth_policy: 'accept', autoprune: true },
+      ],
+      problems: [
+        { severity: 'warning', line: 2, message: /^"maybe" is not one of accept, deny, and is taken for deny$/ },
+      ],
+    },
+  )
+})
+
+t.test('events and the dialplan', async t => {
+  fits(t, client('distribute_events=yes\npubsub_node=PubSub.Example.com'), {
+    account: {
+      distribute_events: true,
+      pubsub_node: 'PubSub.Example.com',
+      pubsub: { local: '', domain: 'pubsub.example.com', resource: '' },
+    },
+    problems: ['warning not-built@5 distribute_events'],
+  })
+  fits(t, client('pubsub_node=p.x\ndistribute_events=no\nsendtodialplan=no\ncontext=xmpp'), {
+    account: { pubsub_node: 'p.x', context: 'xmpp' },
+    problems: [],
+  })
+  fits(t, client('sendtodialplan=yes'), {
+    account: { sendtodialplan: true },
+    problems: ['warning not-built@5 sendtodialplan'],
+  })
+  fits(t, client('context='), { account: { context: '' }, problems: ['warning bad-value@5 context'] })
+  t.strictSame(client('distribute_events=yes').problems, [
+    'warning not-built@5 distribute_events',
+    'error missing@5 pubsub_node',
+  ])
+  t.strictSame(client('pubsub_node=p@@x').problems, ['error bad-value@5 pubsub_node'])
+  t.strictSame(client('pubsub_node=').problems, ['error bad-value@5 pubsub_node'])
+  const general = load(
+    '[general]\ncollection_nodes=yes\npubsub_autocreate=on\n[a]\nusername=a@x\nsecret=s\nserverhost=h',
+  )
+  fits(t, general, {
+    general: { collection_nodes: true, pubsub_autocreate: true },
+    accounts: [{ collection_nodes: true, pubsub_autocreate: true }],
+    problems: [],
+  })
 })
 
 t.test('what an account logs in with', async t => {

@@ -128,20 +128,24 @@ export class Reader {
   #directive(text: string, place: Place, level: number, section: Draft | undefined): void {
     const where = { ...place, section: nameOf(section) }
     const { name, argument } = parseDirective(text)
-    if (name === 'exec') {
-      this.log.warn('exec-refused', where, 'programs are not run from a configuration file: "#exec" is ignored')
-    } else if (name !== 'include' && name !== 'tryinclude') {
+    if (name === 'exec' && this.#source.exec === undefined) {
+      this.log.warn('exec-refused', where, refused)
+    } else if (name !== 'include' && name !== 'tryinclude' && name !== 'exec') {
       this.log.warn(
         'unknown-directive',
         where,
         'not #include, #tryinclude or #exec: the line is ignored (a comment begins with ";")',
       )
     } else if (argument === '') {
-      this.log.warn('no-argument', where, `#${name} names no file: the line is ignored`)
+      const what = name === 'exec' ? 'command' : 'file'
+      this.log.warn('no-argument', where, `#${name} names no ${what}: the line is ignored`)
     } else if (level >= this.#levels) {
-      const message = `"${argument}" would be level ${level + 1} of includes, ${this.#levels} are allowed (does a file include itself?)`
-      if (name === 'include') throw new Refusal(message)
+      const shown = name === 'exec' ? shownCommand(argument) : `"${argument}"`
+      const message = `${shown} would be level ${level + 1} of includes, ${this.#levels} are allowed (does a file include itself?)`
+      if (name !== 'tryinclude') throw new Refusal(message)
       this.log.warn('include-depth', where, `${message}; the line is ignored`)
+    } else if (name === 'exec') {
+      this.#exec(argument, where, level)
     } else {
       const missing = this.#include(argument, where, level)
       if (missing !== undefined && name === 'include')
@@ -180,6 +184,15 @@ export class Reader {
     return found ? undefined : missing
   }
 
+  /** Reads what a command prints as an included file. @throws Refusal when it has failed */
+  #exec(command: string, where: Place, level: number): void {
+    const file = shownCommand(command)
+    const result = this.#source.exec?.(command) ?? { failure: 'nothing here runs it' }
+    if ('failure' in result) throw new Refusal(`what ${file} prints cannot be included: ${result.failure}`)
+    this.#count(file, result.output, where)
+    this.#file(file, result.output, level + 1, this.list.current, new Comments())
+  }
+
   #variable(text: string, place: Place, section: Draft | undefined): void {
     if (section === undefined) throw new Refusal('something is set here before the first [section]', true)
     const where = { ...place, section: section.name }
@@ -209,20 +222,33 @@ export class Reader {
   }
 
   #read(path: string, place: Place): Uint8Array | undefined {
-    if (--this.#filesLeft < 0) throw new Overflow('too many files are included', place)
     const bytes = this.#source.read(path)
-    if (bytes === undefined) return undefined
+    this.#count(path, bytes, place)
+    return bytes
+  }
+
+  /** A file that is not there counts too: looking for it takes its time. @throws Overflow past a bound */
+  #count(path: string, bytes: Uint8Array | undefined, place: Place): void {
+    if (--this.#filesLeft < 0) throw new Overflow('too many files are included', place)
+    if (bytes === undefined) return
     this.#bytesLeft -= bytes.byteLength
     if (this.#bytesLeft < 0)
       throw new Overflow(`the files are too large, all together (${path} is the one too many)`, place)
     this.files.add(path)
-    return bytes
   }
 
   #reject(place: Place, message: string): void {
     this.rejected = true
     this.log.error('file-rejected', place, message)
   }
+}
+
+const refused = '"#exec" is ignored: a program is run from a configuration file only with --execincludes'
+
+/** How a command is called in messages, and instead of a file name: its first word, for the others may hold a secret. */
+function shownCommand(command: string): string {
+  const [word = ''] = /^[\w./-]*/.exec(command) ?? []
+  return word === command ? `#exec ${word}` : `#exec ${word}…`
 }
 
 /** Undefined for what stands in for a section whose header could not be read. */
