@@ -46,11 +46,12 @@ const places = { general: '[general]', account: 'account', both: '[general], acc
 function row(name: string, option: Option): string {
   const mark = option.extension ? ' ⊕' : ''
   const fallback = option.default === undefined ? (option.required ? 'required' : '–') : `\`${option.default}\``
-  const cells = [`\`${name}\`${mark}`, places[option.scope], values(option), fallback, option.change, option.summary]
+  const cells = [`\`${name}\`${mark}`, places[option.scope], valuesOf(option), fallback, option.change, option.summary]
   return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
 }
 
-function values({ kind, aliases, range }: Option): string {
+/** What an option may be, for people: words, numbers from … to, text. */
+export function valuesOf({ kind, aliases, range }: Option): string {
   if (typeof kind !== 'string') {
     const others = Object.entries(aliases ?? {}).map(([word, meaning]) => `${word} = ${meaning}`)
     return [kind.join(', '), ...(others.length === 0 ? [] : [`(${others.join(', ')})`])].join(' ')

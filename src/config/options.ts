@@ -32,6 +32,8 @@ export interface Option {
   readonly otherwise?: string
   /** A boolean whose mistyped word must not pass for `no`, since `no` is the less secure choice. */
   readonly guarded?: true
+  /** What could be written in the file, where there is no default to show. */
+  readonly example?: string
   readonly change: Effect
   /** One sentence for the documentation. */
   readonly summary: string
@@ -49,6 +51,7 @@ export const options = {
   username: {
     scope: 'account',
     kind: 'string',
+    example: 'asterisk@example.com/pbx',
     required: true,
     change: 'reconnect',
     summary:
@@ -57,6 +60,7 @@ export const options = {
   secret: {
     scope: 'account',
     kind: 'string',
+    example: 'change me',
     secret: true,
     change: 'reconnect',
     summary:
@@ -65,6 +69,7 @@ export const options = {
   refresh_token: {
     scope: 'account',
     kind: 'string',
+    example: '1//refresh-token',
     secret: true,
     change: 'reconnect',
     summary:
@@ -73,12 +78,14 @@ export const options = {
   oauth_clientid: {
     scope: 'account',
     kind: 'string',
+    example: 'client.apps.example.com',
     change: 'reconnect',
     summary: 'The client identifier that `refresh_token` was issued to.',
   },
   oauth_secret: {
     scope: 'account',
     kind: 'string',
+    example: 'client secret',
     secret: true,
     change: 'reconnect',
     summary: 'The client secret that belongs to `oauth_clientid`.',
@@ -86,6 +93,7 @@ export const options = {
   serverhost: {
     scope: 'account',
     kind: 'string',
+    example: 'xmpp.example.com',
     change: 'reconnect',
     summary:
       'The host to connect to. Without it a client looks up the servers of its domain in the DNS (SRV, direct TLS included), and takes the domain itself when there are none; a component takes its domain.',
@@ -93,6 +101,7 @@ export const options = {
   port: {
     scope: 'account',
     kind: 'unsigned',
+    example: '5222',
     range: [1, 65535],
     change: 'reconnect',
     summary:
@@ -148,6 +157,7 @@ export const options = {
   buddy: {
     scope: 'account',
     kind: 'list',
+    example: 'bob@example.com',
     change: 'buddies',
     summary: 'A bare JID whose presence is wanted; may be given many times.',
   },
@@ -208,6 +218,7 @@ export const options = {
   pubsub_node: {
     scope: 'account',
     kind: 'string',
+    example: 'pubsub.example.com',
     change: 'events',
     summary: 'The JID of the PubSub service (XEP-0060) through which `distribute_events` shares states.',
   },
@@ -242,6 +253,7 @@ export const options = {
   secret_env: {
     scope: 'account',
     kind: 'string',
+    example: 'XMPP_SECRET',
     extension: true,
     change: 'reconnect',
     summary: 'The environment variable of the daemon that holds the secret, instead of `secret`.',
@@ -249,6 +261,7 @@ export const options = {
   secret_file: {
     scope: 'account',
     kind: 'string',
+    example: 'xmpp.secret',
     extension: true,
     change: 'reconnect',
     summary:
@@ -266,6 +279,7 @@ export const options = {
   sasl_mechanisms: {
     scope: 'account',
     kind: 'string',
+    example: 'SCRAM-SHA-256-PLUS, SCRAM-SHA-256',
     extension: true,
     change: 'reconnect',
     summary:
@@ -301,6 +315,7 @@ export const options = {
   tls_cafile: {
     scope: 'account',
     kind: 'string',
+    example: 'ca.pem',
     extension: true,
     change: 'reconnect',
     summary:
@@ -309,6 +324,7 @@ export const options = {
   tls_servername: {
     scope: 'account',
     kind: 'string',
+    example: 'xmpp.provider.example',
     extension: true,
     change: 'reconnect',
     summary:
@@ -317,6 +333,7 @@ export const options = {
   tls_certfile: {
     scope: 'account',
     kind: 'string',
+    example: 'pbx.pem',
     extension: true,
     change: 'reconnect',
     summary:
@@ -325,6 +342,7 @@ export const options = {
   tls_keyfile: {
     scope: 'account',
     kind: 'string',
+    example: 'pbx.key',
     extension: true,
     change: 'reconnect',
     summary:

@@ -1,16 +1,30 @@
 import { parseArgs } from 'node:util'
-import { describeAccount, describeGeneral, formatProblem, loadConfig } from '../config/index.ts'
-import { printable } from '../printable.ts'
-import { files, usualConfig } from './files.ts'
+import {
+  describeAccount,
+  describeGeneral,
+  formatProblem,
+  type LoadedConfig,
+  loadConfig,
+  type Problem,
+  readDialect,
+  type Section,
+  showAccount,
+} from '../config/index.ts'
+import { printable, printableJson } from '../printable.ts'
+import { files, filesAndPrograms, usualConfig } from './files.ts'
 import { type Io, UsageError } from './io.ts'
 import { usualConfigs } from './places.ts'
 
 /** What `res-xmpp check --help` prints. */
-export const checkUsage = `Usage: res-xmpp check [-c] [FILE] [--print]
+export const checkUsage = `Usage: res-xmpp check [-c] [FILE] [--print] [--json] [--syntax-only] [--execincludes]
 
 Reports everything wrong with an xmpp.conf as FILE:LINE: …
   -c, --config FILE   the file (default: ${usualConfigs.join(', else ')})
       --print         also prints the settings in effect, secrets masked
+      --json          prints {"problems": […]} instead, with --print also "sections", the file as it is read, and "accounts", the settings in effect;
+                      secrets are masked in "accounts" only: "sections" is for comparing, and has them as they are in the file
+      --syntax-only   looks at nothing but the syntax, of any file of Asterisk's; what --print then shows is the file as it is read
+      --execincludes  runs what the file says with #exec
 Exit: 0 when there is no error, 1 when there is one.
 `
 
@@ -19,25 +33,67 @@ export async function check(argv: readonly string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: { config: { type: 'string', short: 'c' }, print: { type: 'boolean', default: false } },
+    options: {
+      config: { type: 'string', short: 'c' },
+      print: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      'syntax-only': { type: 'boolean', default: false },
+      execincludes: { type: 'boolean', default: false },
+    },
   })
   const named = [...(values.config === undefined ? [] : [values.config]), ...positionals]
   if (named.length > 1) throw new UsageError('one file at a time')
   const path = named[0] ?? usualConfig()
-  const { accounts, general, problems, fatal } = loadConfig(path, files)
-  for (const problem of problems) io.stdout(`${printable(formatProblem(problem))}\n`)
-  if (values.print) {
-    io.stdout(`[general]\n${lines(describeGeneral(general))}`)
-    for (const account of accounts) io.stdout(`\n[${printable(account.name)}]\n${lines(describeAccount(account))}`)
-  }
-  const errors = problems.filter(({ severity }) => severity === 'error').length
-  if (problems.length === 0 && !values.print) {
-    const count = accounts.length === 1 ? '1 account' : `${accounts.length} accounts`
-    io.stdout(`${path}: ${count}, nothing wrong\n`)
-  }
-  return errors > 0 || fatal ? 1 : 0
+  const source = values.execincludes ? filesAndPrograms : files
+  const config: Checked = values['syntax-only'] ? readDialect(path, source) : loadConfig(path, source, { env: io.env })
+  if (values.json)
+    io.stdout(`${printableJson(values.print ? everything(config) : { problems: config.problems.map(plain) })}\n`)
+  else io.stdout(text(config, path, values.print))
+  return config.problems.some(({ severity }) => severity === 'error') ? 1 : 0
 }
 
-function lines(options: readonly (readonly [string, string])[]): string {
+/** Of a file whose syntax alone is looked at there is no more than its sections. */
+type Checked = { readonly sections: readonly Section[]; readonly problems: readonly Problem[] } & Partial<
+  Pick<LoadedConfig, 'accounts' | 'general'>
+>
+
+function text({ sections, accounts, general, problems }: Checked, path: string, print: boolean): string {
+  const lines = problems.map(problem => `${printable(formatProblem(problem))}\n`)
+  if (print && accounts === undefined) lines.push(sections.map(section).join('\n'))
+  if (print && general !== undefined) lines.push(`[general]\n${settings(describeGeneral(general))}`)
+  if (print)
+    for (const account of accounts ?? [])
+      lines.push(`\n[${printable(account.name)}]\n${settings(describeAccount(account))}`)
+  if (!print && problems.length === 0) {
+    const [count, word] = accounts === undefined ? [sections.length, 'section'] : [accounts.length, 'account']
+    lines.push(`${path}: ${count} ${word}${count === 1 ? '' : 's'}, nothing wrong\n`)
+  }
+  return lines.join('')
+}
+
+function section({ name, template, entries }: Section): string {
+  return `[${printable(name)}]${template ? '(!)' : ''}\n${settings(entries.map(({ name, value }) => [printable(name), value]))}`
+}
+
+function settings(options: readonly (readonly [string, string])[]): string {
   return options.map(([name, value]) => `${name} = ${printable(value)}\n`).join('')
 }
+
+function everything({ sections, accounts = [], problems }: Checked): object {
+  return {
+    sections: sections.map(({ name, template, entries }) => ({
+      name,
+      template,
+      entries: entries.map(({ name, value, file, line }) => [name, value, file, line]),
+    })),
+    accounts: Object.fromEntries(accounts.map(account => [account.name, Object.fromEntries(showAccount(account))])),
+    problems: problems.map(plain),
+  }
+}
+
+/** Every key is always there. */
+function plain({ severity, code, file, line, section = null, option = null, message }: Nullable<Problem>): object {
+  return { severity, code, file, line, section, option, message }
+}
+
+type Nullable<T> = { readonly [Key in keyof T]: T[Key] | null }

@@ -7,6 +7,7 @@ const subcommands: Record<string, () => Promise<{ run: (argv: string[], io: Io) 
     run: async () => import('./run.ts').then(({ run, runUsage }) => ({ run, usage: runUsage })),
     rx: async () => import('./rx.ts').then(({ rx, rxUsage }) => ({ run: rx, usage: rxUsage })),
     check: async () => import('./check.ts').then(({ check, checkUsage }) => ({ run: check, usage: checkUsage })),
+    sample: async () => import('./sample.ts').then(({ sample, sampleUsage }) => ({ run: sample, usage: sampleUsage })),
     loopback: async () =>
       import('./loopback.ts').then(({ loopback, loopbackUsage }) => ({ run: loopback, usage: loopbackUsage })),
   }
@@ -16,6 +17,7 @@ const usage = `Usage: res-xmpp COMMAND …
   run        runs the accounts of an xmpp.conf
   rx         runs a console command in the running daemon
   check      reports what is wrong with an xmpp.conf
+  sample     prints an xmpp.conf with every option
   loopback   runs a small XMPP server for trying things out
   --version, --help; 'res-xmpp COMMAND --help' tells more
 `
