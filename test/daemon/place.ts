@@ -31,7 +31,7 @@ export async function place(t: Test, text: (server: Loopback) => string = accoun
   const dir = directory(t)
   const [conf, control] = [join(dir, 'xmpp.conf'), join(dir, 's')]
   writeFileSync(join(dir, 'ca.pem'), server.ca)
-  const write = (content: string): void => writeFileSync(conf, content)
+  const write = (content: string): void => writeFileSync(conf, content, { mode: 0o600 })
   write(text(server))
   return { dir, conf, control, server, write, rx: (...argv) => run(t, ['rx', '--control', control, ...argv]) }
 }
