@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path'
 import { nodeCrypto } from '../builtin.ts'
-import { type FileSource, unreadable } from './source.ts'
+import { exposedMode, type FileSource, unreadable } from './source.ts'
 
 /** A certificate to show, with its private key; both PEM. The key shows up in no JSON and no inspection of the object. */
 export class ClientCertificate {
@@ -40,9 +40,8 @@ export function clientCertificateReader(source: FileSource, directory: string) {
       const certs = readCertificates(certfile === '' ? '' : certPath, source)
       const key = readKey(keyfile === '' ? '' : keyPath, source, keyfile === undefined)
       checkFit(certs, certPath, key, keyPath)
-      const mode = source.mode?.(keyPath) ?? 0
       const certificate = new ClientCertificate(`${certs.join('\n')}\n`, key)
-      return { certificate, exposed: (mode & 0o004) === 0 ? undefined : mode }
+      return { certificate, exposed: exposedMode(keyPath, source) }
     } catch (error) {
       if (error instanceof Fault) return { file: error.file, error: error.message }
       throw error

@@ -1,6 +1,7 @@
 import type { AccountConfig } from './account.ts'
 import { foldName } from './names.ts'
-import { type Effect, findOption } from './options.ts'
+import { type Effect, findOption, type OptionName, options } from './options.ts'
+import { secretOptionOf } from './secret-source.ts'
 
 /** What a reload means for one account. */
 export type AccountChange =
@@ -34,31 +35,33 @@ export function diffAccounts(before: readonly AccountConfig[], after: readonly A
       changes.push({ kind: 'added', name, after: account })
       continue
     }
-    const options = differing(earlier, account)
-    if (options.length === 0) continue
-    const effects = new Set(options.map(option => findOption(option)?.change ?? 'reconnect'))
-    changes.push({ kind: 'changed', name, before: earlier, after: account, effects, options })
+    const names = differing(earlier, account)
+    if (names.length === 0) continue
+    const effects = new Set(names.map(option => findOption(option)?.change ?? 'reconnect'))
+    changes.push({ kind: 'changed', name, before: earlier, after: account, effects, options: names })
   }
   return changes
 }
 
 function differing(before: AccountConfig, after: AccountConfig): string[] {
-  const values = new Map<string, unknown>(Object.entries(before))
-  const names = Object.entries(after).flatMap(([name, value]) => {
-    // Of events nothing is different where none are distributed.
-    const idle = !before.distribute_events && !after.distribute_events && findOption(name)?.change === 'events'
-    return findOption(name) === undefined || idle || same(values.get(name), value) ? [] : [name]
+  const names = (Object.keys(options) as OptionName[]).flatMap(name => {
+    if (same(before[name], after[name])) return []
+    // Without events nobody acts by what [general] says of them.
+    const { change, scope } = options[name]
+    if (change === 'events' && scope === 'general' && !distributes(before, after)) return []
+    return [name === 'secret' ? (secretOptionOf(after) ?? name) : name]
   })
-  const secret =
-    after.secret_file === undefined ? (after.secret_env === undefined ? 'secret' : 'secret_env') : 'secret_file'
   // The same paths, but other certificates in them, or another key.
   const contents = [
     ['tls_cafile', before.tls_ca, after.tls_ca],
     ['tls_certfile', before.tls_certificate?.cert, after.tls_certificate?.cert],
     [after.tls_keyfile === undefined ? 'tls_certfile' : 'tls_keyfile', keyOf(before), keyOf(after)],
   ] as const
-  const told = names.map(name => (name === 'secret' ? secret : name))
-  return [...new Set([...told, ...contents.flatMap(([name, old, now]) => (old === now ? [] : [name]))])]
+  return [...new Set([...names, ...contents.flatMap(([name, old, now]) => (old === now ? [] : [name]))])]
+}
+
+function distributes(...accounts: readonly AccountConfig[]): boolean {
+  return accounts.some(account => account.distribute_events)
 }
 
 function keyOf({ tls_certificate }: AccountConfig): string | undefined {

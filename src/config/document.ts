@@ -7,10 +7,16 @@ export function documentOptions(): string {
 
 <!-- Made by \`npm run docs\` from src/config/options.ts. -->
 
-\`res-xmpp\` reads Asterisk's \`xmpp.conf\`, in Asterisk's own syntax: templates, \`#include\`, block comments, \`+=\` and all. \`#exec\` is ignored, with a
-warning, unless the command line says \`--execincludes\`. Every section but \`[general]\` and templates is an account; sections of one name are one account, and of an option given twice the last counts. \`[global]\` means \`[general]\`, unless it has a
+\`res-xmpp\` reads Asterisk's \`xmpp.conf\`, in Asterisk's own syntax: templates, \`#include\`, block comments, \`+=\` and all. Every section but \`[general]\` and templates is an account; sections of one name are one account, and of an option given twice the last counts. \`[global]\` means \`[general]\`, unless it has a
 \`username\`. Option names ignore case; words for yes are yes, true, y, t, 1 and on, for no no, false, n, f, 0 and off. Numbers may be hexadecimal (\`0x1f\`)
-or octal (\`017\`). \`res-xmpp check\` says what is wrong with a file, \`res-xmpp sample\` prints one with everything in it.
+or octal (\`017\`). \`res-xmpp check\` says what is wrong with a file, \`res-xmpp sample\` prints one to begin with.
+
+\`#exec\` runs its command, by \`/bin/sh\` and as the user of the daemon, only when the daemon (or \`check\`) was started with \`--execincludes\`; otherwise the line is ignored, with a
+warning. What the command prints on either stream is read like an included file. It may take 10 s and print 1 MiB; one that takes longer, prints more or exits with another code than 0
+counts as a missing file.
+
+The secret of an account may lie elsewhere: in a file (\`secret_file\`) or in the daemon's environment (\`secret_env\`), instead of \`secret\` and never beside it. The file holds it in UTF-8
+and exactly, but for one line end behind it. A file that everyone on the machine can read and that holds a secret is a warning.
 
 Options marked ⊕ are ours: Asterisk's module does not know them.
 
@@ -18,7 +24,7 @@ Options marked ⊕ are ours: Asterisk's module does not know them.
 | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-On reload a changed option means: _presence_, it is sent anew; _buddies_, new ones are asked for their presence; _events_, the distribution of states starts anew; _live_, it holds from now on; _reconnect_, the account closes its stream
+On reload a changed option means: _presence_, it is sent anew; _buddies_, new ones are asked for their presence; _live_, it holds from now on; _events_, the distribution of events begins anew; _reconnect_, the account closes its stream
 and connects again.
 
 ## Where we differ from res_xmpp
@@ -30,17 +36,19 @@ and connects again.
   priority and weight: \`forceoldssl=yes\` takes only the latter, \`usetls=no\` only the former. All are tried, and certificates must name the domain whatever the servers are called.
   res_xmpp requires \`serverhost\`. For a component it is the domain itself: XEP-0114 has no such records.
 - A server that answers \`see-other-host\` is believed, for at most five hosts in a row, in no circle, and with TLS as it was; what is in clear on this machine is not led off it.
+- \`auth_policy\` decides who may see our presence, and \`autoregister\` only whether buddies are asked for theirs. res_xmpp ignores \`auth_policy\`: there \`autoregister\` decides both. Any
+  word but \`accept\` means \`deny\`, with a warning.
+- \`distribute_events=yes\` without \`pubsub_node\` is an error. res_xmpp then publishes states to the PEP node of the account, where its contacts may read them.
+- \`distribute_events\` and \`sendtodialplan\` are read and checked, and do nothing yet: \`yes\` is a warning that says so.
 - \`forceoldssl=yes\` works: direct TLS, by default on port 5223. res_xmpp ignores it.
 - A component has no STARTTLS. On another host than this one it needs \`forceoldssl=yes\` or an explicit \`usetls=no\`; with neither it is an error. res_xmpp waits for ever.
 - An account with an error is reported and left out; the others run. res_xmpp gives up the whole file.
 - One pair of double quotes around the whole \`statusmessage\` is removed.
 - \`type\` takes no other words, \`port\` is checked, a mistyped \`usetls\` or \`tls_verify\` is an error and not a silent no.
 - Any other word that is neither yes nor no is a warning. It means no for both.
-- \`auth_policy\` decides who may see our presence; any other word than \`accept\` and \`deny\` is a warning and means \`deny\`. res_xmpp ignores it, and has \`autoregister\` decide.
-- \`autoprune\` waits for the server's word for each contact, does nothing to a roster that is empty or could not be read, and nothing twice in one login. What res_xmpp sends, servers refuse.
-- \`distribute_events=yes\` needs \`pubsub_node\`. res_xmpp publishes at the account itself without it.
-- One of \`secret\`, \`secret_env\` and \`secret_file\` may be given. A file that everyone can read and that holds a secret is a warning.
 - A buddy given twice is a warning. res_xmpp gives up the whole file.
+- A line that is not UTF-8, or holds a NUL byte, is an error of its section. Asterisk takes such a line as it is, up to the NUL.
+- The command of an \`#exec\` that fails is an error. Asterisk takes what it has printed, be it nothing.
 - A \`--;\` that ends no comment block is text, with a warning. Asterisk ignores the rest of the file.
 `
 }
@@ -54,7 +62,7 @@ function row(name: string, option: Option): string {
   return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
 }
 
-/** The values that an option takes, in words. */
+/** What an option may be, for people: words, numbers from … to, text. */
 export function valuesOf({ kind, aliases, range }: Option): string {
   if (typeof kind !== 'string') {
     const others = Object.entries(aliases ?? {}).map(([word, meaning]) => `${word} = ${meaning}`)

@@ -5,11 +5,10 @@ import { caReader } from './ca.ts'
 import { clientCertificateReader } from './client-certificate.ts'
 import { readDialect, type Section } from './dialect/dialect.ts'
 import type { DialectLimits } from './dialect/reader.ts'
+import { warnOfExposed } from './exposed.ts'
 import { groupSections } from './group.ts'
-import { foldName } from './names.ts'
-import { findOption, type GeneralOptions, optionNames } from './options.ts'
+import { type GeneralOptions, optionNames } from './options.ts'
 import { type Problem, ProblemLog } from './problem.ts'
-import { type SecretPlace, warnOfOpenFiles } from './secret-source.ts'
 import { Sheet } from './sheet.ts'
 import type { FileSource } from './source.ts'
 
@@ -18,7 +17,7 @@ export interface LoadOptions {
   /** Any error is fatal, not just one that leaves no configuration at all. */
   readonly strict?: boolean
   readonly limits?: DialectLimits
-  /** Where `secret_env` looks. Default nothing. */
+  /** Where `secret_env` looks; default nowhere. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
@@ -28,7 +27,7 @@ export interface LoadedConfig {
   readonly accounts: readonly AccountConfig[]
   /** [general], with defaults for what is not given or in error. */
   readonly general: GeneralOptions
-  /** Everything as it stands in the files: sections and templates in their order; empty for a file that is rejected as a whole. */
+  /** What the file says, before any option means something; empty when it is rejected. */
   readonly sections: readonly Section[]
   /** In order of file and line. */
   readonly problems: readonly Problem[]
@@ -47,7 +46,9 @@ export function loadConfig(path: string, source: FileSource, options: LoadOption
   // Twice the room the dialect has, so that what it found never crowds out what is found here.
   const log = new ProblemLog(2000)
   log.take(problems)
-  const groups = groupSections(rejected ? salvage : sections)
+  const found = rejected ? salvage : sections
+  warnOfExposed(found, source, log)
+  const groups = groupSections(found)
   const nothing = { name: 'general', file: path, line: 0, entries: [], damaged: false }
   const general = readGeneral(new Sheet(groups.general ?? nothing, 'general', log))
   const directory = dirname(path)
@@ -60,7 +61,6 @@ export function loadConfig(path: string, source: FileSource, options: LoadOption
   }
   const accounts = groups.accounts.flatMap(group => readAccount(group, context) ?? [])
   warnOfTwins(accounts, log)
-  warnOfOpenFiles(secretPlaces(rejected ? salvage : sections), source, log)
   if (groups.accounts.length === 0 && !rejected) {
     log.error(
       'no-account',
@@ -85,15 +85,6 @@ function readGeneral(sheet: Sheet<GeneralOptions>): GeneralOptions {
     if (sheet.get(name) === undefined) sheet.set(name, defaults.get(name) as GeneralOptions[typeof name])
   }
   return sheet.values()
-}
-
-/** Every secret as it stands in the files, those of templates at their own place, in order. */
-function secretPlaces(sections: readonly Section[]): SecretPlace[] {
-  return sections.flatMap(({ name: section, entries }) =>
-    entries
-      .filter(({ name, value }) => value !== '' && findOption(foldName(name))?.secret)
-      .map(({ name, file, line }) => ({ file, line, section, option: foldName(name) })),
-  )
 }
 
 /** Two accounts with one JID and resource would throw each other out for ever. */

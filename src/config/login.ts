@@ -1,7 +1,7 @@
 import { isAnonymous, mechanismNames, readMechanisms } from './mechanisms.ts'
 import type { AccountOptions, OptionName } from './options.ts'
 import { passwordFault } from './secret.ts'
-import { secretOption } from './secret-source.ts'
+import { givenSecret } from './secret-source.ts'
 import type { Sheet } from './sheet.ts'
 import { tokenUrlFault } from './token-url.ts'
 
@@ -33,11 +33,12 @@ function checkSecret(sheet: AccountSheet): void {
     : 'without it, refresh_token or tls_certfile the account has no usable credential'
   const others = component ? [] : (['refresh_token', 'tls_certfile'] as const)
   const anonymous = !component && isAnonymous(sheet)
-  const fetched = secretOption(sheet) !== undefined
-  if (!anonymous && !fetched && others.every(name => sheet.given(name).length === 0)) {
-    checkGiven(sheet, 'secret', needed)
-  }
+  if (!anonymous && others.every(name => sheet.given(name).length === 0)) checkSecretGiven(sheet, needed)
   if (sheet.get('secret') === '') sheet.error('bad-value', 'secret', 'it is empty')
+}
+
+function checkSecretGiven(sheet: AccountSheet, message: string): void {
+  if (givenSecret(sheet) === undefined) checkGiven(sheet, 'secret', message)
 }
 
 /** A secret that ends where a comment begins is perhaps not all of it. */
@@ -58,7 +59,7 @@ function checkPassword(sheet: AccountSheet, mechanisms: readonly string[] | unde
   const withPassword: readonly string[] = mechanismNames.secret
   if (mechanisms?.some(name => withPassword.includes(name)) === false) return
   const fault = passwordFault(secret)
-  if (fault !== undefined) sheet.error('bad-value', secretOption(sheet) ?? 'secret', fault)
+  if (fault !== undefined) sheet.error('bad-value', givenSecret(sheet) ?? 'secret', fault)
 }
 
 function checkToken(sheet: AccountSheet): void {
@@ -74,11 +75,11 @@ function checkToken(sheet: AccountSheet): void {
   if (sheet.get('refresh_token') === '') sheet.error('bad-value', 'refresh_token', 'it is empty')
   if (sheet.get('type') === 'component') {
     sheet.error('contradiction', 'refresh_token', 'a component logs in with its secret only (XEP-0114)')
-  } else {
-    const secret = secretOption(sheet)
-    if (secret === undefined) return
-    sheet.warn('token-wins', 'refresh_token', `${secret} is given as well and is not used: the token takes its place`)
+    return
   }
+  const secret = givenSecret(sheet)
+  if (secret === undefined) return
+  sheet.warn('token-wins', 'refresh_token', `${secret} is given as well and is not used: the token takes its place`)
 }
 
 function checkTokenUrl(sheet: AccountSheet): void {
@@ -92,8 +93,7 @@ function checkNoSasl(sheet: AccountSheet): void {
   if (sheet.given('refresh_token').length > 0) {
     sheet.error('contradiction', 'usesasl', 'refresh_token needs SASL: leave it at yes')
   } else {
-    const needed = 'XEP-0078 (usesasl=no) logs in with a password and nothing else'
-    if (secretOption(sheet) === undefined) checkGiven(sheet, 'secret', needed)
+    checkSecretGiven(sheet, 'XEP-0078 (usesasl=no) logs in with a password and nothing else')
   }
   warnOfNoEffect(sheet, 'sasl_mechanisms', 'usesasl=no uses none')
   if (sheet.get('channel_binding') !== 'required') {

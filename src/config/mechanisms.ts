@@ -1,7 +1,7 @@
 import type { TlsMode } from './connection.ts'
 import { didYouMean, shownName } from './names.ts'
 import type { AccountOptions, OptionName } from './options.ts'
-import { secretOption } from './secret-source.ts'
+import { givenSecret } from './secret-source.ts'
 import type { Sheet } from './sheet.ts'
 
 /** Every mechanism that may be named, by what it needs. The mechanisms themselves are no business of a configuration's. */
@@ -25,7 +25,7 @@ type AccountSheet = Sheet<AccountOptions>
 
 /** Whether there is anything to prove an identity with; a client without it can only be anonymous. */
 export function provesSomething(sheet: AccountSheet): boolean {
-  return ['secret', 'refresh_token', 'tls_certfile'].some(name => isGiven(sheet, name as OptionName))
+  return givenSecret(sheet) !== undefined || isGiven(sheet, 'refresh_token') || isGiven(sheet, 'tls_certfile')
 }
 
 /** A domain alone, and nothing to prove: that is what RFC 4505 is for. */
@@ -115,12 +115,11 @@ function whyUnbound(sheet: AccountSheet, tls: TlsMode | undefined): string | und
 function provedBy(sheet: AccountSheet): readonly string[] {
   const own = isGiven(sheet, 'tls_certfile') ? mechanismNames.tls_certfile : []
   if (isGiven(sheet, 'refresh_token')) return [...own, ...mechanismNames.refresh_token]
-  if (isGiven(sheet, 'secret')) return [...own, ...mechanismNames.secret]
+  if (givenSecret(sheet) !== undefined) return [...own, ...mechanismNames.secret]
   return own.length > 0 ? own : mechanismNames.nothing
 }
 
 function isGiven(sheet: AccountSheet, name: OptionName): boolean {
-  if (name === 'secret') return secretOption(sheet) !== undefined
   return sheet.given(name).length > 0
 }
 

@@ -32,9 +32,9 @@ export interface Option {
   readonly otherwise?: string
   /** A boolean whose mistyped word must not pass for `no`, since `no` is the less secure choice. */
   readonly guarded?: true
-  readonly change: Effect
-  /** A value to show where there is no default. */
+  /** What could be written in the file, where there is no default to show. */
   readonly example?: string
+  readonly change: Effect
   /** One sentence for the documentation. */
   readonly summary: string
 }
@@ -51,8 +51,8 @@ export const options = {
   username: {
     scope: 'account',
     kind: 'string',
+    example: 'asterisk@example.com/pbx',
     required: true,
-    example: 'asterisk@example.org',
     change: 'reconnect',
     summary:
       'The JID to log in as; without a resource a client gets `/asterisk-xmpp`, which a server with XEP-0386 completes. For a component it is its domain.',
@@ -60,8 +60,8 @@ export const options = {
   secret: {
     scope: 'account',
     kind: 'string',
+    example: 'change me',
     secret: true,
-    example: 'change-me',
     change: 'reconnect',
     summary:
       'The password of the account, or the secret the component shares with its server. Not needed by a client that logs in with `refresh_token`, with `tls_certfile`, or anonymously.',
@@ -69,8 +69,8 @@ export const options = {
   refresh_token: {
     scope: 'account',
     kind: 'string',
+    example: '1//refresh-token',
     secret: true,
-    example: '1//0a1b2c',
     change: 'reconnect',
     summary:
       'An OAuth 2.0 refresh token (RFC 6749 §6): access tokens are fetched with it, and the login is by X-OAUTH2 or OAUTHBEARER, never with a password. It needs `oauth_clientid` and `oauth_secret`, and takes the place of `secret`.',
@@ -78,22 +78,22 @@ export const options = {
   oauth_clientid: {
     scope: 'account',
     kind: 'string',
-    example: '1234.apps.example.org',
+    example: 'client.apps.example.com',
     change: 'reconnect',
     summary: 'The client identifier that `refresh_token` was issued to.',
   },
   oauth_secret: {
     scope: 'account',
     kind: 'string',
+    example: 'client secret',
     secret: true,
-    example: 'change-me',
     change: 'reconnect',
     summary: 'The client secret that belongs to `oauth_clientid`.',
   },
   serverhost: {
     scope: 'account',
     kind: 'string',
-    example: 'xmpp.example.org',
+    example: 'xmpp.example.com',
     change: 'reconnect',
     summary:
       'The host to connect to. Without it a client looks up the servers of its domain in the DNS (SRV, direct TLS included), and takes the domain itself when there are none; a component takes its domain.',
@@ -101,8 +101,8 @@ export const options = {
   port: {
     scope: 'account',
     kind: 'unsigned',
-    range: [1, 65535],
     example: '5222',
+    range: [1, 65535],
     change: 'reconnect',
     summary:
       'The TCP port to connect to. Without `serverhost` it is a port of the domain itself, and nothing is looked up. Default 5222, 5223 for a client with `forceoldssl`, 5347 for a component; for a client without `serverhost` what the DNS says.',
@@ -157,7 +157,7 @@ export const options = {
   buddy: {
     scope: 'account',
     kind: 'list',
-    example: 'bob@example.org',
+    example: 'bob@example.com',
     change: 'buddies',
     summary: 'A bare JID whose presence is wanted; may be given many times.',
   },
@@ -218,7 +218,7 @@ export const options = {
   pubsub_node: {
     scope: 'account',
     kind: 'string',
-    example: 'pubsub.example.org',
+    example: 'pubsub.example.com',
     change: 'events',
     summary: 'The JID of the PubSub service (XEP-0060) through which `distribute_events` shares states.',
   },
@@ -253,16 +253,16 @@ export const options = {
   secret_env: {
     scope: 'account',
     kind: 'string',
-    extension: true,
     example: 'XMPP_SECRET',
+    extension: true,
     change: 'reconnect',
     summary: 'The environment variable of the daemon that holds the secret, instead of `secret`.',
   },
   secret_file: {
     scope: 'account',
     kind: 'string',
+    example: 'xmpp.secret',
     extension: true,
-    example: '/etc/asterisk/xmpp.secret',
     change: 'reconnect',
     summary:
       'The file that holds the secret and nothing else, instead of `secret`; relative to the directory of xmpp.conf. It is read at the start and on reload.',
@@ -279,8 +279,8 @@ export const options = {
   sasl_mechanisms: {
     scope: 'account',
     kind: 'string',
+    example: 'SCRAM-SHA-256-PLUS, SCRAM-SHA-256',
     extension: true,
-    example: 'SCRAM-SHA-256, PLAIN',
     change: 'reconnect',
     summary:
       'The SASL mechanisms that may be used, separated by blanks or commas; the strongest that the server offers is taken. Default all that the account has credentials for: SCRAM-SHA-512, -256 and -1, with -PLUS where they can be bound, PLAIN and DIGEST-MD5 with `secret`; X-OAUTH2 and OAUTHBEARER with `refresh_token`; EXTERNAL with `tls_certfile`; ANONYMOUS with a `username` that is only a domain.',
@@ -315,8 +315,8 @@ export const options = {
   tls_cafile: {
     scope: 'account',
     kind: 'string',
+    example: 'ca.pem',
     extension: true,
-    example: '/etc/ssl/certs/ca-certificates.crt',
     change: 'reconnect',
     summary:
       'A PEM file with the certificates to trust instead of the usual ones; relative to the directory of xmpp.conf. It is read at the start and on reload: whoever changes it has to reload.',
@@ -324,8 +324,8 @@ export const options = {
   tls_servername: {
     scope: 'account',
     kind: 'string',
+    example: 'xmpp.provider.example',
     extension: true,
-    example: 'hosting.example.net',
     change: 'reconnect',
     summary:
       'The name to ask for (SNI) and to look for in the certificate, instead of the domain of `username`. Whoever has a certificate for that name is then trusted to be the server of the domain: name only a host of its provider.',
@@ -333,8 +333,8 @@ export const options = {
   tls_certfile: {
     scope: 'account',
     kind: 'string',
+    example: 'pbx.pem',
     extension: true,
-    example: 'asterisk.pem',
     change: 'reconnect',
     summary:
       "A PEM file with the account's own certificate, then those of its issuers, for a server that asks for one; relative to the directory of xmpp.conf.",
@@ -342,8 +342,8 @@ export const options = {
   tls_keyfile: {
     scope: 'account',
     kind: 'string',
+    example: 'pbx.key',
     extension: true,
-    example: 'asterisk.key',
     change: 'reconnect',
     summary:
       'A PEM file with the private key of `tls_certfile`, not encrypted; nobody but the daemon should be able to read it. Not needed when the key is in `tls_certfile`.',

@@ -1,61 +1,70 @@
 import { valuesOf } from './document.ts'
-import { findOption, type OptionName, optionNames } from './options.ts'
+import { type Option, type OptionName, optionNames, options } from './options.ts'
 
-/** A commented xmpp.conf with every option, from the table itself. Nothing in it is in effect before something is uncommented. */
+/**
+ * An xmpp.conf to begin with: every option of the table with its sentence, commented out. Each stands once in [general] if it may, and once in an
+ * account or in the template of accounts.
+ */
 export function sampleConfig(): string {
-  const component = ['type', 'username', 'secret', 'serverhost', 'port'] as const
-  return `; xmpp.conf, read by res-xmpp and by Asterisk's res_xmpp. A ";" begins a comment; "\\;" is a ";" in a value.
-; Options marked (res-xmpp) are not known to Asterisk's module. "res-xmpp check" says what is wrong with a file.
-; Nobody but the daemon should be able to read it: chmod 640, or secret_file for the secrets.
-
+  const shared = optionNames('account').filter(name => !ofEachAccount.includes(name))
+  return `${head}
 [general]
-${optionNames('general').map(option).join('\n')}
+${optionNames('general')
+  .map(name => describe(name))
+  .join('\n')}
 
-; A client: an account on a server. Without the rest, username and a secret are enough.
-;[asterisk]
-${optionNames('account').map(option).join('\n')}
+; A template: what several accounts have in common. What stands in an account itself wins.
+[account](!)
+${shared.map(name => describe(name)).join('\n')}
 
-; A component (XEP-0114): username is its domain. It has no STARTTLS: on another host it needs forceoldssl or usetls=no.
-;[gateway]
-${component.map(name => `;${name} = ${componentValues[name]}`).join('\n')}
+; A user account on a server. Take away the ";" before the section, username and secret.
+;[asterisk](account)
+${ofEachAccount
+  .filter(name => name !== 'type')
+  .map(name => describe(name))
+  .join('\n')}
 
-; What several accounts share stands in a template.
-;[shared](!)
-;serverhost = 127.0.0.1
-;[one](shared)
-;username = one@example.org
+; An external component of a server (XEP-0114). It needs username and secret like the account above: its domain,
+; and what the server has for it.
+;[gateway](account)
+${describe('type', 'component')}
 `
 }
 
-const componentValues = {
-  type: 'component',
-  username: 'pbx.example.org',
-  secret: 'change-me',
-  serverhost: '127.0.0.1',
-  port: '5347',
-} as const
+/** What no two accounts share. */
+const ofEachAccount: readonly OptionName[] = [
+  'username',
+  'secret',
+  'secret_file',
+  'secret_env',
+  'refresh_token',
+  'buddy',
+  'type',
+]
 
-const WIDTH = 110
+const head = `; xmpp.conf, for res-xmpp and for Asterisk's own res_xmpp, which knows all options but the extensions.
+;
+; What is shown is the default, or an example where there is none. Take away the ";" to change it; 'res-xmpp check'
+; says what is wrong. A ";" begins a comment anywhere in a line: in a secret write "\\;". Quotes are part of a value.
+`
 
-function option(name: OptionName): string {
-  const known = findOption(name)
-  if (known === undefined) return ''
-  const { summary, extension, example = '', default: fallback = example, required } = known
-  const more = [required ? 'required' : '', extension ? 'res-xmpp' : ''].filter(word => word !== '')
-  const mark = more.length === 0 ? '' : ` (${more.join('; ')})`
-  // A ";" in a comment is as good as any; in a value it would begin one.
-  return `\n${wrapped(`${summary}${mark} Values: ${valuesOf(known)}.`)}\n;${name} = ${fallback.replaceAll(';', '\\;')}`
+/** @param shown what to write instead of the default or the example */
+function describe(name: OptionName, shown?: string): string {
+  const option: Option = options[name]
+  const fallback =
+    option.default === undefined ? (option.required ? 'required' : 'no default') : `default ${option.default}`
+  const marks = [valuesOf(option), fallback, ...(option.extension ? ['extension'] : [])].join('; ')
+  const lines = wrap(`${option.summary.replaceAll('`', "'")} (${marks})`, 116)
+  const value = shown ?? option.default ?? option.example ?? ''
+  return ['', ...lines.map(line => `; ${line}`), `;${name} = ${value}`].join('\n')
 }
 
-function wrapped(text: string): string {
+function wrap(text: string, width: number): string[] {
   const lines: string[] = []
-  let line = ';'
   for (const word of text.split(' ')) {
-    if (line.length + 1 + word.length > WIDTH) {
-      lines.push(line)
-      line = ';'
-    }
-    line += ` ${word}`
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
   }
-  return [...lines, line].join('\n')
+  return lines
 }

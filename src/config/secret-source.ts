@@ -1,97 +1,90 @@
 import { isAbsolute, join } from 'node:path'
 import type { AccountOptions } from './options.ts'
-import type { ProblemLog } from './problem.ts'
 import type { Sheet } from './sheet.ts'
-import { type FileSource, unreadable } from './source.ts'
+import { exposedMode, exposedText, type FileSource, unreadable } from './source.ts'
 
-type AccountSheet = Sheet<AccountOptions>
-
-/** The options that hold a secret, or say where it is; an account has one of them. */
+/** The options that an account's secret may come from. */
 export const secretOptions = ['secret', 'secret_env', 'secret_file'] as const
 
-/** The one of them that is given; undefined when none is. */
-export function secretOption(sheet: AccountSheet): (typeof secretOptions)[number] | undefined {
-  return secretOptions.find(name => sheet.given(name).length > 0)
-}
+export type SecretOption = (typeof secretOptions)[number]
 
-/** Where the secrets are that an xmpp.conf does not hold itself. */
-export interface SecretSources {
+/** Where secrets may lie that are not in the configuration. */
+export interface SecretPlaces {
   readonly source: FileSource
   /** What relative paths are relative to. */
   readonly directory: string
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** Fetches the secret that `secret_env` or `secret_file` names, as if it stood in `secret`. */
-export function fetchSecret(sheet: AccountSheet, sources: SecretSources): void {
+/** The option in which an account has its secret, undefined when it has none. */
+export function secretOptionOf(account: Partial<Record<SecretOption, unknown>>): SecretOption | undefined {
+  return (['secret_file', 'secret_env', 'secret'] as const).find(name => account[name] !== undefined)
+}
+
+/** The option that gives the secret of the account, whether it can be read or not. */
+export function givenSecret(sheet: Sheet<AccountOptions>): SecretOption | undefined {
+  return secretOptions.find(name => sheet.given(name).length > 0)
+}
+
+/** Makes what `secret_env` or `secret_file` names the `secret` of the account. Reports what is wrong with it, and shows nothing of it. */
+export function resolveSecret(sheet: Sheet<AccountOptions>, places: SecretPlaces): void {
   const [first, ...others] = secretOptions.filter(name => sheet.given(name).length > 0)
-  for (const other of others) sheet.error('contradiction', other, `${first} is given as well: only one can count`)
+  for (const name of others)
+    sheet.error('contradiction', name, `${first} is given as well: the secret can come from one of them only`)
   if (others.length > 0) return
-  if (first === 'secret_env') fromEnvironment(sheet, sources.env)
-  if (first === 'secret_file') fromFile(sheet, sources)
+  const [name, path] = [sheet.get('secret_env'), sheet.get('secret_file')]
+  if (first === 'secret_env' && name !== undefined) take(sheet, first, fromEnvironment(name, places))
+  if (first === 'secret_file' && path !== undefined) take(sheet, first, fromFile(path, places))
 }
 
-function fromEnvironment(sheet: AccountSheet, env: SecretSources['env']): void {
-  const name = sheet.get('secret_env') ?? ''
-  const value = name === '' || !Object.hasOwn(env, name) ? undefined : env[name]
-  if (name === '') sheet.error('bad-value', 'secret_env', 'it names no environment variable')
-  else if (!value) {
-    const state = value === undefined ? 'is not set' : 'is empty'
-    sheet.error('no-secret', 'secret_env', `the environment variable ${name} ${state}: start the daemon with it`)
-  } else sheet.set('secret', value)
+type SecretReading = { readonly secret: string; readonly exposed?: number | undefined } | { readonly error: string }
+
+function take(sheet: Sheet<AccountOptions>, option: SecretOption, reading: SecretReading): void {
+  if ('error' in reading) {
+    sheet.error(`bad-${option.replace('_', '-')}`, option, reading.error)
+    return
+  }
+  sheet.set('secret', reading.secret)
+  if (reading.exposed !== undefined) sheet.warn('risk', option, exposedText('the secret', reading.exposed))
 }
 
-/** A password is a line; what is larger is another file than was meant. */
-const MOST_BYTES = 65_536
+function fromEnvironment(name: string, { env }: SecretPlaces): SecretReading {
+  if (name === '') return { error: 'it names no environment variable' }
+  const value = Object.hasOwn(env, name) ? env[name] : undefined
+  if (value === undefined) return { error: `there is no environment variable ${shownVariable(name)} here` }
+  return value === '' ? { error: `the environment variable ${shownVariable(name)} is empty` } : { secret: value }
+}
 
-function fromFile(sheet: AccountSheet, { source, directory }: SecretSources): void {
-  const path = sheet.get('secret_file') ?? ''
+/** Somebody may have written the secret itself instead of a name: only what can be a name is shown. */
+function shownVariable(name: string): string {
+  return /^[A-Z_][A-Z0-9_]{0,63}$/.test(name) ? name : 'of that name (a name is usually of A to Z, 0 to 9 and _)'
+}
+
+/** More than any secret has. */
+const mostBytes = 65_536
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function fromFile(path: string, { source, directory }: SecretPlaces): SecretReading {
+  if (path === '') return { error: 'it names no file' }
   const full = isAbsolute(path) ? path : join(directory, path)
-  const bytes = path === '' ? undefined : source.read(full)
-  const fault = (message: string): void => sheet.error('no-secret', 'secret_file', message)
-  if (path === '') return fault('it names no file')
-  if (bytes === undefined) return fault(`"${full}" cannot be read: ${unreadable(full, source)}`)
-  if (bytes.byteLength > MOST_BYTES) return fault(`"${full}" is too large to hold a secret and nothing else`)
-  const text = decode(bytes)?.replace(/\r?\n$/, '')
-  if (text === undefined || text.includes('\0')) return fault(`"${full}" is not a text in UTF-8`)
-  if (text === '') return fault(`"${full}" is empty`)
-  // A second line is no part of a password, but perhaps somebody's explanation, and what is meant cannot be told.
-  if (/[\r\n]/.test(text)) return fault(`"${full}" has more than one line: it must hold the secret and nothing else`)
-  sheet.set('secret', text)
-  if (isOpen(source, full)) sheet.warn('risk', 'secret_file', readable(`the secret in "${full}"`, full))
+  const bytes = source.read(full)
+  if (bytes === undefined) return { error: `"${full}" cannot be read: ${unreadable(full, source)}` }
+  if (bytes.byteLength > mostBytes)
+    return { error: `"${full}" is too large for a secret: it has more than ${mostBytes} bytes` }
+  const text = decoded(bytes)
+  if (text === undefined) return { error: `"${full}" is not UTF-8, and XMPP knows no other encoding` }
+  // Editors and `echo` end a file with a line end; one more is somebody's secret.
+  const secret = text.replace(/\r?\n$/, '')
+  if (secret === '') return { error: `"${full}" is empty` }
+  if (secret.includes('\0')) return { error: `"${full}" holds a NUL byte, which no secret can have: is it UTF-16?` }
+  return { secret, exposed: exposedMode(full, source) }
 }
 
-function decode(bytes: Uint8Array): string | undefined {
+function decoded(bytes: Uint8Array): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return utf8.decode(bytes)
   } catch {
-    // The error says no more.
     return undefined
   }
-}
-
-/** A file of the configuration that holds a secret, and where its first one stands. */
-export interface SecretPlace {
-  readonly file: string
-  readonly line: number
-  readonly section: string
-  readonly option: string
-}
-
-/** Warns of each file that holds secrets and that everyone on this machine can read. */
-export function warnOfOpenFiles(places: readonly SecretPlace[], source: FileSource, log: ProblemLog): void {
-  const told = new Set<string>()
-  for (const place of places) {
-    if (told.has(place.file)) continue
-    told.add(place.file)
-    if (isOpen(source, place.file)) log.warn('risk', place, readable('the secrets in this file', place.file))
-  }
-}
-
-function isOpen(source: FileSource, path: string): boolean {
-  return ((source.mode?.(path) ?? 0) & 0o004) !== 0
-}
-
-function readable(what: string, path: string): string {
-  return `everyone on this machine can read ${what}: chmod o= ${path} makes it safe`
 }

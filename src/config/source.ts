@@ -8,14 +8,23 @@ export interface FileSource {
   mode?(path: string): number | undefined
   /** The paths that match a glob pattern, in the order in which they shall be read. See `expandGlob`. */
   glob(pattern: string): string[]
-  /**
-   * Runs a command of `#exec` and returns what it printed, or why there is nothing, in words. Without it `#exec` is refused: a file is not
-   * expected to run programs.
-   */
-  exec?(command: string): { readonly output: Uint8Array; readonly warning?: string } | { readonly error: string }
+  /** What a command of `#exec` prints, both its streams, or why there is none of it, in words. Without it no command is run. */
+  exec?(command: string): { readonly output: Uint8Array } | { readonly failure: string }
 }
 
 /** What to say of a file that a source does not give. */
 export function unreadable(path: string, source: FileSource): string {
   return source.whyNot?.(path) ?? 'it does not exist or cannot be read'
+}
+
+/** The permission bits of a file that everyone can read; undefined for others, and where they are not known. */
+export function exposedMode(path: string, source: FileSource): number | undefined {
+  const mode = source.mode?.(path) ?? 0
+  return (mode & 0o004) === 0 ? undefined : mode
+}
+
+/** What to say of a file that everyone can read, since it holds `what`. */
+export function exposedText(what: string, mode: number): string {
+  const bits = mode.toString(8).padStart(3, '0')
+  return `everyone on this machine can read ${what} in it (mode ${bits}), and log in with it: chmod o= makes it safe`
 }

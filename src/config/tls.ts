@@ -4,6 +4,7 @@ import type { ClientCertificate, ClientCertificateReading } from './client-certi
 import type { TlsMode } from './connection.ts'
 import type { AccountOptions } from './options.ts'
 import type { Sheet } from './sheet.ts'
+import { exposedText } from './source.ts'
 
 /** Checks `tls_servername`, which is a domain or an address. */
 export function checkServerName(sheet: AccountSheet): void {
@@ -32,12 +33,8 @@ export function readTlsCertificate(
     return undefined
   }
   if (reading.exposed !== undefined) {
-    const mode = reading.exposed.toString(8).padStart(3, '0')
-    sheet.warn(
-      'risk',
-      keyfile === undefined ? 'tls_certfile' : 'tls_keyfile',
-      `everyone on this machine can read the private key in it (mode ${mode}), and log in with it: chmod o= makes it safe`,
-    )
+    const option = keyfile === undefined ? 'tls_certfile' : 'tls_keyfile'
+    sheet.warn('risk', option, exposedText('the private key', reading.exposed))
   }
   return reading.certificate
 }

@@ -2,7 +2,6 @@ import { parseArgs } from 'node:util'
 import {
   describeAccount,
   describeGeneral,
-  describeValues,
   foldName,
   formatProblem,
   type LoadedConfig,
@@ -10,9 +9,10 @@ import {
   type Problem,
   readDialect,
   type Section,
+  showAccount,
 } from '../config/index.ts'
 import { printable, printableJson } from '../printable.ts'
-import { files, filesWithExec, usualConfig } from './files.ts'
+import { files, filesAndPrograms, usualConfig } from './files.ts'
 import { type Io, UsageError } from './io.ts'
 import { usualConfigs } from './places.ts'
 
@@ -20,12 +20,12 @@ import { usualConfigs } from './places.ts'
 export const checkUsage = `Usage: res-xmpp check [-c] [FILE] [--print] [--json] [--syntax-only] [--execincludes] [--roster ACCOUNT]
 
 Reports everything wrong with an xmpp.conf as FILE:LINE: …
-  -c, --config FILE     the file (default: ${usualConfigs.join(', else ')})
-      --print           also prints the settings in effect, secrets masked
-      --json            all of it as one line of JSON: {"problems":[…]}, and with --print before it "sections" and "accounts".
-                        "sections" is the file as it is read, with its secrets; "accounts" is what it comes to, secrets masked
-      --syntax-only     only whether Asterisk could read it, whatever it configures
-      --execincludes    runs the programs that #exec names
+  -c, --config FILE   the file (default: ${usualConfigs.join(', else ')})
+      --print         also prints the settings in effect, secrets masked
+      --json          prints {"problems": […]} instead, with --print also "sections", the file as it is read, and "accounts", the settings in effect;
+                      secrets are masked in "accounts" only: "sections" is for comparing, and has them as they are in the file
+      --syntax-only   looks at nothing but the syntax, of any file of Asterisk's; what --print then shows is the file as it is read
+      --execincludes  runs what the file says with #exec
       --roster ACCOUNT  logs in beside the daemon and shows whom autoprune would remove from the roster; nothing is changed
 Exit: 0 when there is no error, 1 when there is one.
 `
@@ -46,23 +46,17 @@ export async function check(argv: readonly string[], io: Io): Promise<number> {
   })
   const named = [...(values.config === undefined ? [] : [values.config]), ...positionals]
   if (named.length > 1) throw new UsageError('one file at a time')
-  const { print, json, roster } = values
-  if (roster !== undefined && (print || values['syntax-only'])) throw new UsageError('--roster goes with --json alone')
+  const { roster, json } = values
+  if (roster !== undefined && (values.print || values['syntax-only']))
+    throw new UsageError('--roster goes with --json alone')
   const path = named[0] ?? usualConfig()
-  const source = values.execincludes ? filesWithExec : files
-  const found = values['syntax-only'] ? readDialect(path, source) : loadConfig(path, source, { env: io.env })
-  if (roster !== undefined) return showRoster(found as LoadedConfig, roster, json, io)
-  const loaded = 'accounts' in found ? found : undefined
-  const { sections, problems } = found
-  if (json) io.stdout(`${printableJson(asJson(print ? { sections, loaded } : undefined, problems))}\n`)
-  else {
-    for (const problem of problems) io.stdout(`${printable(formatProblem(problem))}\n`)
-    if (print) io.stdout(loaded === undefined ? printSections(sections) : printConfig(loaded))
-    else if (problems.length === 0)
-      io.stdout(`${path}: ${loaded === undefined ? 'the syntax' : counted(loaded)}, nothing wrong\n`)
-  }
-  const errors = problems.some(({ severity }) => severity === 'error')
-  return errors ? 1 : 0
+  const source = values.execincludes ? filesAndPrograms : files
+  if (roster !== undefined) return showRoster(loadConfig(path, source, { env: io.env }), roster, json, io)
+  const config: Checked = values['syntax-only'] ? readDialect(path, source) : loadConfig(path, source, { env: io.env })
+  if (json)
+    io.stdout(`${printableJson(values.print ? everything(config) : { problems: config.problems.map(plain) })}\n`)
+  else io.stdout(text(config, path, values.print))
+  return config.problems.some(({ severity }) => severity === 'error') ? 1 : 0
 }
 
 async function showRoster(config: LoadedConfig, name: string, json: boolean, io: Io): Promise<number> {
@@ -78,38 +72,48 @@ async function showRoster(config: LoadedConfig, name: string, json: boolean, io:
   return checkRoster(account, json, io)
 }
 
-function asJson(
-  print: { readonly sections: readonly Section[]; readonly loaded: LoadedConfig | undefined } | undefined,
-  problems: readonly Problem[],
-): object {
-  const told = problems.map(({ severity, code, file, line, section = null, option = null, message }) => {
-    return { severity, code, file, line, section, option, message }
-  })
-  if (print === undefined) return { problems: told }
-  const sections = print.sections.map(({ name, template, entries }) => {
-    return { name, template, entries: entries.map(({ name, value, file, line }) => [name, value, file, line]) }
-  })
-  const accounts = (print.loaded?.accounts ?? []).map(account => [account.name, describeValues(account)] as const)
-  return { sections, accounts: Object.fromEntries(accounts), problems: told }
+/** Of a file whose syntax alone is looked at there is no more than its sections. */
+type Checked = { readonly sections: readonly Section[]; readonly problems: readonly Problem[] } & Partial<
+  Pick<LoadedConfig, 'accounts' | 'general'>
+>
+
+function text({ sections, accounts, general, problems }: Checked, path: string, print: boolean): string {
+  const lines = problems.map(problem => `${printable(formatProblem(problem))}\n`)
+  if (print && accounts === undefined) lines.push(sections.map(section).join('\n'))
+  if (print && general !== undefined) lines.push(`[general]\n${settings(describeGeneral(general))}`)
+  if (print)
+    for (const account of accounts ?? [])
+      lines.push(`\n[${printable(account.name)}]\n${settings(describeAccount(account))}`)
+  if (!print && problems.length === 0) {
+    const [count, word] = accounts === undefined ? [sections.length, 'section'] : [accounts.length, 'account']
+    lines.push(`${path}: ${count} ${word}${count === 1 ? '' : 's'}, nothing wrong\n`)
+  }
+  return lines.join('')
 }
 
-function printConfig({ general, accounts }: LoadedConfig): string {
-  const sections = accounts.map(account => `\n[${printable(account.name)}]\n${lines(describeAccount(account))}`)
-  return `[general]\n${lines(describeGeneral(general))}${sections.join('')}`
+function section({ name, template, entries }: Section): string {
+  return `[${printable(name)}]${template ? '(!)' : ''}\n${settings(entries.map(({ name, value }) => [printable(name), value]))}`
 }
 
-function printSections(sections: readonly Section[]): string {
-  const text = sections.map(({ name, template, entries }) => {
-    const content = entries.map(({ name, value }) => [name, value] as const)
-    return `[${printable(name)}]${template ? '(!)' : ''}\n${lines(content)}`
-  })
-  return text.join('\n')
-}
-
-function counted({ accounts }: LoadedConfig): string {
-  return accounts.length === 1 ? '1 account' : `${accounts.length} accounts`
-}
-
-function lines(options: readonly (readonly [string, string])[]): string {
+function settings(options: readonly (readonly [string, string])[]): string {
   return options.map(([name, value]) => `${name} = ${printable(value)}\n`).join('')
 }
+
+function everything({ sections, accounts = [], problems }: Checked): object {
+  return {
+    sections: sections.map(({ name, template, entries }) => ({
+      name,
+      template,
+      entries: entries.map(({ name, value, file, line }) => [name, value, file, line]),
+    })),
+    accounts: Object.fromEntries(accounts.map(account => [account.name, Object.fromEntries(showAccount(account))])),
+    problems: problems.map(plain),
+  }
+}
+
+/** Every key is always there. */
+function plain({ severity, code, file, line, section = null, option = null, message }: Nullable<Problem>): object {
+  return { severity, code, file, line, section, option, message }
+}
+
+type Nullable<T> = { readonly [Key in keyof T]: T[Key] | null }

@@ -1,20 +1,20 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { expandGlob, type FileSource } from '../config/index.ts'
 import { usualConfigs } from './places.ts'
 
-/** Configuration files from the disk. */
+/** Configuration files from the disk; `#exec` runs nothing. */
 export const files: FileSource = {
   read(path) {
     try {
-      return readFileSync(path)
+      return readRegular(path)
     } catch {
       return undefined
     }
   },
   whyNot(path) {
     try {
-      readFileSync(path)
+      readRegular(path)
       return undefined
     } catch (error) {
       const { code = '', message } = error as NodeJS.ErrnoException
@@ -29,6 +29,66 @@ export const files: FileSource = {
     }
   },
   glob: pattern => expandGlob(pattern, list),
+}
+
+/** The same; `#exec` runs what it says, as Asterisk does with `execincludes=yes`. */
+export const filesAndPrograms: FileSource = { ...files, exec: command => runCommand(command) }
+
+/**
+ * What a shell command prints on both streams. The shell and all it has started have gone when it returns.
+ * @param time ms it may take
+ */
+export function runCommand(
+  command: string,
+  time = COMMAND_TIME,
+): { readonly output: Uint8Array } | { readonly failure: string } {
+  // A process group of its own: what the shell has started can hold on to nothing of ours.
+  const { pid, error, status, signal, stdout } = spawnSync('/bin/sh', ['-c', `exec 2>&1\n${command}`], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: time,
+    killSignal: 'SIGKILL',
+    maxBuffer: COMMAND_OUTPUT,
+    detached: true,
+  } as Parameters<typeof spawnSync>[2])
+  endGroup(pid)
+  const { code } = (error ?? {}) as NodeJS.ErrnoException
+  if (code === 'ETIMEDOUT') return { failure: `it has not ended after ${time / 1000} s` }
+  if (code === 'ENOBUFS') return { failure: `it prints more than ${COMMAND_OUTPUT} bytes` }
+  if (error !== undefined) return { failure: error.message }
+  if (signal !== null) return { failure: `it was ended by ${signal}` }
+  if (status !== 0) return { failure: `it has failed with exit code ${status}${exits[status ?? 0] ?? ''}` }
+  return { output: stdout as Buffer }
+}
+
+/** ms that a command of `#exec` may take. */
+const COMMAND_TIME = 10_000
+/** Bytes that it may print. */
+const COMMAND_OUTPUT = 1_048_576
+
+const exits: Record<number, string> = {
+  126: ', which a shell gives for what it may not run',
+  127: ', which a shell gives for what it does not find',
+}
+
+function endGroup(pid: number): void {
+  try {
+    if (pid > 0) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // There is nobody left in it, as there should be.
+  }
+}
+
+/** As Asterisk does, it reads nothing but regular files: others may have no end, or wait for somebody to write. */
+function readRegular(path: string): Uint8Array {
+  const { O_RDONLY, O_NONBLOCK } = constants
+  const file = openSync(path, O_RDONLY | O_NONBLOCK)
+  try {
+    const stat = fstatSync(file)
+    if (stat.isFile()) return readFileSync(file)
+    throw Object.assign(new Error('it is no regular file'), { code: stat.isDirectory() ? 'EISDIR' : '' })
+  } finally {
+    closeSync(file)
+  }
 }
 
 const reasons: Record<string, string | undefined> = {
@@ -48,30 +108,4 @@ function list(directory: string): string[] {
 /** The configuration file to use when none is named. */
 export function usualConfig(): string {
   return usualConfigs.find(path => existsSync(path)) ?? usualConfigs[0]
-}
-
-/** ms that a command of `#exec` may take, and the bytes that it may print. */
-const EXEC_TIME = 10_000
-const EXEC_BYTES = 1_048_576
-
-/** Configuration files from the disk that may run programs, as Asterisk's do with `execincludes=yes`. */
-export const filesWithExec: FileSource = {
-  ...files,
-  exec(command) {
-    // As Asterisk does it: by the shell, and what goes to standard error counts too.
-    const options = { timeout: EXEC_TIME, maxBuffer: EXEC_BYTES, stdio: ['ignore', 'pipe', 'pipe'] as const }
-    const { error, status, signal, stdout } = spawnSync('/bin/sh', ['-c', `exec 2>&1\n${command}`], {
-      ...options,
-      stdio: [...options.stdio],
-      killSignal: 'SIGKILL',
-    })
-    const { code } = (error ?? {}) as NodeJS.ErrnoException
-    if (code === 'ETIMEDOUT') return { error: `it was not done within ${EXEC_TIME / 1000} s` }
-    if (code === 'ENOBUFS') return { error: `it printed more than ${EXEC_BYTES} bytes` }
-    if (error !== undefined) return { error: error.message }
-    if (signal !== null) return { error: `it was ended by ${signal}` }
-    const warning =
-      status === 0 ? {} : { warning: `"${command}" ended with status ${status}: is what it printed all of it?` }
-    return { output: stdout, ...warning }
-  },
 }

@@ -1,4 +1,4 @@
-import type { AccountConfig, OptionName } from '../config/index.ts'
+import { type AccountConfig, type OptionName, secretOptionOf } from '../config/index.ts'
 import { describe, StanzaError, StreamError, XmppError } from '../errors.ts'
 import type { Hide } from '../secret-forms.ts'
 
@@ -48,7 +48,7 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
       if (error.condition !== undefined) return `see ${at('refresh_token')}`
       return untrusted(error) ? tokenCa : `see ${at('oauth_token_url')}`
     case 'XMPP_SASLPREP':
-      return `check ${at('username', 'secret')}`
+      return `check ${at('username', secretOptionOf(config) ?? 'secret')}`
   }
   switch (error.condition) {
     case 'not-authorized':
@@ -76,9 +76,8 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
 }
 
 /** What the account shows to be let in, by the option's name. */
-function proofOf({ refresh_token, secret }: AccountConfig): OptionName {
-  if (refresh_token !== undefined) return 'refresh_token'
-  return secret === undefined ? 'tls_certfile' : 'secret'
+function proofOf(config: AccountConfig): OptionName {
+  return config.refresh_token === undefined ? (secretOptionOf(config) ?? 'tls_certfile') : 'refresh_token'
 }
 
 /** Options with where they stand, as `serverhost at FILE:LINE and port`; when none is given, the place of the section. */

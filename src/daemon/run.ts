@@ -15,22 +15,21 @@ import { VERSION } from '../version.ts'
 import { AccountSet } from './accounts.ts'
 import { runCommand } from './console.ts'
 import { defaultControlPath, serveControl } from './control.ts'
-import { files, filesWithExec, usualConfig } from './files.ts'
+import { files, filesAndPrograms, usualConfig } from './files.ts'
 import { aborted, type Io } from './io.ts'
 import { Log } from './log.ts'
 import { logEvents } from './log-events.ts'
 import { usualConfigs, usualSettings } from './places.ts'
 
 /** What `res-xmpp run --help` prints. */
-export const runUsage = `Usage: res-xmpp run [-c xmpp.conf] [--settings res-xmpp.conf] [--control SOCKET] [--strict]
-                    [--execincludes]
+export const runUsage = `Usage: res-xmpp run [-c xmpp.conf] [--settings res-xmpp.conf] [--control SOCKET] [--strict] [--execincludes]
 
 Runs the accounts of an xmpp.conf in the foreground; the log goes to stderr.
   -c, --config FILE      the accounts (default: ${usualConfigs.join(', else ')})
       --settings FILE    the daemon's own settings (default: ${usualSettings}, if there is one)
       --control SOCKET   where 'res-xmpp rx' reaches it (default: $XDG_RUNTIME_DIR/res-xmpp.sock, else /run/res-xmpp/control)
       --strict           do not start with any error in the configuration
-      --execincludes     run the programs that #exec names
+      --execincludes     run what the accounts' file says with #exec
 SIGHUP reads the configuration again, SIGTERM leaves politely.
 `
 
@@ -61,8 +60,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   })
   const path = values.config ?? settings.daemon.config ?? usualConfig()
   const load = (): LoadedConfig => {
-    const source = values.execincludes ? filesWithExec : files
-    const config = loadConfig(path, source, { strict: values.strict, env: io.env })
+    const config = loadConfig(path, values.execincludes ? filesAndPrograms : files, {
+      strict: values.strict,
+      env: io.env,
+    })
     for (const problem of config.problems)
       log.line(problem.severity === 'error' ? 'ERROR' : 'WARNING', formatProblemForLog(problem))
     return config

@@ -5,7 +5,7 @@ import type { Io } from './io.ts'
 /** What `res-xmpp sample --help` prints. */
 export const sampleUsage = `Usage: res-xmpp sample
 
-Prints an xmpp.conf with every option and what it means, all of it commented out.
+Prints an xmpp.conf to begin with: every option, what it means and its default, commented out.
 `
 
 /** `res-xmpp sample`. */

@@ -44,9 +44,39 @@ const lines: Case[] = [
   },
   {
     rule: 'a line of 8191 bytes with its line end is skipped',
-    text: `[s]\n${long(8190)}\nb=2`,
+    text: `[s]\n${long(8190)}`.concat('\n'),
+    want: ['s:'],
+    problems: ['line-too-long@2'],
+  },
+  {
+    rule: 'and takes the next one with it, for its line end is not seen',
+    text: `[s]\n${long(8190)}\nb=2\nc=3`,
+    want: ['s: c=<3>'],
+    problems: ['line-too-long@2', 'line-swallowed@3'],
+  },
+  {
+    rule: 'so does one that fills the buffer twice, and one that follows it and fills it again',
+    text: `[s]\n${long(8191 * 2 - 1)}\n${long(8190)}\nb=2\nc=3`,
+    want: ['s: c=<3>'],
+    problems: ['line-too-long@2', 'line-swallowed@3', 'line-swallowed@4'],
+  },
+  {
+    rule: 'a line of 8192 bytes with its line end is skipped alone',
+    text: `[s]\n${long(8191)}\nb=2`,
     want: ['s: b=<2>'],
     problems: ['line-too-long@2'],
+  },
+  {
+    rule: 'CR counts for the length of a line',
+    text: `[s]\r\n${long(8188)}\r\nb=2\r\n${long(8190)}\r\nc=3`,
+    want: [`s: a=<${'x'.repeat(8186)}> b=<2> c=<3>`],
+    problems: ['line-too-long@4'],
+  },
+  {
+    rule: 'so do a comment and blanks',
+    text: `[s]\na=1${' '.repeat(4000)};${'x'.repeat(4185)}\nb=2\na=1${' '.repeat(4000)};${'x'.repeat(4188)}\nc=3`,
+    want: [`s: a=<1> b=<2> c=<3>`],
+    problems: ['line-too-long@4'],
   },
   { rule: 'a last line of 8190 bytes counts', text: `[s]\n${long(8190)}`, want: [`s: a=<${'x'.repeat(8188)}>`] },
   {
@@ -283,8 +313,52 @@ const sections: Case[] = [
   },
   {
     rule: 'TEMPLATES=restrict',
-    text: '[a]\nx=1\n[a](!)\nx=1\n[a](+templates=Restrict)\nz=3',
+    text: '[a]\nx=1\n[a](!)\nx=1\n[a](+TEMPLATES=Restrict)\nz=3',
     want: ['a: x=<1>', 'a!: x=<1> z=<3>'],
+  },
+  {
+    rule: 'templates in small letters is a name like others',
+    text: '[a]\ntemplates=include\n[a](+templates=incl)\nz=3',
+    want: ['a: templates=<include> z=<3>'],
+  },
+  {
+    rule: 'TEMPLATES= with another word',
+    text: '[a](!)\nx=1\n[a](+TEMPLATES=yes)',
+    want: 'rejected',
+    problems: ['file-rejected@3'],
+  },
+  {
+    rule: 'TEMPLATES=include takes the first of either kind',
+    text: '[a]\nx=1\n[a](!)\nx=1\n[a](+TEMPLATES=include)\nz=3',
+    want: ['a: x=<1> z=<3>', 'a!: x=<1>'],
+  },
+  {
+    rule: 'blanks and quotes around the parts of a filter are none of it',
+    text: `[a]\nx=1\n[a]\nx=2\n[a](+ "x" = '2' & x=2&)\nz=3`,
+    want: ['a: x=<1>', 'a: x=<2> z=<3>'],
+  },
+  {
+    rule: 'a second = ends the expression',
+    text: '[a]\nx=1\n[a]\nx=2\n[a](+x=2=9)\nz=3',
+    want: ['a: x=<1>', 'a: x=<2> z=<3>'],
+  },
+  { rule: 'an empty expression', text: '[a]\nx=\n[a](+x=)', want: 'rejected', problems: ['file-rejected@3'] },
+  { rule: 'a * that repeats nothing', text: '[a]\n[a]\nx=1\n[a](+x=*)\nz=3', want: ['a:', 'a: x=<1> z=<3>'] },
+  {
+    rule: 'a filter with an alternative, and a dot',
+    text: '[a]\nx=k\n[a]\nx=lm\n[a](+x=^(y|l.)$)\nz=3',
+    want: 'rejected',
+    problems: ['file-rejected@5'],
+  },
+  {
+    rule: 'that hold no ), which ends the list',
+    text: '[a]\nx=k\n[a]\nx=lm\n[a](+x=^y|l.$)\nz=3',
+    want: ['a: x=<k>', 'a: x=<lm> z=<3>'],
+  },
+  {
+    rule: 'the value of += and what is inherited count for a filter',
+    text: '[t](!)\nx=1\n[a](t)\nx+=2\n[a](+x=^12$)\nz=3',
+    want: ['t!: x=<1>', 'a: x=<12> z=<3>'],
   },
   {
     rule: 'a POSIX class in a filter',
@@ -293,11 +367,52 @@ const sections: Case[] = [
   },
   {
     rule: 'a filter that is no expression',
-    text: '[a]\nx=1\n[a](+x=*)',
+    text: '[a]\nx=1\n[a](+x=[)',
     want: 'rejected',
     problems: ['file-rejected@3'],
   },
   { rule: 'a filter without =', text: '[a]\nx=1\n[a](+x)', want: 'rejected', problems: ['file-rejected@3'] },
+  {
+    rule: '! and + make a template of what is continued',
+    text: '[a]\nx=1\n[a](!,+)\ny=2\n[b]\n[b](+,!)\n[c](a)',
+    want: ['a!: x=<1> y=<2>', 'b!:', 'c: x=<1> y=<2>'],
+  },
+  {
+    rule: '(+) after a template of that name, and a section of that name behind it',
+    text: '[a](!)\nx=1\n[a](a)\ny=2\n[a](+)\nz=3',
+    want: ['a!: x=<1>', 'a: x=<1> y=<2> z=<3>'],
+  },
+  {
+    rule: 'an empty word is the first of all sections',
+    text: '[s]\nx=1\n[t](!)\ny=2\n[a](t,)\n[b]()',
+    want: ['s: x=<1>', 't!: y=<2>', 'a: y=<2> x=<1>', 'b: x=<1>'],
+  },
+  {
+    rule: '+ behind an empty name continues the first section that is no template',
+    text: '[t](!)\n[s]\nx=1\n[](+)\ny=2',
+    want: ['t!:', 's: x=<1> y=<2>'],
+  },
+  { rule: 'a parent given twice gives twice', text: '[t](!)\nx=1\n[a](t,t)', want: ['t!: x=<1>', 'a: x=<1> x=<1>'] },
+  {
+    rule: 'a template in the middle of what it is for',
+    text: '[t](!)\nx=1\n[a](t)\n[t](+TEMPLATES=include)\nx=2\n[b](t)',
+    want: ['t!: x=<1> x=<2>', 'a: x=<1>', 'b: x=<1> x=<2>'],
+  },
+  {
+    rule: 'a comment behind the name, glued or not',
+    text: '[a];x\n[b](!);x\n[c](b) ; x\n[d;--x--;e]',
+    want: ['a:', 'b!:', 'c:', 'de:'],
+  },
+  { rule: '\\; in a name', text: '[a\\;b]\nc=1', want: ['a;b: c=<1>'] },
+  { rule: 'brackets in a name', text: '[[a]\nc=1', want: ['[a: c=<1>'] },
+  { rule: 'a parent with a blank in its name', text: '[t t](!)\nx=1\n[a](t t)', want: ['t t!: x=<1>', 'a: x=<1>'] },
+  { rule: 'blanks before a header', text: ' \t[a]\nx=1', want: ['a: x=<1>'] },
+  {
+    rule: 'a name that is cut is found by what is left of it, and by nothing longer',
+    text: `[${'n'.repeat(80)}](!)\nx=1\n[a](${'n'.repeat(79)})\n[b](${'n'.repeat(80)})`,
+    want: 'rejected',
+    problems: ['name-too-long@1', 'file-rejected@4'],
+  },
   { rule: 'a missing ]', text: '[a\nx=1\n', want: 'rejected', problems: ['file-rejected@1'] },
   { rule: 'a missing )', text: '[a](!\nx=1\n', want: 'rejected', problems: ['file-rejected@1'] },
   {
@@ -319,6 +434,18 @@ const variables: Case[] = [
   { rule: '=>> keeps the second', text: '[s]\na=>>1', want: ['s: a=<>1>'] },
   { rule: 'quotes are part of the value', text: '[s]\na="1"\nb=\'2\'', want: [`s: a=<"1"> b=<'2'>`] },
   { rule: 'an empty value is kept', text: '[s]\na=\nb =>', want: ['s: a=<> b=<>'] },
+  { rule: 'nothing but =', text: '[s]\n=\n==\n', want: ['s:'], problems: ['no-name@2', 'no-name@3'] },
+  { rule: '=>> and nothing', text: '[s]\na=>>', want: ['s: a=<>>'] },
+  { rule: 'a => in a value', text: '[s]\na=b=>c', want: ['s: a=<b=>c>'] },
+  { rule: 'a comment alone behind =', text: '[s]\na=;x\nb= ; x', want: ['s: a=<> b=<>'] },
+  { rule: 'a comment in front of =', text: '[s]\na;=1\nb=2', want: ['s: b=<2>'], problems: ['no-equals@2'] },
+  { rule: 'a comment block in front of =', text: '[s]\na;--x--;b=2', want: ['s: ab=<2>'] },
+  {
+    rule: 'a comment block within a value keeps the blanks around it',
+    text: '[s]\na=1 ;-- x --; 2\nb=1;-- x\n--; 2',
+    want: ['s: a=<1  2> b=<1>'],
+    problems: ['no-equals@4'],
+  },
   { rule: 'a name may hold blanks', text: '[s]\na b = 1', want: ['s: a b=<1>'] },
   {
     rule: 'values are not coerced',
@@ -346,7 +473,24 @@ const variables: Case[] = [
   { rule: '+= to an empty value trims', text: '[s]\na=\na += 2', want: ['s: a=<2>'] },
   { rule: '+= of nothing', text: '[s]\na=1\na +=', want: ['s: a=<1>'] },
   { rule: '+= to the last of the name', text: '[s]\na=1\na=2\nb=3\na+=4', want: ['s: a=<1> a=<24> b=<3>'] },
-  { rule: '+= to the last when both are alike', text: '[s]\na=1\na=1\na+=4', want: ['s: a=<1> a=<14>'] },
+  { rule: '+= to the first of those that are alike', text: '[s]\na=1\na=1\na+=4', want: ['s: a=<14> a=<1>'] },
+  { rule: '+= to an empty last one takes the place of the first', text: '[s]\na=1\na=\na+=4', want: ['s: a=<4> a=<>'] },
+  {
+    rule: '+= to what one template after the other has given',
+    text: '[t](!)\na=1\n[u](!)\na=2\nb=x\n[s](t,u)\na+=3\n[v](s)\nb+=y',
+    want: ['t!: a=<1>', 'u!: a=<2> b=<x>', 's: a=<1> a=<23> b=<x>', 'v: a=<1> a=<23> b=<xy>'],
+  },
+  { rule: '+= in a template', text: '[t](!)\na=1\na+=2\n[s](t)\na+=3', want: ['t!: a=<12>', 's: a=<123>'] },
+  { rule: '+= in a continued section', text: '[s]\na=1\n[u]\na=9\n[s](+)\na+=2', want: ['s: a=<12>', 'u: a=<9>'] },
+  {
+    rule: 'a second section of the name has nothing to append to',
+    text: '[s]\na=1\n[s]\na+=2',
+    want: ['s: a=<1>', 's: a=<2>'],
+  },
+  { rule: '+= keeps a literal ;', text: '[s]\na=1\na+=\\;2;3', want: ['s: a=<1;2>'] },
+  { rule: 'blanks between name and +=', text: '[s]\na=1\na \t+=2', want: ['s: a=<12>'] },
+  { rule: '+= and another =', text: '[s]\na=1\na+=b=c', want: ['s: a=<1b=c>'] },
+  { rule: 'a + before the first = that is not the operator', text: '[s]\na=1\na=2+=3', want: ['s: a=<1> a=<2+=3>'] },
   { rule: 'the case of the name matters to +=', text: '[s]\na=1\nA+=2', want: ['s: a=<1> A=<2>'] },
   { rule: '+= without one is =', text: '[s]\na += 2', want: ['s: a=<2>'] },
   { rule: '+= does not know =>', text: '[s]\na +=> 2', want: ['s: a=<> 2>'] },
@@ -377,6 +521,92 @@ const directives: Case[] = [
     files: { 'd/x': '#include y', y: '[s]' },
     want: ['s:'],
   },
+  { rule: 'in quotes with a literal ;', text: '#include "a\\;b"', files: { 'a;b': '[s]' }, want: ['s:'] },
+  {
+    rule: 'CR LF behind it',
+    text: '#include x\r\n#include "y"\r\n',
+    files: { x: '[s]', y: 'a=1' },
+    want: ['s: a=<1>'],
+  },
+  { rule: 'blanks before it', text: ' \t#include x', files: { x: '[s]' }, want: ['s:'] },
+  { rule: 'a tab behind the name', text: '#include\tx', files: { x: '[s]' }, want: ['s:'] },
+  {
+    rule: 'the same file twice',
+    text: '[s]\n#include x\n[u]\n#include x',
+    files: { x: 'a=1' },
+    want: ['s: a=<1>', 'u: a=<1>'],
+  },
+  {
+    rule: 'an include goes to the section that was entered last, which is not always that of its own file',
+    text: '[s]\n#include x\n#include y\nc=3',
+    files: { x: 'a=1\n[u]\nb=2', y: 'd=4' },
+    want: ['s: a=<1> c=<3>', 'u: b=<2> d=<4>'],
+  },
+  {
+    rule: 'a continued section counts as entered',
+    text: '[s]\n[u]\n[s](+)\n#include x',
+    files: { x: 'a=1' },
+    want: ['s: a=<1>', 'u:'],
+  },
+  {
+    rule: 'an include within an include',
+    text: '[s]\n#include x\nz=9',
+    files: { x: 'a=1\n#include y\nb=2\n[u]\n#include y', y: 'c=3' },
+    want: ['s: a=<1> c=<3> b=<2> z=<9>', 'u: c=<3>'],
+  },
+  {
+    rule: 'a template in an included file, and its heir in another',
+    text: '#include x\n#include y',
+    files: { x: '[t](!)\na=1', y: '[s](t)\na+=2' },
+    want: ['t!: a=<1>', 's: a=<12>'],
+  },
+  {
+    rule: 'what a glob matches goes on in the section of the file before',
+    text: '[s]\n#include d/*.conf\nz=9',
+    files: { 'd/a.conf': '[u]\na=1', 'd/b.conf': 'b=2' },
+    want: ['s: z=<9>', 'u: a=<1> b=<2>'],
+  },
+  {
+    rule: 'a mistake in one ends the others of the glob',
+    text: '[s]\n#include d/*.conf\nz=9\n[v]',
+    files: { 'd/a.conf': 'a=1', 'd/b.conf': 'b=2\n[x\n', 'd/c.conf': '[w]' },
+    want: ['s~: a=<1> b=<2> z=<9>', 'v:'],
+    problems: ['rest-dropped@2', 'rest-dropped@d/b.conf:2'],
+  },
+  {
+    rule: 'a mistake in the last of a glob ends nothing else',
+    text: '[s]\n#include d/*.conf\nz=9',
+    files: { 'd/a.conf': 'a=1', 'd/b.conf': 'b=2\n[x\n' },
+    want: ['s: a=<1> b=<2> z=<9>'],
+    problems: ['rest-dropped@d/b.conf:2'],
+  },
+  {
+    rule: 'a block reaches from one file of a glob to the next',
+    text: '[s]\n#include d/*.conf\nz=9',
+    files: { 'd/a.conf': 'a=1\n;-- x', 'd/b.conf': 'b=2\n--;c=3', 'd/c.conf': 'd=4' },
+    want: ['s: a=<1> c=<3> d=<4> z=<9>'],
+    problems: ['open-comment@d/a.conf:2', 'open-comment@d/b.conf:0'],
+  },
+  {
+    rule: 'a mistake two files down leaves the one between as it is',
+    text: '[s]\n#include x\nz=9',
+    files: { x: 'a=1\n#include y\nb=2', y: 'c=3\n[u](nosuch)\nd=4' },
+    want: ['s: a=<1> c=<3> b=<2> z=<9>'],
+    problems: ['rest-dropped@y:2'],
+  },
+  {
+    rule: 'braces in their order, and a pattern for directories',
+    text: '[s]\n#include {b,a}.conf\n#include */x',
+    files: { 'a.conf': 'a=1', 'b.conf': 'b=1', 'e/x': 'e=1', 'd/x': 'd=1' },
+    want: ['s: b=<1> a=<1> d=<1> e=<1>'],
+  },
+  {
+    rule: 'capitals before small letters',
+    text: '[s]\n#include d/*',
+    files: { 'd/b': 'b=1', 'd/C': 'C=1', 'd/10': 'ten=1', 'd/9': 'nine=1', 'd/é': 'e=1' },
+    want: ['s: ten=<1> nine=<1> C=<1> b=<1> e=<1>'],
+  },
+  { rule: 'an include alone', text: '#include x', files: { x: '[s]\na=1' }, want: ['s: a=<1>'] },
   { rule: 'a comment behind it', text: '#include x ; the x', files: { x: '[s]' }, want: ['s:'] },
   {
     rule: 'loose variables go to the open section',
@@ -539,6 +769,52 @@ t.test('why a file cannot be read is said wherever one is named', async t => {
   t.match(messages('/none'), [/^file-rejected the file cannot be read: no way to \/none$/])
 })
 
+t.test('#exec, where there is somebody to run it', async t => {
+  const asked: string[] = []
+  const exec = (command: string) => {
+    asked.push(command)
+    const printed: Record<string, string> = {
+      'pw -u x': 'secret=1\nsecret+=2\n[u](t)\nb=2\n',
+      nested: '#exec pw -u x\n#include y\n',
+      bad: 'a=1\n[x\nb=2',
+      again: '#exec again\nd=1',
+      long: `a=${'x'.repeat(100)}`,
+    }
+    const output = printed[command]
+    return output === undefined ? { failure: 'it has failed' } : { output: Buffer.from(output) }
+  }
+  const run = (text: string, files: Readonly<Record<string, string>> = {}, limits = {}) => {
+    const { sections, rejected, problems, files: read } = readDialect(top, { ...within(text, files), exec }, limits)
+    const found = problems.map(({ code, file, line }) => (file === top ? `${code}@${line}` : `${code}@${file}:${line}`))
+    return { shown: rejected ? 'rejected' : show(sections), found, sections, problems, read }
+  }
+  const simple = run('[t](!)\nx=1\n[s]\n#exec "pw -u x"\nz=9')
+  t.strictSame([simple.shown, simple.found], [['t!: x=<1>', 's: secret=<12> z=<9>', 'u: x=<1> b=<2>'], []])
+  t.strictSame(asked, ['pw -u x'])
+  t.match(simple.sections[1]?.entries[0], { file: '#exec pw…', line: 1 }, 'arguments may be secrets')
+  t.match(simple.sections[2], { file: '#exec pw…', line: 3 })
+  t.strictSame(simple.read, [top, '#exec pw…'])
+
+  const nested = run('[t](!)\n[s]\n#EXEC nested', { y: 'c=3' })
+  t.strictSame([nested.shown, nested.found], [['t!:', 's: secret=<12>', 'u: b=<2> c=<3>'], []])
+  const bad = run('[s]\n#exec bad\nc=3')
+  t.strictSame([bad.shown, bad.found], [['s: a=<1> c=<3>'], ['rest-dropped@#exec bad:2']])
+  const failed = run('[s]\n#exec /bin/no such\nc=3')
+  t.strictSame([failed.shown, failed.found], ['rejected', ['file-rejected@2']])
+  t.match(failed.problems[0]?.message, /^what #exec \/bin\/no… prints cannot be included: it has failed; as long/)
+  const below = run('[s]\n#include x\nc=3', { x: 'a=1\n#exec none\nb=2' })
+  t.strictSame([below.shown, below.found], [['s~: a=<1> c=<3>'], ['rest-dropped@/etc/asterisk/x:2']])
+  t.strictSame(run('[s]\n#exec\nc=3').found, ['no-argument@2'])
+  const endless = run('[s]\n#exec again')
+  t.strictSame(
+    [endless.shown, endless.found],
+    [[`s~:${' d=<1>'.repeat(8)}`], ['rest-dropped@#exec again:1']],
+    'it counts as a level',
+  )
+  t.strictSame(run('[s]\n#exec long', {}, { bytes: 50 }).shown, 'rejected', 'its bytes count')
+  t.strictSame(run('[s]\n#exec long\n#exec long', {}, { files: 2 }).shown, 'rejected', 'and it counts as a file')
+})
+
 t.test('messages show the section, and never a line that may hold a secret', async t => {
   const { problems } = read('[s]\nsecret hunter2\n= hunter2\nsecret=hunter2--;\n#hunter2\n')
   t.equal(problems.length, 4)
@@ -583,11 +859,15 @@ t.test('hostile files take no more than their length', async t => {
 })
 
 function read(text: string | Uint8Array, files: Readonly<Record<string, string>> = {}) {
+  return readDialect(top, within(text, files))
+}
+
+function within(text: string | Uint8Array, files: Readonly<Record<string, string>>) {
   const others = Object.entries(files).map(([name, content]) => [
     name.startsWith('/') ? name : `/etc/asterisk/${name}`,
     content,
   ])
-  return readDialect(top, memory({ ...Object.fromEntries(others), [top]: text }))
+  return memory({ ...Object.fromEntries(others), [top]: text })
 }
 
 /** A directory in which everything exists that is spelled out. */

@@ -3,10 +3,11 @@ import { type AccountConfig, diffAccounts, loadConfig, options } from '../../src
 import { makeCertificate } from '../../src/testing/certificate.ts'
 import { certificate, memory } from './memory.ts'
 
-const good = 'username=a@x\nsecret=s\nserverhost=h\nbuddy=b@x\nbuddy=c@x\n'
+const rest = 'serverhost=h\nbuddy=b@x\nbuddy=c@x\n'
+const good = `username=a@x\nsecret=s\n${rest}`
 
 function accounts(text: string, ca = certificate): readonly AccountConfig[] {
-  const files = { '/c/ca': ca, '/c/ca2': ca, '/c/both': own.cert + own.key, '/c/key': own.key }
+  const files = { '/c/pw': 's\n', '/c/ca': ca, '/c/ca2': ca, '/c/both': own.cert + own.key, '/c/key': own.key }
   return loadConfig('/c/xmpp.conf', memory({ '/c/xmpp.conf': text, ...files })).accounts
 }
 
@@ -40,13 +41,14 @@ t.test('what a changed option does', async t => {
     ['buddy=d@x', 'buddies'],
     ['autoregister=no', 'live'],
     ['timeout=6', 'live'],
-    ['keepalive=no', 'live'],
-    ['debug=yes', 'live'],
     ['auth_policy=deny', 'live'],
     ['autoprune=yes', 'live'],
-    ['context=x', 'live'],
+    ['context=c', 'live'],
     ['sendtodialplan=yes', 'live'],
+    ['pubsub_node=p.x', 'events'],
     ['distribute_events=yes\npubsub_node=p.x', 'events'],
+    ['keepalive=no', 'live'],
+    ['debug=yes', 'live'],
     ['tls_verify=no', 'reconnect'],
     ['tls_cafile=ca', 'reconnect'],
     ['tls_servername=n', 'reconnect'],
@@ -54,15 +56,13 @@ t.test('what a changed option does', async t => {
   ]
   for (const [line, effect] of cases) t.strictSame(effects(line), [['a', 'changed', [effect]]], line)
   t.strictSame(effects('tls_certfile=both\ntls_keyfile=key', 'tls_certfile=both'), [['a', 'changed', ['reconnect']]])
-  const shared = (line: string, before = '') => {
-    const text = `username=a@x\nserverhost=h\ndistribute_events=yes\npubsub_node=p.x\nsecret=s`
-    const [one, two] = [before, line].map(general => accounts(`[general]\n${general}\n[a]\n${text}`))
-    return diffAccounts(one ?? [], two ?? []).map(change => change.kind === 'changed' && [...change.effects])
-  }
-  for (const line of ['collection_nodes=yes', 'pubsub_autocreate=yes']) t.strictSame(shared(line), [['events']], line)
   const tried = new Set([
     'tls_keyfile',
-    ...['secret_env', 'secret_file', 'collection_nodes', 'pubsub_autocreate'],
+    // Below.
+    'secret_env',
+    'secret_file',
+    'collection_nodes',
+    'pubsub_autocreate',
     ...cases.flatMap(([lines]) => lines.split('\n').map(line => line.split('=')[0])),
   ])
   t.strictSame(
@@ -70,31 +70,6 @@ t.test('what a changed option does', async t => {
     [],
     'every option is tried',
   )
-})
-
-t.test('what is said of events is nothing to an account that distributes none', async t => {
-  t.strictSame(effects('pubsub_node=p.x'), [])
-  const [one, two] = ['no', 'yes'].map(word => accounts(`[general]\ncollection_nodes=${word}\n[a]\n${good}`))
-  t.strictSame(diffAccounts(one ?? [], two ?? []), [])
-})
-
-t.test('a secret that is fetched: the option that is given is the one that has changed', async t => {
-  const read = (option: string, secret: string) => {
-    const text = `[a]\nusername=a@x\nserverhost=h\n${option}\n`
-    const source = memory({ '/c/xmpp.conf': text, '/c/s': secret, '/c/s2': secret })
-    return loadConfig('/c/xmpp.conf', source, { env: { S: secret } }).accounts
-  }
-  for (const [before, after, want] of [
-    [read('secret_file=s', 'x'), read('secret_file=s', 'y'), ['secret_file']],
-    [read('secret_env=S', 'x'), read('secret_env=S', 'y'), ['secret_env']],
-    [read('secret_file=s', 'x'), read('secret_file=s2', 'x'), ['secret_file']],
-    [read('secret=x', 'x'), read('secret_file=s', 'x'), ['secret_file']],
-    [read('secret_file=s', 'x'), read('secret_file=s', 'x\n'), undefined],
-  ] as const) {
-    const [change] = diffAccounts(before, after)
-    t.strictSame(change?.kind === 'changed' ? change.options : undefined, want)
-    if (change?.kind === 'changed') t.strictSame([...change.effects], ['reconnect'])
-  }
 })
 
 t.test('several at once', async t => {
@@ -144,6 +119,45 @@ t.test('[general] counts where it has an effect', async t => {
     changes.map(change => change.name),
     ['a'],
   )
+})
+
+t.test('what [general] says of events counts for accounts that distribute some', async t => {
+  const text = (general: string) =>
+    `[general]\n${general}[a]\n${good}pubsub_node=p.x\n[b]\n${good}pubsub_node=p.x\ndistribute_events=yes\n`
+  for (const name of ['collection_nodes', 'pubsub_autocreate']) {
+    const changes = diffAccounts(accounts(text('')), accounts(text(`${name}=yes\n`)))
+    t.strictSame(
+      changes.map(change => [change.name, change.kind === 'changed' && [[...change.effects], change.options]]),
+      [['b', [['events'], [name]]]],
+    )
+  }
+  const off = diffAccounts(
+    accounts(text('')),
+    accounts(text('collection_nodes=yes\n').replace('events=yes', 'events=no')),
+  )
+  t.match(off, [{ name: 'b', options: ['distribute_events', 'collection_nodes'] }], 'that did until now, too')
+  t.equal(off.length, 1)
+})
+
+t.test('a secret from elsewhere', async t => {
+  const read = (lines: string, secret = 's') => {
+    const files = memory({ '/c/x': `[a]\nusername=a@x\n${rest}${lines}`, '/c/pw': secret, '/c/other': secret })
+    return loadConfig('/c/x', files, { env: { PW: secret } }).accounts
+  }
+  const changed = (before: readonly AccountConfig[], after: readonly AccountConfig[]) =>
+    diffAccounts(before, after).map(change => change.kind === 'changed' && [[...change.effects], change.options])
+  const [file, env] = ['secret_file=pw', 'secret_env=PW']
+  t.strictSame(changed(read(file), read(file)), [])
+  t.strictSame(changed(read(file), read(file, 's\n')), [], 'a line end is nothing')
+  t.strictSame(
+    changed(read(file), read(file, 't')),
+    [[['reconnect'], ['secret_file']]],
+    'other content of the same file',
+  )
+  t.strictSame(changed(read(env), read(env, 't')), [[['reconnect'], ['secret_env']]])
+  t.strictSame(changed(read('secret=s'), read(file)), [[['reconnect'], ['secret_file']]])
+  t.strictSame(changed(read(file), read('secret_file=other', 't')), [[['reconnect'], ['secret_file']]])
+  t.strictSame(changed(read(file), read('secret=t')), [[['reconnect'], ['secret', 'secret_file']]])
 })
 
 t.test('added and removed', async t => {

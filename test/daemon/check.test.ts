@@ -1,14 +1,10 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { connectClient } from '../../src/client.ts'
 import { check } from '../../src/daemon/check.ts'
-import { files } from '../../src/daemon/files.ts'
+import { files, runCommand } from '../../src/daemon/files.ts'
 import type { Io } from '../../src/daemon/io.ts'
-import { el } from '../../src/stream/element.ts'
 import { makeCertificate } from '../../src/testing/certificate.ts'
-import { startLoopback } from '../../src/testing/index.ts'
-import { NS_ROSTER } from '../../src/xep/roster.ts'
 
 t.test('a private key on the disk that everyone can read', async t => {
   const { cert, key } = makeCertificate({ names: ['pbx.example'], purpose: 'client' })
@@ -17,7 +13,6 @@ t.test('a private key on the disk that everyone can read', async t => {
   const run = async (): Promise<{ code: number; text: string }> => {
     let text = ''
     const io = {
-      env: {},
       stdout: (more: string) => {
         text += more
       },
@@ -42,228 +37,173 @@ t.test('a private key on the disk that everyone can read', async t => {
   t.equal(files.mode?.(join(directory, 'none')), undefined)
 })
 
-/** What a check of files in a directory prints, the first of them; and its exit code. */
-async function checked(
-  t: Test,
-  contents: Record<string, string>,
-  argv: readonly string[],
-  env: NodeJS.ProcessEnv = {},
-) {
+/** Runs `check` on an xmpp.conf and files beside it. */
+async function checked(t: Test, contents: Record<string, string>, ...argv: string[]) {
   const directory = t.testdir(contents)
   for (const name of Object.keys(contents)) chmodSync(join(directory, name), 0o600)
-  const path = join(directory, Object.keys(contents)[0] as string)
-  let out = ''
-  const io = { env, stdout: (more: string) => (out += more), stderr: () => {} } as unknown as Io
-  const code = await check([path, ...argv], io)
-  return { code, out, path, directory }
+  const printed: string[] = []
+  const stdout = (more: string): void => void printed.push(more)
+  const io = { env: { PW: 'from the environment' }, stdout } as unknown as Io
+  const code = await check([join(directory, 'xmpp.conf'), ...argv], io)
+  const out = printed.join('').replaceAll(directory, '')
+  return { code, out, json: () => JSON.parse(out) }
 }
 
-t.test('--print --json: the file as it is read, what it comes to, and what is wrong', async t => {
-  const text = `[general]
-debug=yes
-[t](!)
-secret=hunter\\;2
-priority=0x10
-[a](t)
-username=a@example.com
-buddy=b@example.com
-buddy=c@example.com
-[b]
-usrname = x
-username=b@example.com
-__proto__="true"
-secret=s
-secret_env=S
-`
-  const { code, out, path } = await checked(t, { 'xmpp.conf': text }, ['--print', '--json'])
-  t.equal(code, 1)
-  t.equal(out.indexOf('\n'), out.length - 1, 'one line')
-  const { sections, accounts, problems, ...more } = JSON.parse(out)
-  t.strictSame(more, {})
+const good = 'username=a@example.com\nserverhost=h\nsecret_file=pw\n'
+
+t.test('--print --json: what the file says and what is in effect', async t => {
+  const text = `[t](!)\nbuddy=b@x\nx\n[a](t)\n${good}Priority=0x10\nbuddy=b\u001b@x\n[b](t)\n${good}`
+  const { code, out, json } = await checked(t, { 'xmpp.conf': text, pw: 'hunter2\n' }, '--print', '--json')
+  t.equal(code, 1, 'an error does not keep it from being printed')
+  t.match(out, /^[\x20-\x7e]+\n$/, 'one line')
+  t.notMatch(out, /hunter2/)
+  const own = (line: number) => [
+    ['username', 'a@example.com', '/xmpp.conf', line],
+    ['serverhost', 'h', '/xmpp.conf', line + 1],
+    ['secret_file', 'pw', '/xmpp.conf', line + 2],
+  ]
+  const inherited = ['buddy', 'b@x', '/xmpp.conf', 2]
+  const { sections, accounts, problems, ...rest } = json()
+  t.strictSame(rest, {})
   t.strictSame(sections, [
-    { name: 'general', template: false, entries: [['debug', 'yes', path, 2]] },
-    {
-      name: 't',
-      template: true,
-      entries: [
-        ['secret', 'hunter;2', path, 4],
-        ['priority', '0x10', path, 5],
-      ],
-    },
+    { name: 't', template: true, entries: [inherited] },
     {
       name: 'a',
       template: false,
-      entries: [
-        ['secret', 'hunter;2', path, 4],
-        ['priority', '0x10', path, 5],
-        ['username', 'a@example.com', path, 7],
-        ['buddy', 'b@example.com', path, 8],
-        ['buddy', 'c@example.com', path, 9],
-      ],
+      entries: [inherited, ...own(5), ['Priority', '0x10', '/xmpp.conf', 8], ['buddy', 'b\u001b@x', '/xmpp.conf', 9]],
     },
-    {
-      name: 'b',
-      template: false,
-      entries: [
-        ['usrname', 'x', path, 11],
-        ['username', 'b@example.com', path, 12],
-        ['__proto__', '"true"', path, 13],
-        ['secret', 's', path, 14],
-        ['secret_env', 'S', path, 15],
-      ],
-    },
+    { name: 'b', template: false, entries: [inherited, ...own(11)] },
   ])
-  t.strictSame(Object.keys(accounts), ['a'], 'one with an error is left out')
-  t.match(accounts.a, { username: 'a@example.com', secret: '********', priority: 16, usetls: true, debug: true })
-  t.strictSame(accounts.a.buddy, ['b@example.com', 'c@example.com'])
-  t.strictSame(
-    problems.map((problem: Record<string, unknown>) => [problem.severity, problem.code, problem.line, problem.option]),
-    [
-      ['error', 'unknown-option', 11, 'usrname'],
-      ['error', 'unknown-option', 13, '__proto__'],
-      ['error', 'contradiction', 15, 'secret_env'],
-    ],
-  )
-  t.strictSame(Object.keys(problems[0]), ['severity', 'code', 'file', 'line', 'section', 'option', 'message'])
-  t.notMatch(JSON.stringify([accounts, problems]), /hunter/)
+  t.strictSame(Object.keys(accounts), ['b'], 'accounts in error are left out')
+  t.match(accounts.b, {
+    type: 'client',
+    priority: 1,
+    usetls: true,
+    autoprune: false,
+    buddy: ['b@x'],
+    secret_file: 'pw',
+  })
+  t.notOk('secret' in accounts.b)
+  const { message, ...first } = problems[0]
+  t.strictSame(first, {
+    severity: 'warning',
+    code: 'no-equals',
+    file: '/xmpp.conf',
+    line: 3,
+    section: 't',
+    option: null,
+  })
+  t.type(message, 'string')
+  t.match(problems, [{}, { severity: 'error', code: 'bad-value', line: 9, section: 'a', option: 'buddy' }])
+  t.equal(problems.length, 2)
 })
 
-t.test('--json of a file that is rejected, and of one without any account', async t => {
-  const rejected = await checked(t, { 'xmpp.conf': 'a=1\n[b]\nusername=b@x\nsecret=s\n' }, ['--json', '--print'])
+t.test('--json: secrets are masked in "accounts", and exact in "sections"', async t => {
+  const text = '[__proto__]\nusername=a@example.com\nserverhost=h\nsecret= #"hunter\\;2 \n'
+  const { code, out, json } = await checked(t, { 'xmpp.conf': text }, '--print', '--json')
+  t.equal(code, 0)
+  t.equal(out.match(/hunter/g)?.length, 1)
+  const { sections, accounts, problems } = json()
+  t.strictSame(sections[0].entries[2], ['secret', '#"hunter;2', '/xmpp.conf', 4])
+  t.strictSame([Object.keys(accounts), problems], [['__proto__'], []])
+  t.equal(accounts['__proto__' as string].secret, '********')
+})
+
+t.test('--json of a file that is rejected, or not there', async t => {
+  const rejected = await checked(t, { 'xmpp.conf': `[a]\n${good}[b\n`, pw: 's' }, '--print', '--json')
   t.equal(rejected.code, 1)
-  t.match(JSON.parse(rejected.out), {
-    sections: { length: 0 },
+  t.match(rejected.json(), {
+    sections: [],
     accounts: {},
-    problems: [{ code: 'file-rejected', line: 1, section: null, option: null }],
+    problems: [{ code: 'file-rejected', line: 5, section: null }],
   })
-  const empty = await checked(t, { 'xmpp.conf': '[general]\n' }, ['--json'])
-  t.equal(empty.code, 1)
-  t.strictSame(Object.keys(JSON.parse(empty.out)), ['problems'])
-  t.match(JSON.parse(empty.out), { problems: [{ code: 'no-account' }] })
+  t.strictSame([rejected.json().sections, Object.keys(rejected.json().accounts)], [[], []])
+  const none = await checked(t, { other: '' }, '--json')
+  t.match([none.code, none.json()], [1, { problems: [{ code: 'file-rejected', file: '/xmpp.conf', line: 0 }] }])
+  t.strictSame(Object.keys(none.json()), ['problems'], 'without --print the problems alone')
 })
 
 t.test('--syntax-only is for any file of Asterisk', async t => {
-  const text = '[transport-udp](!)\ntype=transport\n[udp](transport-udp)\nbind=0.0.0.0 ; x\n'
-  const { code, out, path } = await checked(t, { 'pjsip.conf': text }, ['--syntax-only', '--print', '--json'])
-  t.equal(code, 0)
-  t.strictSame(JSON.parse(out), {
-    sections: [
-      { name: 'transport-udp', template: true, entries: [['type', 'transport', path, 2]] },
-      {
-        name: 'udp',
-        template: false,
-        entries: [
-          ['type', 'transport', path, 2],
-          ['bind', '0.0.0.0', path, 4],
-        ],
-      },
-    ],
-    accounts: {},
-    problems: [],
+  const text = '[transport](!)\ntype = transport\n[udp](transport)\nbind=0.0.0.0\nx\n'
+  const printed = await checked(t, { 'xmpp.conf': text }, '--syntax-only', '--print')
+  t.strictSame(printed.code, 0)
+  t.match(printed.out, /^\/xmpp.conf:5: warning: \[udp\] /)
+  t.match(printed.out, '\n[transport](!)\ntype = transport\n\n[udp]\ntype = transport\nbind = 0.0.0.0\n')
+  const { code, json } = await checked(t, { 'xmpp.conf': text }, '--syntax-only', '--print', '--json')
+  t.strictSame([code, json().accounts, json().sections.length, json().problems.length], [0, {}, 2, 1])
+  const clean = await checked(t, { 'xmpp.conf': '[a]\nb=c\n' }, '--syntax-only')
+  t.strictSame([clean.code, clean.out], [0, '/xmpp.conf: 1 section, nothing wrong\n'])
+  t.equal((await checked(t, { 'xmpp.conf': '[a\n' }, '--syntax-only')).code, 1)
+})
+
+t.test('a secret in the environment of whoever checks', async t => {
+  const text = '[a]\nusername=a@example.com\nserverhost=h\nsecret_env='
+  t.equal((await checked(t, { 'xmpp.conf': `${text}PW` })).code, 0)
+  t.match(await checked(t, { 'xmpp.conf': `${text}QW` }), { code: 1, out: /secret_env: .*QW/ })
+})
+
+t.test('#exec is run with --execincludes alone', async t => {
+  const text = `[a]\n${good}#exec printf 'priority=%s\\n' 7\n`
+  const off = await checked(t, { 'xmpp.conf': text, pw: 's' }, '--print')
+  t.match(off, {
+    code: 0,
+    out: /^\/xmpp.conf:5: warning: \[a\] "#exec" is ignored.*--execincludes\n[\s\S]*\npriority = 1\n/,
   })
-  const plain = await checked(t, { 'pjsip.conf': text }, ['--syntax-only'])
-  t.strictSame([plain.code, plain.out], [0, `${plain.path}: the syntax, nothing wrong\n`])
-  const printed = await checked(t, { 'pjsip.conf': text }, ['--syntax-only', '--print'])
-  t.equal(printed.out, '[transport-udp](!)\ntype = transport\n\n[udp]\ntype = transport\nbind = 0.0.0.0\n')
-  t.equal((await checked(t, { 'x.conf': '[a' }, ['--syntax-only'])).code, 1)
+  const on = await checked(t, { 'xmpp.conf': text, pw: 's' }, '--print', '--execincludes')
+  t.match(on, { code: 0, out: /^\[general\]\n[\s\S]*\npriority = 7\n/ })
+  const failing = await checked(t, { 'xmpp.conf': text.replace('printf', 'exit'), pw: 's' }, '--execincludes')
+  t.match(failing, { code: 1, out: /^\/xmpp.conf:5: error: .*#exec exit…/ })
 })
 
-t.test('#exec runs only when it is asked for', async t => {
-  const line = "#exec echo username=a@example.com; echo 'secret=it works' >&2; echo $((40 + 2))=x\n"
-  const text = `[a]\n${line.replaceAll(';', '\\;')}serverhost=h\n`
-  const refused = await checked(t, { 'xmpp.conf': text }, ['--json', '--print', '--syntax-only'])
-  t.equal(refused.code, 0)
-  t.match(JSON.parse(refused.out), {
-    sections: [{ entries: [['serverhost']] }],
-    problems: [{ code: 'exec-refused', line: 2 }],
-  })
-  const run = await checked(t, { 'xmpp.conf': text }, ['--json', '--print', '--syntax-only', '--execincludes'])
-  const { sections, problems } = JSON.parse(run.out)
-  t.strictSame(problems, [])
-  t.match(sections[0].entries, [
-    ['username', 'a@example.com', /^#exec echo/, 1],
-    ['secret', 'it works', /^#exec echo/, 2],
-    ['42', 'x', /^#exec echo/, 3],
-    ['serverhost', 'h', run.path, 3],
-  ])
-  const failed = await checked(t, { 'xmpp.conf': '[a]\n#exec echo b=1\\; exit 3\n#exec\n' }, [
-    '--json',
-    '--syntax-only',
-    '--execincludes',
-  ])
-  t.match(JSON.parse(failed.out).problems, [
-    { code: 'exec', line: 2, message: /ended with status 3/ },
-    { code: 'no-argument', line: 3 },
-  ])
-  const large = await checked(t, { 'xmpp.conf': '[a]\n#exec yes\n' }, ['--json', '--syntax-only', '--execincludes'])
-  t.equal(large.code, 1)
-  t.match(JSON.parse(large.out).problems, [
-    { code: 'file-rejected', line: 2, message: /"yes" could not be run: it printed more than 1048576 bytes/ },
-  ])
-})
-
-t.test('secret_env is looked up in the environment', async t => {
-  const contents = { 'xmpp.conf': '[a]\nusername=a@example.com\nsecret_env=PW\n' }
-  t.equal((await checked(t, contents, [], { PW: 'x' })).code, 0)
-  const { code, out } = await checked(t, contents, [])
-  t.equal(code, 1)
-  t.match(out, /:3: error: \[a\] secret_env: the environment variable PW is not set/)
-})
-
-t.test('what does not go together', async t => {
-  await t.rejects(checked(t, { x: '' }, ['--roster', 'a', '--print']), { message: '--roster goes with --json alone' })
-  await t.rejects(checked(t, { x: '' }, ['y']), { message: 'one file at a time' })
-})
-
-t.test('--roster shows whom autoprune would remove, beside a daemon that is connected', async t => {
-  const server = await startLoopback({ users: { 'juliet@example.com': 'secret' }, starttls: 'none' })
-  t.teardown(() => server.stop())
-  const other = await connectClient({
-    jid: 'juliet@example.com/balcony',
-    password: 'secret',
-    host: '127.0.0.1',
-    port: server.port,
-    tls: 'never',
-  })
-  const running = other.run()
-  for (const jid of ['romeo@example.com', 'nurse@example.com']) {
-    await other.iq(
-      'set',
-      undefined,
-      el('query', NS_ROSTER, {}, el('item', NS_ROSTER, { jid, name: jid.split('@')[0] })),
-    )
+t.test('what a command prints', async t => {
+  const printed = (command: string, time?: number) => {
+    const result = runCommand(command, time)
+    return 'output' in result ? Buffer.from(result.output).toString() : result.failure
   }
-  const lines = `username=juliet@example.com/balcony\nsecret=secret\nserverhost=127.0.0.1\nport=${server.port}\nusetls=no\n`
-  const contents = {
-    'xmpp.conf': `[a]\n${lines}buddy=Romeo@example.com\n[b]\ntype=component\nusername=b.x\nsecret=x\nserverhost=127.0.0.1\n`,
-  }
-  const text = await checked(t, contents, ['--roster', 'A'])
-  t.strictSame(
-    [text.code, text.out],
-    [
-      0,
-      `[a] contacts in the roster: 2
-autoprune=yes would remove: 1
-  nurse@example.com (subscription none, "nurse")
-named by buddy and kept: 1
-  romeo@example.com (subscription none, "romeo")
-`,
-    ],
+  t.equal(
+    printed('echo a=1; echo b=2 >&2; printf "%s" "c=\u00e9"'),
+    'a=1\nb=2\nc=\u00e9',
+    'both streams, in their order',
   )
-  const json = await checked(t, contents, ['--roster', 'a', '--json'])
-  t.match(JSON.parse(json.out), {
-    account: 'a',
-    autoprune: false,
-    remove: [{ jid: 'nurse@example.com' }],
-    keep: [{ jid: 'romeo@example.com' }],
-  })
-  t.strictSame(server.connected, ['juliet@example.com/balcony'], 'the other one is there still, and the check is gone')
-  t.equal((await checked(t, contents, ['--roster', 'b'])).code, 1)
-  t.equal((await checked(t, contents, ['--roster', 'nosuch'])).code, 1)
-  const wrong = { 'xmpp.conf': contents['xmpp.conf'].replace('=secret', '=hunter2') }
-  const refused = await checked(t, wrong, ['--roster', 'a', '--json'])
-  t.equal(refused.code, 1)
-  t.match(JSON.parse(refused.out), { account: 'a', error: /not-authorized/ })
-  await other.close()
-  await running
+  t.equal(printed('true'), '')
+  t.equal(printed('exit 3'), 'it has failed with exit code 3')
+  t.match(printed('/nonexistent/program'), /exit code 127, which a shell gives for what it does not find/)
+  t.equal(printed('kill -9 $$'), 'it was ended by SIGKILL')
+  t.match(printed('while :; do echo 0123456789; done'), /^it prints more than 1048576 bytes$/)
+  t.equal(printed('cat'), '', 'nobody types anything into it')
 })
+
+t.test('a command that takes too long is ended, with all it has started', async t => {
+  const directory = t.testdir({})
+  const result = runCommand(`(echo $$ > ${join(directory, 'pid')}; exec sleep 60) & sleep 60`, 300)
+  t.strictSame(result, { failure: 'it has not ended after 0.3 s' })
+  const group = Number(readFileSync(join(directory, 'pid'), 'utf8'))
+  t.throws(() => running(group), 'nobody of its group runs any more')
+})
+
+t.test('only regular files are read', async t => {
+  const directory = t.testdir({ file: 'x', link: t.fixture('symlink', 'file') })
+  t.equal(`${files.read(join(directory, 'link'))}`, 'x')
+  for (const path of [directory, '/dev/null', '/dev/zero']) t.equal(files.read(path), undefined, path)
+  t.equal(files.whyNot?.('/dev/zero'), 'it is no regular file')
+  t.equal(files.whyNot?.(directory), 'it is a directory')
+  t.equal(files.whyNot?.(join(directory, 'none')), 'there is no such file')
+})
+
+/** @throws when no process of the group is more than a zombie */
+function running(group: number): void {
+  const left = readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(pid => {
+      try {
+        return [
+          readFileSync(`/proc/${pid}/stat`, 'latin1')
+            .replace(/^.*\) /s, '')
+            .split(' '),
+        ]
+      } catch {
+        return []
+      }
+    })
+  if (!left.some(([state, , pgrp]) => Number(pgrp) === group && state !== 'Z')) throw new Error('none')
+}

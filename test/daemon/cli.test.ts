@@ -15,6 +15,9 @@ t.test('help, version and mistakes in calling it', async t => {
     [['run', '--help'], 0, 'out', /^Usage: res-xmpp run/],
     [['rx', '--help'], 0, 'out', /^Usage: res-xmpp rx/],
     [['check', '-h'], 0, 'out', /^Usage: res-xmpp check/],
+    [['sample', '--help'], 0, 'out', /^Usage: res-xmpp sample/],
+    [['sample'], 0, 'out', /^; xmpp\.conf[\s\S]*\n\[account\]\(!\)\n[\s\S]*\n;secret = /],
+    [['sample', 'word'], 2, 'err', /word[\s\S]*Usage: res-xmpp sample/],
     [['loopback', '--help'], 0, 'out', /^Usage: res-xmpp loopback/],
     [['dance'], 2, 'err', /no command dance\nUsage:/],
     [['constructor'], 2, 'err', /no command constructor/],
@@ -107,6 +110,40 @@ serverhost=127.0.0.1
     t.match(out, '\\x1b')
     t.match(out, '\\u{202e}')
     t.match(out, /^[\x20-\x7e\n]*$/)
+  })
+})
+
+t.test('a secret from a file or the environment, and #exec, in the daemon', async t => {
+  const here = await place(t)
+  const { dir, conf, control, write, server, rx } = here
+  const secret = join(dir, 'pw')
+  writeFileSync(secret, `${SECRET}\n`, { mode: 0o600 })
+  const text = account(server, "#exec echo 'secret_file = pw'").replace(/^secret=.*\n/m, '')
+  write(text)
+  const args = ['run', '-c', conf, '--control', control]
+  await t.test('from a file that a program names', async t => {
+    const program = start(t, [...args, '--execincludes'])
+    await program.line(/Connected as/)
+    t.match((await rx('xmpp', 'reload')).out, 'nothing has changed')
+    writeFileSync(secret, 'another')
+    t.match((await rx('xmpp', 'reload')).out, /^\[asterisk\] changed: secret_file \(connects again\)$/m)
+    await program.line(/check username at .*:2 and secret_file at #exec echo…:1/)
+    program.child.kill('SIGTERM')
+    t.equal((await program.finished).code, 0)
+    t.notMatch(program.err, /another|pa55/)
+  })
+  await t.test('not without --execincludes', async t => {
+    const { code, err } = await run(t, args)
+    t.equal(code, 1)
+    t.match(err, /WARNING .*"#exec" is ignored.*\n.*ERROR|ERROR .*\n.*"#exec" is ignored/)
+  })
+  await t.test('from the environment', async t => {
+    write(text.replace(/#exec.*/, 'secret_env = XMPP_PW'))
+    const program = start(t, args, { XMPP_PW: SECRET })
+    await program.line(/Connected as/)
+    program.child.kill('SIGTERM')
+    t.equal((await program.finished).code, 0)
+    t.match(await run(t, args), { code: 1, err: /secret_env: there is no environment variable XMPP_PW here/ })
   })
 })
 

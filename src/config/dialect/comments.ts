@@ -1,17 +1,28 @@
-/** Told what is odd about a comment. */
+/** Told what is odd about a comment; line 0 is the file as a whole. */
 export type CommentReport = (code: string, line: number, message: string) => void
 
 /** Asterisk stops counting here. */
 const deepest = 128
 
-/** Takes the comments out of the lines of one file: `; …` to the end of the line, `;-- … --;` over lines and nested. */
+/**
+ * Takes the comments out of the lines of a file: `; …` to the end of the line, `;-- … --;` over lines and nested. Files that one glob
+ * matches share it, one after the other: Asterisk forgets no block between them.
+ */
 export class Comments {
-  readonly #report: CommentReport
-  /** The lines on which the blocks that are open now began, outermost first. */
+  #report: CommentReport = () => {}
+  /** The lines on which the blocks that are open now began, outermost first; 0 for one of an earlier file. */
   readonly #open: number[] = []
 
-  constructor(report: CommentReport) {
+  /** To be called before the first line of a file. */
+  begin(report: CommentReport): void {
     this.#report = report
+    if (this.#open.length === 0) return
+    this.#open.fill(0)
+    report(
+      'open-comment',
+      0,
+      'it begins inside a comment: a file that the same pattern matches before it never ends one',
+    )
   }
 
   /** What of the line is outside comments, the backslash of every `\;` gone. Lines must come in order. */
@@ -58,7 +69,7 @@ export class Comments {
 
   /** To be called behind the last line: reports a block that is still open. */
   end(): void {
-    const [line] = this.#open
+    const line = this.#open.find(line => line > 0)
     if (line !== undefined)
       this.#report(
         'open-comment',

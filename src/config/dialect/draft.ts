@@ -21,8 +21,8 @@ export class Draft {
   /** Something in it could not be read, so what it says is not to be trusted. */
   damaged = false
   readonly #entries: Entry[] = []
-  /** Of each name its last entry; only made once there is a `+=`. */
-  #last: Map<string, number> | undefined
+  /** Of each name where its entries are; only made once there is a `+=`. */
+  #places: Map<string, number[]> | undefined
 
   constructor(name: string, place: Place) {
     this.name = name
@@ -35,18 +35,39 @@ export class Draft {
   }
 
   set(entry: Entry): void {
-    this.#last?.set(entry.name, this.#entries.length)
+    if (this.#places !== undefined) remember(this.#places, entry.name, this.#entries.length)
     this.#entries.push(entry)
   }
 
-  /** `name += value`: goes behind the last value of exactly that name, which keeps its place. False when there is none. */
-  append(name: string, value: string): boolean {
-    this.#last ??= new Map(this.#entries.map((entry, index) => [entry.name, index]))
-    const index = this.#last.get(name)
-    const entry = index === undefined ? undefined : this.#entries[index]
-    if (index === undefined || entry === undefined) return false
+  /**
+   * `name += value`: goes behind the last value of exactly that name. False when there is none. The result takes the place of that entry; but,
+   * as in Asterisk, of an earlier one of the name with the same value, and instead of an empty value that of the first.
+   */
+  append({ name, value, cut }: Pick<Entry, 'name' | 'value' | 'cut'>): boolean {
+    const entries = this.#entries
+    if (this.#places === undefined) {
+      this.#places = new Map()
+      for (const [index, entry] of entries.entries()) remember(this.#places, entry.name, index)
+    }
+    const places = this.#places.get(name) ?? []
+    const last = places.at(-1)
+    const before = last === undefined ? undefined : entries[last]
+    if (last === undefined || before === undefined) return false
+    const alike = (index: number): boolean => before.value === '' || entries[index]?.value === before.value
+    const index = places.slice(0, mostCompared).find(alike) ?? last
+    const { file, line } = entries[index] ?? before
+    const text = before.value === '' ? trimBlanks(value) : before.value + value
     // Entries are shared between a template and its heirs, so a new one takes the place.
-    this.#entries[index] = { ...entry, value: entry.value === '' ? trimBlanks(value) : entry.value + value }
+    entries[index] = { name, value: text, file, line, ...(cut ? { cut } : {}) }
     return true
   }
+}
+
+/** How many entries of one name are looked at, so that a hostile file takes no longer than its length. */
+const mostCompared = 100
+
+function remember(places: Map<string, number[]>, name: string, index: number): void {
+  const known = places.get(name)
+  if (known === undefined) places.set(name, [index])
+  else known.push(index)
 }

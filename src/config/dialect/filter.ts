@@ -1,4 +1,5 @@
 import type { Draft } from './draft.ts'
+import { trimBlanks } from './lines.ts'
 import { Refusal } from './refusal.ts'
 
 /** Whether a section is one that a `[name](+filter)` may continue. */
@@ -17,12 +18,14 @@ export type Filter = (draft: Draft) => boolean
 export function parseFilter(text: string): Filter {
   let templates: 'no' | 'include' | 'restrict' = 'no'
   const tests: { readonly name: RegExp; readonly value: RegExp }[] = []
-  for (const part of text === '' ? [] : text.split('&')) {
-    const at = part.indexOf('=')
-    if (at < 0) throw new Refusal(`"(+${text})": "${part}" has no "=", write name=regex`, true)
-    const name = part.slice(0, at)
-    const value = part.slice(at + 1)
-    if (name.toUpperCase() !== 'TEMPLATES') {
+  // Nothing behind the last "&" is no part.
+  for (const part of text.replace(/&$/, '').split('&')) {
+    if (text === '') break
+    // What stands behind a second "=" counts for nothing.
+    const [name = '', value] = part.split('=', 2).map(stripped)
+    if (value === undefined) throw new Refusal(`"(+${text})": "${part}" has no "=", write name=regex`, true)
+    if (value === '') throw new Refusal(`"(+${text})": "${part}" matches nothing, not even an empty value`, true)
+    if (name !== 'TEMPLATES') {
       tests.push({ name: parseRegExp(name), value: parseRegExp(value) })
     } else if (/^(include|restrict)$/i.test(value)) {
       templates = value.toLowerCase() as 'include' | 'restrict'
@@ -33,6 +36,13 @@ export function parseFilter(text: string): Filter {
   return draft =>
     (templates === 'include' || draft.template === (templates === 'restrict')) &&
     tests.every(test => draft.entries.some(entry => test.name.test(entry.name) && test.value.test(entry.value)))
+}
+
+/** Without blanks around it, and without one pair of quotes. */
+function stripped(text: string): string {
+  const trimmed = trimBlanks(text)
+  const quoted = trimmed.length > 1 && /^["']/.test(trimmed) && trimmed.endsWith(trimmed.charAt(0))
+  return quoted ? trimmed.slice(1, -1) : trimmed
 }
 
 const classes = new Map(
@@ -53,7 +63,8 @@ const classes = new Map(
 )
 
 function parseRegExp(text: string): RegExp {
-  const source = text.replace(/\[([:.=])([^\][]*)\1\]/g, (whole, kind: string, name: string) => {
+  // A repetition of nothing is passed over there.
+  const source = text.replace(/^[*+?]+/, '').replace(/\[([:.=])([^\][]*)\1\]/g, (whole, kind: string, name: string) => {
     const members = kind === ':' ? classes.get(name) : undefined
     if (members === undefined) throw new Refusal(`the filter "${text}" uses "${whole}", which is not supported`, true)
     return members

@@ -1,4 +1,4 @@
-import { Comments } from './comments.ts'
+import type { Comments } from './comments.ts'
 
 /** What is left of one line without comments and outer blanks: never empty. */
 export interface LiveLine {
@@ -16,15 +16,24 @@ export type LineReport = (severity: 'error' | 'warning', code: string, line: num
  * every character that has a meaning in it is ASCII; what is left is then read as UTF-8, so that a comment in another
  * encoding does no harm.
  */
-export function* liveLines(bytes: Uint8Array, report: LineReport): Generator<LiveLine> {
+export function* liveLines(bytes: Uint8Array, comments: Comments, report: LineReport): Generator<LiveLine> {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const comments = new Comments((code, line, message) => report('warning', code, line, message))
+  comments.begin((code, line, message) => report('warning', code, line, message))
   let number = 0
   let end = 0
+  /** The line before fills Asterisk's buffer to the last byte: its line end is not seen, and the next one is taken for it. */
+  let full = false
   for (let start = file.subarray(0, 3).equals(bom) ? 3 : 0; start < file.length; start = end) {
     number++
     const newline = file.indexOf(lineFeed, start)
     end = newline < 0 ? file.length : newline + 1
+    const swallowed = full
+    full = newline >= 0 && (end - start) % longLine === 0
+    if (swallowed) {
+      const why = 'the line before it is as long as the buffer of Asterisk, which then skips two lines, and so do we'
+      report('warning', 'line-swallowed', number, why)
+      continue
+    }
     if (end - start >= longLine) {
       report(
         'warning',

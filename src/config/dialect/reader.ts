@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, join } from 'node:path'
 import { type Place, ProblemLog } from '../problem.ts'
 import { type FileSource, unreadable } from '../source.ts'
+import { Comments } from './comments.ts'
 import { parseDirective } from './directives.ts'
 import { Draft, type Entry } from './draft.ts'
 import { escapeGlob, isGlob } from './glob.ts'
@@ -47,15 +48,24 @@ export class Reader {
     try {
       const bytes = this.#read(this.#path, top)
       if (bytes === undefined) this.#reject(top, `the file cannot be read: ${unreadable(this.#path, this.#source)}`)
-      else this.#file(this.#path, bytes, 1, undefined)
+      else this.#file(this.#path, bytes, 1, undefined, new Comments())
     } catch (error) {
       if (!(error instanceof Overflow)) throw error
       this.#reject(error.place, `${error.message}: nothing of the configuration is used`)
     }
   }
 
-  /** @param open the section that lines before the first header of the file belong to */
-  #file(file: string, bytes: Uint8Array, level: number, open: Draft | undefined): void {
+  /**
+   * @param open the section that lines before the first header of the file belong to
+   * @returns the section that is open behind its last line, and whether it was read to its end
+   */
+  #file(
+    file: string,
+    bytes: Uint8Array,
+    level: number,
+    open: Draft | undefined,
+    comments: Comments,
+  ): { section: Draft | undefined; whole: boolean } {
     let section = open
     const report: LineReport = (severity, code, line, message) => {
       const where = { file, line, section: nameOf(section) }
@@ -66,7 +76,7 @@ export class Reader {
       if (section !== undefined) section.damaged = true
       this.log.error(code, where, message)
     }
-    for (const { text, number, cut } of liveLines(bytes, report)) {
+    for (const { text, number, cut } of liveLines(bytes, comments, report)) {
       const place: Place & Pick<Entry, 'cut'> = { file, line: number, ...(cut ? { cut } : {}) }
       try {
         section = this.#line(text, place, level, section)
@@ -76,13 +86,14 @@ export class Reader {
         if (level > 1) {
           const where = { ...place, section: error.orphans ? undefined : nameOf(section) }
           this.log.error('rest-dropped', where, `${error.message}; from here on this included file is ignored`)
-          return
+          return { section, whole: false }
         }
         this.#reject(place, `${error.message}; as long as this stands, nothing of the file is used`)
         // Going on finds what else is wrong. What belongs to no section is kept away from the one before it.
-        if (error.orphans) section = new Draft('', place)
+        if (error.orphans) this.list.current = section = new Draft('', place)
       }
     }
+    return { section, whole: true }
   }
 
   /** @returns the section that is open behind the line */
@@ -117,68 +128,69 @@ export class Reader {
   #directive(text: string, place: Place, level: number, section: Draft | undefined): void {
     const where = { ...place, section: nameOf(section) }
     const { name, argument } = parseDirective(text)
-    const { exec } = this.#source
-    if (name === 'exec' && exec === undefined) {
-      const advice = '--execincludes would run it'
-      this.log.warn(
-        'exec-refused',
-        where,
-        `programs are not run from a configuration file: "#exec" is ignored (${advice})`,
-      )
-    } else if (name !== 'exec' && name !== 'include' && name !== 'tryinclude') {
+    if (name === 'exec' && this.#source.exec === undefined) {
+      this.log.warn('exec-refused', where, refused)
+    } else if (name !== 'include' && name !== 'tryinclude' && name !== 'exec') {
       this.log.warn(
         'unknown-directive',
         where,
         'not #include, #tryinclude or #exec: the line is ignored (a comment begins with ";")',
       )
     } else if (argument === '') {
-      this.log.warn(
-        'no-argument',
-        where,
-        `#${name} names ${name === 'exec' ? 'no command' : 'no file'}: the line is ignored`,
-      )
+      const what = name === 'exec' ? 'command' : 'file'
+      this.log.warn('no-argument', where, `#${name} names no ${what}: the line is ignored`)
     } else if (level >= this.#levels) {
-      const message = `"${argument}" would be level ${level + 1} of includes, ${this.#levels} are allowed (does a file include itself?)`
+      const shown = name === 'exec' ? shownCommand(argument) : `"${argument}"`
+      const message = `${shown} would be level ${level + 1} of includes, ${this.#levels} are allowed (does a file include itself?)`
       if (name !== 'tryinclude') throw new Refusal(message)
       this.log.warn('include-depth', where, `${message}; the line is ignored`)
+    } else if (name === 'exec') {
+      this.#exec(argument, where, level)
     } else {
-      if (name === 'exec') return this.#exec(argument, place, level, section)
-      const missing = this.#include(argument, place, level, section)
+      const missing = this.#include(argument, where, level)
       if (missing !== undefined && name === 'include')
         throw new Refusal(`"${argument}" cannot be included: ${missing} (#tryinclude would go on without it)`)
     }
   }
 
-  /** What the command prints is read as a file that is included. */
-  #exec(command: string, place: Place, level: number, section: Draft | undefined): void {
-    const result = this.#source.exec?.(command)
-    if (result === undefined || 'error' in result)
-      throw new Refusal(`"${command}" could not be run: ${result?.error ?? 'programs are not run here'}`)
-    const { output, warning } = result
-    if (warning !== undefined) this.log.warn('exec', { ...place, section: nameOf(section) }, warning)
-    this.#count(output, place, `what "${command}" prints`)
-    this.#file(`#exec ${command}`, output, level + 1, section)
-  }
-
   /** @returns why nothing was included, undefined when something was */
-  #include(argument: string, place: Place, level: number, section: Draft | undefined): string | undefined {
+  #include(argument: string, where: Place, level: number): string | undefined {
     const directory = dirname(this.#path)
     const resolve = (base: string): string => (isAbsolute(argument) ? argument : join(base, argument))
     const glob = isGlob(argument)
     const paths = glob ? this.#source.glob(resolve(escapeGlob(directory))) : [resolve(directory)]
     let found = false
     let missing = 'no file matches it'
-    for (const path of paths) {
-      const bytes = this.#read(path, place)
+    // For Asterisk what a pattern matches is one text: sections and comments reach over the ends of its files.
+    let open = this.list.current
+    const comments = new Comments()
+    for (const [at, path] of paths.entries()) {
+      const bytes = this.#read(path, where)
       if (bytes !== undefined) {
         found = true
-        this.#file(path, bytes, level + 1, section)
+        const { section, whole } = this.#file(path, bytes, level + 1, open, comments)
+        open = section
+        if (!whole && at + 1 < paths.length) {
+          if (open !== undefined) open.damaged = true
+          const text = `"${path}" is in error, and what "${argument}" matches behind it is ignored as well`
+          this.log.error('rest-dropped', where, text)
+        }
+        if (!whole) break
       } else {
         missing = unreadable(path, this.#source)
-        if (glob) this.log.warn('unreadable', place, `"${path}" is left out: ${missing}`)
+        if (glob) this.log.warn('unreadable', where, `"${path}" is left out: ${missing}`)
       }
     }
     return found ? undefined : missing
+  }
+
+  /** Reads what a command prints as an included file. @throws Refusal when it has failed */
+  #exec(command: string, where: Place, level: number): void {
+    const file = shownCommand(command)
+    const result = this.#source.exec?.(command) ?? { failure: 'nothing here runs it' }
+    if ('failure' in result) throw new Refusal(`what ${file} prints cannot be included: ${result.failure}`)
+    this.#count(file, result.output, where)
+    this.#file(file, result.output, level + 1, this.list.current, new Comments())
   }
 
   #variable(text: string, place: Place, section: Draft | undefined): void {
@@ -203,31 +215,40 @@ export class Reader {
       this.log.warn('no-name', where, 'there is no name before the "=": the line is ignored')
       return
     }
-    if (append && section.append(name, value)) return
+    if (append && section.append({ name, value, ...place })) return
     this.list.count(place)
     const arrow = !append && value.startsWith('>')
     section.set({ name, value: trimBlanks(arrow ? value.slice(1) : value), ...place })
   }
 
   #read(path: string, place: Place): Uint8Array | undefined {
-    if (--this.#filesLeft < 0) throw new Overflow('too many files are included', place)
     const bytes = this.#source.read(path)
-    if (bytes === undefined) return undefined
-    this.#count(bytes, place, path)
-    this.files.add(path)
+    this.#count(path, bytes, place)
     return bytes
   }
 
-  #count(bytes: Uint8Array, place: Place, what: string): void {
+  /** A file that is not there counts too: looking for it takes its time. @throws Overflow past a bound */
+  #count(path: string, bytes: Uint8Array | undefined, place: Place): void {
+    if (--this.#filesLeft < 0) throw new Overflow('too many files are included', place)
+    if (bytes === undefined) return
     this.#bytesLeft -= bytes.byteLength
     if (this.#bytesLeft < 0)
-      throw new Overflow(`the files are too large, all together (${what} is the one too many)`, place)
+      throw new Overflow(`the files are too large, all together (${path} is the one too many)`, place)
+    this.files.add(path)
   }
 
   #reject(place: Place, message: string): void {
     this.rejected = true
     this.log.error('file-rejected', place, message)
   }
+}
+
+const refused = '"#exec" is ignored: a program is run from a configuration file only with --execincludes'
+
+/** How a command is called in messages, and instead of a file name: its first word, for the others may hold a secret. */
+function shownCommand(command: string): string {
+  const [word = ''] = /^[\w./-]*/.exec(command) ?? []
+  return word === command ? `#exec ${word}` : `#exec ${word}…`
 }
 
 /** Undefined for what stands in for a section whose header could not be read. */

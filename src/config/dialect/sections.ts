@@ -8,7 +8,9 @@ import { Overflow, Refusal } from './refusal.ts'
 /** The sections of a configuration in the order they begin, and how a header finds the ones it refers to. */
 export class SectionList {
   readonly all: Draft[] = []
-  readonly #named = new Map<string, Draft[]>()
+  /** The one that was entered last, in whatever file: loose variables of an included file go to it. */
+  current: Draft | undefined
+  readonly #byName = new Map<string, Draft[]>()
   #room: number
 
   /** @param room how many entries there may be, inherited ones included: templates can double them line by line. */
@@ -35,10 +37,14 @@ export class SectionList {
         const found = this.#find(header.name, parseFilter(word.slice(1)))
         if (found === undefined)
           throw new Refusal(`"(${word})" continues a section [${header.name}], but none before this line fits`, true)
-        if (current === fresh) this.#copy(current, found, place)
+        if (current === fresh) {
+          this.#copy(current, found, place)
+          if (fresh.template) found.template = true
+          this.current = found
+        }
         current = found
       } else {
-        const parent = this.#named.get(foldName(word))?.[0]
+        const [parent] = this.#called(word)
         if (parent === undefined)
           throw new Refusal(
             `"(${word})" names a section or template that does not exist before this line${hint(word)}`,
@@ -53,14 +59,20 @@ export class SectionList {
 
   #add(draft: Draft): void {
     const key = foldName(draft.name)
-    const same = this.#named.get(key)
-    if (same === undefined) this.#named.set(key, [draft])
+    const same = this.#byName.get(key)
+    if (same === undefined) this.#byName.set(key, [draft])
     else same.push(draft)
     this.all.push(draft)
+    this.current = draft
+  }
+
+  /** All sections of a name; of an empty one, all there are. */
+  #called(name: string): readonly Draft[] {
+    return name === '' ? this.all : (this.#byName.get(foldName(name)) ?? [])
   }
 
   #find(name: string, filter: Filter): Draft | undefined {
-    return this.#named.get(foldName(name))?.find(draft => filter(draft))
+    return this.#called(name).find(draft => filter(draft))
   }
 
   #copy(from: Draft, to: Draft, place: Place): void {
