@@ -24,6 +24,17 @@ export interface Xep {
   /** What disco#info shall say because of it (XEP-0030). */
   readonly features?: readonly string[]
   readonly routes?: readonly Route[]
+  /** Who disco#info says we are because of it (XEP-0030 §3.1). */
+  readonly identities?: readonly Identity[]
+  /** The node of disco#info that is answered as if none had been asked for (XEP-0115 §6.2), by all extensions of whoever is asked. */
+  readonly infoNode?: (xeps: readonly Xep[]) => string
+}
+
+/** From the registry of service discovery identities. */
+export interface Identity {
+  readonly category: string
+  readonly type: string
+  readonly name?: string
 }
 
 /** A route for one payload. An iq goes to the one handler of its payload, anything else to all that match. */

@@ -24,6 +24,7 @@ const layers: readonly (readonly string[])[] = [
     'detached',
     'secret-forms',
     'stringprep',
+    'turns',
     'saslprep.d',
   ],
   ['sasl', 'config'],

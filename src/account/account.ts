@@ -16,6 +16,7 @@ import type { Limits } from '../stream/parser.ts'
 import type { Target } from '../stream/resolve.ts'
 import type { Direction, Trace } from '../stream/stream.ts'
 import { TlsSessions } from '../stream/tls-sessions.ts'
+import type { Turns } from '../turns.ts'
 import { keepalive } from '../xep/0199-ping.ts'
 import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './announce.ts'
 import { arrivals } from './arrivals.ts'
@@ -27,7 +28,6 @@ import type { AccountEvent, AccountState } from './events.ts'
 import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
 import { AccountRoster } from './roster.ts'
 import { Tokens } from './tokens.ts'
-import type { Turns } from './turns.ts'
 
 /** What an account needs from outside; everything has a default. */
 export interface AccountEnvironment {
@@ -37,7 +37,7 @@ export interface AccountEnvironment {
   readonly dns?: Dns
   readonly streamLimits?: Partial<Limits>
   readonly inboxLimits?: Partial<InboxLimits>
-  /** Shared by accounts that shall not all connect at once. */
+  /** Shared by accounts that shall not all connect at once, when their logins would take each other's time until all took too long. */
   readonly turns?: Turns
 }
 

@@ -1,8 +1,8 @@
 import { Account, type AccountEnvironment } from '../account/account.ts'
-import { Turns } from '../account/turns.ts'
 import { systemClock } from '../clock.ts'
 import { type AccountConfig, diffAccounts, foldName } from '../config/index.ts'
 import { describe } from '../errors.ts'
+import { Turns } from '../turns.ts'
 
 /** All accounts of a configuration, in its order. */
 export class AccountSet {

@@ -1,6 +1,7 @@
 /** RFC 6121 §3 and §4: presence and subscriptions. */
 import type { Session } from '../session.ts'
 import type { Attrs, Element } from '../stream/element.ts'
+import { capsOf } from './0115-caps.ts'
 
 /** RFC 6121 §4.7.2.1; no show at all is plain availability. */
 export type Show = 'away' | 'chat' | 'dnd' | 'xa'
@@ -13,7 +14,7 @@ export interface PresenceState {
   readonly priority?: number | undefined
 }
 
-/** Tells the server, and through it everyone subscribed, that we are available; with `to` one JID only. */
+/** Tells the server, and through it everyone subscribed, that we are available, and what we can do (XEP-0115); with `to` one JID only. */
 export function availablePresence(session: Session, state: PresenceState = {}, addresses: Attrs = {}): Element {
   const { show, status, priority } = state
   return session.stanza(
@@ -22,6 +23,7 @@ export function availablePresence(session: Session, state: PresenceState = {}, a
     ...(status ? [session.stanza('status', {}, status)] : []),
     ...(priority === undefined ? [] : [session.stanza('priority', {}, `${priority}`)]),
     ...(show ? [session.stanza('show', {}, show)] : []),
+    ...capsOf(session.xeps),
   )
 }
 

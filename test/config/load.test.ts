@@ -580,7 +580,9 @@ t.test('auth_policy', async t => {
   const good = '[a]\nusername=a@x\nsecret=s\nserverhost=h\n'
   fits(
     t,
-    load(`[general]\nauth_policy=maybe\nautoprune=yes\n${good}buddy=c@x\n[b]\nusername=b@x\nbuddy=c@x\nsecret=s\nauth_policy=accept\n`),
+    load(
+      `[general]\nauth_policy=maybe\nautoprune=yes\n${good}buddy=c@x\n[b]\nusername=b@x\nbuddy=c@x\nsecret=s\nauth_policy=accept\n`,
+    ),
     {
       general: { auth_policy: 'deny' },
       accounts: [

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { Turns } from '../../src/account/turns.ts'
-import { HandClock } from '../helper/clock.ts'
-import { settled } from '../helper/pair.ts'
-import { rejects } from '../helper/rejects.ts'
+import { Turns } from '../src/turns.ts'
+import { HandClock } from './helper/clock.ts'
+import { settled } from './helper/pair.ts'
+import { rejects } from './helper/rejects.ts'
 
 /** Those who want a turn, in order, and who has got one. */
 function queue(turns: Turns, count: number, signal = new AbortController().signal) {

@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from './clock.ts'
 
 /**
- * Lets many accounts connect one after the other instead of all at once, when logins would take each other's time until all of them took too
- * long. Whoever has a turn keeps it until it is done, but no longer than its share: a server that does not answer holds up nobody else.
+ * Lets many do something one after the other instead of all at once. Whoever has a turn keeps it until it is done, but no longer than its share: who
+ * gets no answer holds up nobody else.
  */
 export class Turns {
   readonly #clock: Clock
@@ -26,8 +26,8 @@ export class Turns {
    * Resolves when it is one's turn, with a function that ends it; calling that again does nothing.
    * @throws the signal's reason
    */
-  async take(signal: AbortSignal): Promise<() => void> {
-    signal.throwIfAborted()
+  async take(signal?: AbortSignal): Promise<() => void> {
+    signal?.throwIfAborted()
     if (this.#taken >= this.#most) await this.#wait(signal)
     else this.#taken++
     let over = false
@@ -41,18 +41,18 @@ export class Turns {
     return end
   }
 
-  #wait(signal: AbortSignal): Promise<void> {
+  #wait(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const begin = (): void => {
-        signal.removeEventListener('abort', leave)
+        signal?.removeEventListener('abort', leave)
         resolve()
       }
       const leave = (): void => {
         this.#waiting.delete(begin)
-        reject(signal.reason)
+        reject(signal?.reason)
       }
       this.#waiting.add(begin)
-      signal.addEventListener('abort', leave, { once: true })
+      signal?.addEventListener('abort', leave, { once: true })
     })
   }
 
