@@ -3,6 +3,8 @@
  * parser yet.
  */
 
+export type { Address, Place, Resident } from './addresses.ts'
+export { at, nobody } from './addresses.ts'
 export type { ClientOptions } from './client.ts'
 export { connectClient, createClient } from './client.ts'
 export type { Clock } from './clock.ts'
@@ -35,7 +37,7 @@ export type { TlsFacts, TlsTrust } from './stream/tls.ts'
 export { TlsSessions } from './stream/tls-sessions.ts'
 export type { Redirect } from './targets.ts'
 export { VERSION } from './version.ts'
-export type { Identity } from './xep/0030-disco.ts'
+export type { Identity, Item } from './xep/0030-disco.ts'
 export { escapeNode, jidEscaping, unescapeNode } from './xep/0106-jid-escaping.ts'
 export { keepalive, sendPing } from './xep/0199-ping.ts'
 export type { PresenceState, Show } from './xep/presence.ts'

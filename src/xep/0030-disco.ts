@@ -14,12 +14,22 @@ export interface Identity {
   readonly name?: string
 }
 
-/** Says who we are and what the session's extensions can do. We have no nodes, so every node is `item-not-found` (§4.4). */
-export function disco(identity: Identity): Xep {
-  const info = (session: Session): Element[] => [
+/** What is found at an address (§4). */
+export interface Item {
+  readonly jid: string
+  readonly name?: string
+}
+
+/**
+ * Says who we are and what the extensions at the address asked can do. We have no nodes, so every node is `item-not-found` (§4.4).
+ * @param items what else is to be found there
+ */
+export function disco(identity: Identity, items: readonly Item[] = []): Xep {
+  const info = (xeps: readonly Xep[]): Element[] => [
     el('identity', NS_DISCO_INFO, { category: identity.category, type: identity.type, name: identity.name }),
-    ...featuresOf(session.xeps).map(feature => el('feature', NS_DISCO_INFO, { var: feature })),
+    ...featuresOf(xeps).map(feature => el('feature', NS_DISCO_INFO, { var: feature })),
   ]
+  const found = items.map(({ jid, name }) => el('item', NS_DISCO_ITEMS, { jid, name }))
   return {
     name: 'XEP-0030',
     features: [NS_DISCO_INFO, NS_DISCO_ITEMS],
@@ -28,13 +38,13 @@ export function disco(identity: Identity): Xep {
         'iq-get',
         NS_DISCO_INFO,
         'query',
-        withoutNode(session => el('query', NS_DISCO_INFO, {}, ...info(session))),
+        withoutNode((stanza, session) => el('query', NS_DISCO_INFO, {}, ...info(session.xepsFor(stanza) ?? []))),
       ),
       on(
         'iq-get',
         NS_DISCO_ITEMS,
         'query',
-        withoutNode(() => el('query', NS_DISCO_ITEMS)),
+        withoutNode(() => el('query', NS_DISCO_ITEMS, {}, ...found)),
       ),
     ],
   }
@@ -45,9 +55,9 @@ export function featuresOf(xeps: readonly Xep[]): string[] {
   return [...new Set(xeps.flatMap(xep => xep.features ?? []))].sort()
 }
 
-function withoutNode(answer: (session: Session) => Element): Handler {
+function withoutNode(answer: (stanza: Element, session: Session) => Element): Handler {
   return (stanza, session) => {
     if (stanza.elements[0]?.attrs.node !== undefined) throw new StanzaError('cancel', 'item-not-found')
-    return answer(session)
+    return answer(stanza, session)
   }
 }
