@@ -20,6 +20,7 @@ import { fetchRoster } from '../xep/roster.ts'
 import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './announce.ts'
 import { arrivals } from './arrivals.ts'
 import { Buddies, type JabberStatus, type Resource } from './buddies.ts'
+import { componentXeps } from './component-xeps.ts'
 import { connectAccount } from './connect.ts'
 import { configured } from './debug.ts'
 import type { AccountEvent, AccountState } from './events.ts'
@@ -264,7 +265,7 @@ export class Account extends Emitter<AccountEvent> {
         this.#tried.push(target)
         this.#setState('Connecting')
       },
-      xeps: [this.#arrivals],
+      xeps: [this.#arrivals, ...(this.#config.type === 'component' ? componentXeps(this.buddies) : [])],
       stream: {
         clock: this.#clock,
         ...(this.#environment.streamLimits && { limits: this.#environment.streamLimits }),
