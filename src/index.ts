@@ -3,6 +3,8 @@
  * parser yet.
  */
 
+export type { Address, Place, Resident } from './addresses.ts'
+export { at, nobody } from './addresses.ts'
 export type { ClientOptions } from './client.ts'
 export { connectClient, createClient } from './client.ts'
 export type { Clock } from './clock.ts'
@@ -35,8 +37,13 @@ export type { TlsFacts, TlsTrust } from './stream/tls.ts'
 export { TlsSessions } from './stream/tls-sessions.ts'
 export type { Redirect } from './targets.ts'
 export { VERSION } from './version.ts'
-export type { Identity } from './xep/0030-disco.ts'
+export type { DiscoForm, DiscoIdentity, DiscoInfo, DiscoItem, DiscoOptions, Identity, Item } from './xep/0030-disco.ts'
+export { discoInfo, discoItems } from './xep/0030-disco.ts'
 export { escapeNode, jidEscaping, unescapeNode } from './xep/0106-jid-escaping.ts'
+export type { Capabilities, CapsLimits } from './xep/0115-cache.ts'
+export { CapsCache } from './xep/0115-cache.ts'
+export type { Announced } from './xep/0115-caps.ts'
+export { caps, capsOf, isVerified, readCaps, verificationString } from './xep/0115-caps.ts'
 export { keepalive, sendPing } from './xep/0199-ping.ts'
 export type { PresenceState, Show } from './xep/presence.ts'
 export { availablePresence, readPresence, subscription, unavailablePresence } from './xep/presence.ts'

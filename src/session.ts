@@ -8,6 +8,7 @@ import type { Xep } from './routes.ts'
 import { Acknowledgements } from './session/acknowledgements.ts'
 import { Dispatch } from './session/dispatch.ts'
 import { type Ending, endingOf } from './session/ending.ts'
+import { OwnAddresses } from './session/own-addresses.ts'
 import { type IqOptions, isRequestId, Requests } from './session/requests.ts'
 import { type Attrs, type Child, Element, el } from './stream/element.ts'
 import type { Target } from './stream/resolve.ts'
@@ -32,6 +33,12 @@ export interface SessionOptions {
    * Requests are told by their own promise.
    */
   readonly onFailed?: ((stanza: Element, error: XmppError) => void) | undefined
+  /**
+   * For a component: which extensions there are at one of its addresses, a prepared JID; undefined where nobody is, so that requests and messages
+   * are answered `item-not-found`. It is asked about every stanza that is no answer, so it had better return lists that are there already. Default:
+   * `xeps` are at all of them.
+   */
+  readonly addresses?: ((address: string) => readonly Xep[] | undefined) | undefined
 }
 
 /** How a session is read. */
@@ -60,7 +67,8 @@ export class Session {
   sent = 0
   #stream: XmlStream
   #negotiated: Negotiated
-  readonly #component: boolean
+  /** Undefined for a client. */
+  readonly #own: OwnAddresses | undefined
   /** As it stands in a stanza of a component that says nothing else. */
   readonly #from: string
   readonly #bare: string
@@ -99,10 +107,11 @@ export class Session {
       this.#acks = new Acknowledgements(stream, this.clock)
       if (management !== 'requested') this.#acks.enabled(management.resumable)
     }
-    this.#component = stream.ns === NS_COMPONENT
-    this.#from = this.#component ? attributeText('from', this.jid) : ''
+    this.#own = stream.ns === NS_COMPONENT ? new OwnAddresses(this.jid) : undefined
+    this.#from = this.component ? attributeText('from', this.jid) : ''
     this.#options = options
-    this.#dispatch = new Dispatch(this, options)
+    // An answer goes out as the address that was asked, whatever we think of it: its server takes it for one.
+    this.#dispatch = new Dispatch(this, options, answer => this.#send(answer))
   }
 
   /** The stream it goes over now, or went over last. */
@@ -127,7 +136,7 @@ export class Session {
 
   /** Whether this is a component's session rather than a client's. */
   get component(): boolean {
-    return this.#component
+    return this.#own !== undefined
   }
 
   /** Builds an element in the stream's own namespace, as stanzas and their own children are. */
@@ -147,11 +156,17 @@ export class Session {
 
   /**
    * Sends a stanza. Returns a promise when the caller had better wait before sending more; it never rejects. A component's stanza without
-   * `from` gets the component's domain. With stream management a stanza is kept until the server has acknowledged it, so nothing
+   * `from` gets the component's domain; it has a `to`, and no `from` outside that domain. With stream management a stanza is kept until the server has acknowledged it, so nothing
    * that was taken is lost without a word: see {@link SessionOptions.onFailed}.
-   * @throws XmppError as {@link XmlStream.send}; `XMPP_SEND_LIMIT` also when too much is unacknowledged
+   * @throws XmppError as {@link XmlStream.send}; `XMPP_SEND_LIMIT` also when too much is unacknowledged; a component's `XMPP_ADDRESS` and
+   * `XMPP_JID_MALFORMED` for a stanza for which servers end the stream
    */
   send(stanza: Element): Promise<void> | undefined {
+    if (stanza.ns === this.#stream.ns) this.#own?.check(stanza)
+    return this.#send(stanza)
+  }
+
+  #send(stanza: Element): Promise<void> | undefined {
     const wait = this.#give(stanza)
     this.sent++
     return wait
@@ -159,7 +174,7 @@ export class Session {
 
   #give(stanza: Element): Promise<void> | undefined {
     const stream = this.#stream
-    if (this.#component && stanza.attrs.from === undefined && stanza.ns === stream.ns) return this.#sendFrom(stanza)
+    if (this.component && stanza.attrs.from === undefined && stanza.ns === stream.ns) return this.#sendFrom(stanza)
     const acks = this.#acks
     if (acks === undefined || stanza.ns !== stream.ns) return stream.send(stanza)
     const text = serialize(stanza, stream.ns)
@@ -188,7 +203,7 @@ export class Session {
       options.signal?.throwIfAborted()
       if (this.#mute)
         throw new XmppError('XMPP_STREAM_ENDED', 'the stream has ended, and nothing is asked before the next one')
-      if (this.#component && to === undefined) throw new XmppError('XMPP_ADDRESS', 'a component must say whom it asks')
+      if (this.component && to === undefined) throw new XmppError('XMPP_ADDRESS', 'a component must say whom it asks')
       if (to !== undefined && to !== this.#asked) {
         parseJid(to)
         this.#asked = to
@@ -338,13 +353,34 @@ export class Session {
   sender(stanza: Element): string | undefined {
     const { from } = stanza.attrs
     if (from !== undefined) return prepareJid(from)
-    return this.#component ? undefined : this.#bare
+    return this.component ? undefined : this.#bare
+  }
+
+  /**
+   * The prepared JID a stanza is for, undefined for what is no JID: a handler learns from it which address of a component was asked. What
+   * says nothing is for ourselves, the full JID of a client (RFC 6120 §8.1.1.1) or the domain of a component.
+   */
+  recipient({ attrs: { to } }: Element): string | undefined {
+    return to === undefined ? this.jid : prepareJid(to)
+  }
+
+  /** The extensions at one of our addresses, undefined when nobody is there; without an address those of our own. */
+  xepsAt(address?: string): readonly Xep[] | undefined {
+    const { addresses } = this.#options
+    if (addresses === undefined) return this.xeps
+    const prepared = address === undefined ? this.jid : prepareJid(address)
+    return prepared === undefined ? undefined : addresses(prepared)
+  }
+
+  /** The extensions at the address a stanza is for; undefined when nobody is there. */
+  xepsFor(stanza: Element): readonly Xep[] | undefined {
+    return this.xepsAt(stanza.attrs.to)
   }
 
   /** Whether a client's stanza comes from its own account or server, and so may change what is ours (RFC 6121 §2.1.6). */
   fromOwnServer(stanza: Element): boolean {
     const sender = this.sender(stanza)
-    return !this.#component && (sender === this.#domain || sender === this.#bare)
+    return !this.component && (sender === this.#domain || sender === this.#bare)
   }
 
   #takeAll(batch: readonly Element[]): Promise<void> | undefined {
@@ -365,7 +401,7 @@ export class Session {
 
   #take(received: Element): void {
     // COMPAT jabberd2: all it routes to a component is in the namespace of clients, whatever the stream's (XEP-0114 §3).
-    const element = this.#component ? inNamespace(received, NS_CLIENT, NS_COMPONENT) : received
+    const element = this.component ? inNamespace(received, NS_CLIENT, NS_COMPONENT) : received
     const acks = this.#acks
     if (element.ns !== this.#stream.ns) {
       if (element.ns === NS_SM && acks?.take(element) === false) {
@@ -386,10 +422,7 @@ export class Session {
 
   /** A component is every address of its domain and no other: an answer from elsewhere would be a forgery. */
   #addressed({ attrs: { to } }: Element): boolean {
-    if (!this.#component || to === undefined) return true
-    const bare = bareJid(to)
-    const domain = bare.slice(bare.indexOf('@') + 1)
-    return domain === this.#domain || prepareJid(domain) === this.#domain
+    return this.#own === undefined || to === undefined || this.#own.has(to)
   }
 
   #iq(stanza: Element): void {
@@ -451,7 +484,7 @@ export class Session {
     const sender = from === undefined ? '' : prepareJid(from)
     if (sender === undefined) return false
     const asked = to === undefined ? undefined : formatJid(parseJid(to))
-    if (asked === undefined || (!this.#component && asked === this.#bare)) {
+    if (asked === undefined || (!this.component && asked === this.#bare)) {
       if (sender === '' || sender === this.#bare || sender === this.jid) return true
       return asked === undefined && sender === this.#domain
     }

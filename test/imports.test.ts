@@ -31,7 +31,7 @@ const layers: readonly (readonly string[])[] = [
   ['negotiate', 'stream-management'],
   ['session', 'routes', 'namespace'],
   ['xep', 'pubsub'],
-  ['targets', 'failures', 'attempt', 'connect', 'client', 'component', 'reconnect'],
+  ['targets', 'failures', 'attempt', 'connect', 'client', 'addresses', 'component', 'reconnect'],
   ['account'],
   // The library's door: everything up to here may stand in it.
   ['index'],

@@ -17,10 +17,12 @@ import type { Target } from '../stream/resolve.ts'
 import type { Direction, Trace } from '../stream/stream.ts'
 import { TlsSessions } from '../stream/tls-sessions.ts'
 import type { Turns } from '../turns.ts'
+import { CapsCache } from '../xep/0115-cache.ts'
 import { keepalive } from '../xep/0199-ping.ts'
 import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './announce.ts'
 import { arrivals } from './arrivals.ts'
 import { Buddies, type JabberStatus, type Resource } from './buddies.ts'
+import { componentXeps } from './component-xeps.ts'
 import { connectAccount } from './connect.ts'
 import { ConnectionBooks, type ConnectionStatus } from './connection-status.ts'
 import { configured } from './debug.ts'
@@ -39,6 +41,8 @@ export interface AccountEnvironment {
   readonly inboxLimits?: Partial<InboxLimits>
   /** Shared by accounts that shall not all connect at once, when their logins would take each other's time until all took too long. */
   readonly turns?: Turns
+  /** Shared by accounts, so that what one has looked up all of them know. */
+  readonly caps?: CapsCache
 }
 
 /** What an account shows of itself; see the options `status` and `statusmessage`. */
@@ -106,6 +110,7 @@ export class Account extends Emitter<AccountEvent> {
       roster: this.#roster,
       inbox: this.inbox,
       clock: this.#clock,
+      caps: environment.caps ?? new CapsCache(),
       emit: event => this.emit(event),
       sent: id => this.#sent.delete(id),
     })
@@ -313,7 +318,7 @@ export class Account extends Emitter<AccountEvent> {
         this.#tried.push(target)
         this.#setState('Connecting')
       },
-      xeps: [this.#arrivals],
+      xeps: [this.#arrivals, ...(this.#config.type === 'component' ? componentXeps(this.buddies) : [])],
       stream: {
         clock: this.#clock,
         ...(this.#environment.streamLimits && { limits: this.#environment.streamLimits }),

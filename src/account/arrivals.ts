@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { AccountConfig } from '../config/account.ts'
 import { onEvery, type Xep } from '../routes.ts'
+import type { CapsCache } from '../xep/0115-cache.ts'
 import { rosterPushes } from '../xep/roster.ts'
 import type { Buddies } from './buddies.ts'
 import type { AccountEvent } from './events.ts'
@@ -16,6 +17,7 @@ export interface ArrivalsHost {
   readonly roster: AccountRoster
   readonly inbox: Inbox
   readonly clock: Clock
+  readonly caps: CapsCache
   readonly emit: (event: AccountEvent) => void
   /** Whether a message with that id was sent by us; asked once for each. */
   readonly sent: (id: string) => boolean

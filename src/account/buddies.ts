@@ -1,6 +1,8 @@
 import { detached } from '../detached.ts'
 import { bareJid, formatJid, parseJid, resourceOf } from '../jid.ts'
 import type { Element } from '../stream/element.ts'
+import type { Capabilities } from '../xep/0115-cache.ts'
+import { type Announced, readCaps } from '../xep/0115-caps.ts'
 import { readPresence, type Show } from '../xep/presence.ts'
 import type { RosterItem, Subscription } from '../xep/roster.ts'
 
@@ -11,8 +13,10 @@ export interface Resource {
   readonly show: Show | undefined
   readonly status: string
   readonly priority: number
-  /** Entity capabilities as announced (XEP-0115), not looked up. */
-  readonly caps: { readonly node: string; readonly ver: string } | undefined
+  /** Entity capabilities as announced (XEP-0115). */
+  readonly caps: Announced | undefined
+  /** What these come to; undefined before they have been looked up, or when nobody tells. */
+  readonly capabilities: Capabilities | undefined
 }
 
 /** Someone whose presence is wanted or whom the roster holds. */
@@ -39,8 +43,6 @@ const MAX_RESOURCES = 100
 /** Contacts of the roster that we keep; a roster of 8 MiB, the most we read, holds more than anyone has. */
 const MAX_BUDDIES = 20_000
 const MAX_STATUS = 1000
-
-const NS_CAPS = 'http://jabber.org/protocol/caps'
 
 /** The people an account knows: its `buddy=` lines and its roster, with who of them is there. */
 export class Buddies {
@@ -125,18 +127,30 @@ export class Buddies {
     resources.delete(name)
     if (resources.size >= MAX_RESOURCES) return false
     const { show, status, priority } = readPresence(stanza)
-    const caps = stanza.child('c', NS_CAPS)?.attrs
+    const caps = readCaps(stanza)
+    // As long as the same is announced, the same is true.
+    const same = before?.caps !== undefined && caps !== undefined && isSame(before.caps, caps)
     const now: Resource = {
       name,
       show,
       status: cut(status),
       priority,
-      caps: caps && { node: cut(caps.node), ver: cut(caps.ver) },
+      caps,
+      capabilities: same ? before.capabilities : undefined,
     }
     resources.set(name, now)
     return (
       before?.show !== show || before?.status !== now.status || before?.priority !== priority || before === undefined
     )
+  }
+
+  /** Takes what a resource has announced and was looked up, unless it has announced something else since, or gone. */
+  capable(from: string, announced: Announced, capabilities: Capabilities): void {
+    const resources = this.#buddies.get(bareJid(from))?.resources
+    const resource = resources?.get(resourceOf(from))
+    if (resource?.caps === undefined || !isSame(resource.caps, announced)) return
+    // It keeps its place among the others.
+    resources?.set(resource.name, { ...resource, capabilities })
   }
 
   /** Nobody's presence is known any more: the connection has ended. */
@@ -196,6 +210,10 @@ export function best({ resources }: Buddy): Resource | undefined {
   for (const resource of resources.values())
     if (found === undefined || resource.priority >= found.priority) found = resource
   return found
+}
+
+function isSame(a: Announced, b: Announced): boolean {
+  return a.node === b.node && a.ver === b.ver && a.hash === b.hash
 }
 
 /** Not more of a text than we want to hold, and no half of a character at its end. */

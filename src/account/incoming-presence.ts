@@ -1,4 +1,5 @@
-import { bareJid } from '../jid.ts'
+import { detached } from '../detached.ts'
+import { bareJid, resourceOf } from '../jid.ts'
 import type { Session } from '../session.ts'
 import type { Attrs, Element } from '../stream/element.ts'
 import { readPresence, type SubscriptionType } from '../xep/presence.ts'
@@ -32,7 +33,7 @@ export function onPresence(host: ArrivalsHost, stanza: Element, session: Session
   const from = session.sender(stanza)
   if (from === undefined) return
   const { type } = stanza.attrs
-  if (type === undefined || type === 'unavailable') onAvailability(host, from, stanza)
+  if (type === undefined || type === 'unavailable') onAvailability(host, from, stanza, session)
   else if (type === 'subscribe') onSubscribe(host, from, stanza, session, watchers)
   else if (type === 'subscribed' || type === 'unsubscribe' || type === 'unsubscribed') {
     onSubscriptionNews(host, from, type, stanza, session)
@@ -51,8 +52,18 @@ function onProbe({ config, buddies }: ArrivalsHost, from: string, stanza: Elemen
   }
 }
 
-function onAvailability({ buddies, emit }: ArrivalsHost, from: string, stanza: Element): void {
-  if (!buddies.presence(from, stanza)) return
+function onAvailability({ buddies, emit, caps }: ArrivalsHost, from: string, stanza: Element, session: Session): void {
+  const news = buddies.presence(from, stanza)
+  const resource = buddies.get(from)?.resources.get(resourceOf(from))
+  // Nobody but buddies is asked what they can do: strangers could have us ask as much as they like.
+  if (stanza.attrs.type === undefined && resource?.caps !== undefined && resource.capabilities === undefined) {
+    const announced = resource.caps
+    const asked = session.component ? stanza.attrs.to : undefined
+    void caps.find(session, detached(from), announced, asked && detached(bareJid(asked))).then(found => {
+      if (found !== undefined && !session.stream.over) buddies.capable(from, announced, found)
+    })
+  }
+  if (!news) return
   emit({ type: 'presence', from, available: stanza.attrs.type === undefined, ...readPresence(stanza) })
 }
 

@@ -3,6 +3,7 @@ import { systemClock } from '../clock.ts'
 import { type AccountConfig, diffAccounts, foldName } from '../config/index.ts'
 import { describe } from '../errors.ts'
 import { Turns } from '../turns.ts'
+import { CapsCache } from '../xep/0115-cache.ts'
 
 /** All accounts of a configuration, in its order. */
 export class AccountSet {
@@ -13,7 +14,8 @@ export class AccountSet {
   #configs: readonly AccountConfig[] = []
 
   constructor(environment: AccountEnvironment, onAdded: (account: Account) => void) {
-    this.#environment = { turns: new Turns(environment.clock ?? systemClock), ...environment }
+    const shared = { turns: new Turns(environment.clock ?? systemClock), caps: new CapsCache() }
+    this.#environment = { ...shared, ...environment }
     this.#onAdded = onAdded
   }
 

@@ -145,7 +145,8 @@ function showBuddies(accounts: readonly Account[]): Output {
         lines.push(`\t\tResource: ${printable(resource.name)}`)
         const { node, ver } = resource.caps ?? { node: '', ver: '' }
         lines.push(`\t\t\tnode: ${printable(node)}`, `\t\t\tversion: ${printable(ver)}`)
-        lines.push('\t\t\tGoogle Talk capable: no', '\t\t\tJingle capable: no')
+        const can = (feature: string): string => (resource.capabilities?.info.features.includes(feature) ? 'yes' : 'no')
+        lines.push(`\t\t\tGoogle Talk capable: ${can(GOOGLE_VOICE)}`, `\t\t\tJingle capable: ${can(JINGLE)}`)
       }
     }
   }
@@ -163,6 +164,10 @@ function showPresence(account: Account, word: string, message: string): Output {
   account.show({ status, statusmessage: message === '' ? account.presence.statusmessage : message })
   return { text: '', data: account.presence }
 }
+
+const GOOGLE_VOICE = 'http://www.google.com/xmpp/protocol/voice/v1'
+/** XEP-0166. */
+const JINGLE = 'urn:xmpp:jingle:1'
 
 function setDebug(word: string, accounts: readonly Account[]): Output {
   if (word !== 'on' && word !== 'off') throw new UsageError()

@@ -54,6 +54,7 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
     case 'not-authorized':
     case 'credentials-expired':
       if (reached === 'session') return ''
+      if (config.type === 'component') return notLetIn(config)
       return knowsNoIqAuth(error, config) ? noIqAuth(config) : `check ${at('username', proofOf(config))}`
     case 'unsupported-stanza-type':
       return knowsNoIqAuth(error, config) && reached !== 'session' ? noIqAuth(config) : ''
@@ -61,7 +62,10 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
       return mechanismHint(config)
     case 'host-unknown':
     case 'host-gone':
+      if (config.type === 'component') return `${servedAs(config)}: check ${at('username')} too`
       return `check the domain of ${at('username')}`
+    case 'conflict':
+      return config.type === 'component' ? twice(config) : ''
     case 'encryption-required':
       return config.tls === 'none' ? 'set usetls=yes' : ''
     case 'invalid-namespace':
@@ -73,6 +77,21 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
     default:
       return ''
   }
+}
+
+/** A server may say no more to a wrong name than to a wrong secret (ejabberd). */
+function notLetIn(config: AccountConfig): string {
+  return `check ${placed(config, [proofOf(config)])}; ${servedAs(config)}, which ${placed(config, ['username'])} says`
+}
+
+function servedAs({ jid }: AccountConfig): string {
+  return `the server's own configuration must have a component ${jid.domain}`
+}
+
+/** There is one of each name (Prosody refuses the second one, others send the first one away). */
+function twice(config: AccountConfig): string {
+  const { domain } = config.jid
+  return `another component is attached as ${domain}: does a second PBX use this name, ${placed(config, ['username'])}?`
 }
 
 /** What the account shows to be let in, by the option's name. */

@@ -1,4 +1,5 @@
 import { type Account, type AccountEvent, type AccountState, Dump } from '../account/index.ts'
+import type { AccountConfig } from '../config/index.ts'
 import { SaslError, StreamError } from '../errors.ts'
 import { type Reached, reasonOf } from './hints.ts'
 import type { Level, Log } from './log.ts'
@@ -105,12 +106,20 @@ function offlineText(
   // The error names them when they are several.
   const [target, ...others] = targets
   const place = target === undefined || others.length > 0 ? '' : ` at ${target.host} port ${target.port}`
-  const server = `${config.jid.domain}${place}`
-  const refused = error instanceof SaslError || (error instanceof StreamError && error.condition === 'not-authorized')
+  // A component's domain is its own.
+  const server = config.type === 'component' ? `the server${place}` : `${config.jid.domain}${place}`
+  const refused = error instanceof SaslError || (error instanceof StreamError && isRefusal(error, config, reached))
   const what = refused
     ? `${server} refused the login as ${config.username}`
     : `${reached === 'session' ? 'lost the' : 'no'} connection to ${server}`
   return `${what}: ${reasonOf(error, config, reached, text => account.hideSecrets(text))}; ${next}`
+}
+
+/** What says no to a login rather than to a stream: all that a component is let in by is its name and its secret. */
+function isRefusal({ condition }: StreamError, { type }: AccountConfig, reached: Reached): boolean {
+  if (condition === 'not-authorized') return true
+  const ofComponents = condition === 'host-unknown' || condition === 'conflict'
+  return type === 'component' && reached !== 'session' && ofComponents
 }
 
 function subscriptionText({ from, action }: Extract<AccountEvent, { type: 'subscription' }>): string {

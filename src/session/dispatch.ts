@@ -1,4 +1,5 @@
 import { StanzaError } from '../errors.ts'
+import { bareJid } from '../jid.ts'
 import type { Handler, Route, Xep } from '../routes.ts'
 import type { Session, SessionOptions } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
@@ -10,17 +11,20 @@ const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 export class Dispatch {
   readonly #session: Session
   readonly #options: SessionOptions
+  readonly #send: (answer: Element) => void
   readonly #most: number
-  readonly #messages: readonly Route[]
-  readonly #presence: readonly Route[]
+  readonly #everywhere: Table
+  /** By the extensions of an address, for those that have others. */
+  readonly #tables = new WeakMap<readonly Xep[], Table>()
   #busy = 0
 
-  constructor(session: Session, options: SessionOptions) {
+  /** @param send takes our answers */
+  constructor(session: Session, options: SessionOptions, send: (answer: Element) => void) {
     this.#session = session
     this.#options = options
+    this.#send = send
     this.#most = options.handlers ?? 256
-    this.#messages = routesOf('message', options.xeps)
-    this.#presence = routesOf('presence', options.xeps)
+    this.#everywhere = tableOf(options.xeps)
   }
 
   /** As many handlers wait for something as may. */
@@ -37,18 +41,58 @@ export class Dispatch {
       this.#refuse(stanza, new StanzaError('modify', 'bad-request'))
       return
     }
-    const handler = handlerOf(`iq-${type}`, payload, this.#options.xeps)
+    const table = this.#tableFor(stanza)
+    if (table === undefined) return
+    const handler = handlerOf(`iq-${type}`, payload, table.xeps)
     if (handler === undefined) this.#refuse(stanza, new StanzaError('cancel', 'service-unavailable'))
     else this.#call(handler, stanza, answer => this.#answer(stanza, answer))
   }
 
   /** A message or presence: all who listen for it are told. */
   notify(kind: 'message' | 'presence', stanza: Element): void {
-    for (const { ns, name, handler } of kind === 'message' ? this.#messages : this.#presence) {
+    for (const { ns, name, handler } of this.#tableFor(stanza)?.[kind] ?? none) {
       if (name !== '' && stanza.child(name, ns) === undefined) continue
       this.#call(handler, stanza, answer => {
         if (answer instanceof Error) this.#report(answer, stanza)
       })
+    }
+  }
+
+  /** What there is at the address a stanza is for. Where there is nothing it has been answered. */
+  #tableFor(stanza: Element): Table | undefined {
+    if (this.#options.addresses === undefined) return this.#everywhere
+    let xeps: readonly Xep[] | undefined
+    try {
+      xeps = this.#session.xepsFor(stanza)
+    } catch (error) {
+      this.#report(error, stanza)
+      if (stanza.name === 'iq') this.#answer(stanza, new StanzaError('cancel', 'internal-server-error'))
+      return undefined
+    }
+    if (xeps === undefined) {
+      this.#sendAway(stanza)
+      return undefined
+    }
+    if (xeps === this.#everywhere.xeps) return this.#everywhere
+    let table = this.#tables.get(xeps)
+    if (table === undefined) {
+      table = tableOf(xeps)
+      this.#tables.set(xeps, table)
+    }
+    return table
+  }
+
+  /** There is nobody at that address. */
+  #sendAway(stanza: Element): void {
+    const { name, attrs } = stanza
+    const { from, to, type } = attrs
+    if (name === 'iq' || (name === 'message' && !unanswered.has(type))) {
+      this.#refuse(stanza, new StanzaError('cancel', 'item-not-found'))
+    } else if (name === 'presence' && (type === 'subscribe' || type === 'probe') && from !== undefined) {
+      // Who does not exist has granted nothing (RFC 6121 §4.3.2). Other presence wants no answer.
+      if (this.#options.automatic === false || !this.#session.writable) return
+      const addresses = { to: bareJid(from), from: to && bareJid(to) }
+      this.#try(this.#session.stanza('presence', { ...addresses, type: 'unsubscribed' }), stanza)
     }
   }
 
@@ -94,12 +138,20 @@ export class Dispatch {
       { type: error ? 'error' : 'result', to, from, id },
       ...(payload === undefined ? [] : [payload]),
     )
+    // Whoever asked is owed an answer (RFC 6120 §8.2.3), if not with what could not be sent.
+    if (!this.#try(reply, stanza) && stanza.name === 'iq' && !error) {
+      this.#answer(stanza, new StanzaError('cancel', 'internal-server-error'))
+    }
+  }
+
+  /** @returns whether it is on its way */
+  #try(reply: Element, stanza: Element): boolean {
     try {
-      this.#session.send(reply)
+      this.#send(reply)
+      return true
     } catch (reason) {
       this.#report(reason, stanza)
-      // Whoever asked is owed an answer (RFC 6120 §8.2.3), if not with what could not be sent.
-      if (stanza.name === 'iq' && !error) this.#answer(stanza, new StanzaError('cancel', 'internal-server-error'))
+      return false
     }
   }
 
@@ -124,12 +176,28 @@ export function errorElement(error: StanzaError, ns: string): Element {
   return el('error', ns, { type: error.type }, el(error.condition, NS_STANZA_ERRORS), ...text)
 }
 
+/** What there is at an address, sorted. */
+interface Table {
+  readonly xeps: readonly Xep[]
+  readonly message: readonly Route[]
+  readonly presence: readonly Route[]
+}
+
+const tableOf = (xeps: readonly Xep[]): Table => ({
+  xeps,
+  message: routesOf('message', xeps),
+  presence: routesOf('presence', xeps),
+})
+
 function routesOf(kind: 'message' | 'presence', xeps: readonly Xep[]): readonly Route[] {
   const routes = xeps.flatMap(xep => xep.routes ?? []).filter(route => route.kind === kind)
   return routes.length === 0 ? none : routes
 }
 
 const none: readonly Route[] = []
+
+/** Messages for nobody that are not sent back: an error to a room would end our visit there (XEP-0045), one about an error have no end. */
+const unanswered: ReadonlySet<string | undefined> = new Set(['error', 'groupchat', 'headline'])
 
 /** Of several for one payload the last. There are few, so that a table for each session would cost more than it saves. */
 function handlerOf(kind: 'iq-get' | 'iq-set', { ns, name }: Element, xeps: readonly Xep[]): Handler | undefined {

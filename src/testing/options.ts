@@ -13,11 +13,13 @@ export interface LoopbackOptions {
   readonly users?: Readonly<Record<string, string>>
   /** Component domain → secret. Default none. */
   readonly components?: Readonly<Record<string, string>>
-  /** For clients, with STARTTLS. 0, the default of all three, lets the system choose. */
+  /** For clients, with STARTTLS. 0, the default of all four, lets the system choose. */
   readonly port?: number
   /** For clients, with direct TLS. */
   readonly directPort?: number
   readonly componentPort?: number
+  /** For components, with TLS from the first byte. */
+  readonly componentTlsPort?: number
   /** Default: made at start for all domains, `localhost` and 127.0.0.1. */
   readonly certificate?: Certificate
   /** Default `required`: no login without TLS. */
@@ -54,7 +56,12 @@ export interface LoopbackOptions {
 export interface Settings {
   readonly accounts: Accounts
   readonly components: ReadonlyMap<string, string>
-  readonly ports: { readonly client: number; readonly direct: number; readonly component: number }
+  readonly ports: {
+    readonly client: number
+    readonly direct: number
+    readonly component: number
+    readonly componentTls: number
+  }
   readonly certificate: Certificate
   /** One for all connections, so that a client can resume its session. */
   readonly tls: TlsServerOptions
@@ -91,6 +98,7 @@ export function settle(options: LoopbackOptions): Settings {
       client: port('port', options.port),
       direct: port('directPort', options.directPort),
       component: port('componentPort', options.componentPort),
+      componentTls: port('componentTlsPort', options.componentTlsPort),
     },
     certificate,
     tls,

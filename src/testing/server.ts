@@ -22,6 +22,7 @@ export interface Loopback {
   readonly port: number
   readonly directPort: number
   readonly componentPort: number
+  readonly componentTlsPort: number
   /** PEM certificate to trust. */
   readonly ca: string
   /** Full JIDs and component domains that are connected now. */
@@ -79,7 +80,7 @@ class LoopbackServer implements Loopback {
   readonly #router: Router
   readonly #sessions: Sessions
   readonly #connections: Connections
-  readonly #listeners: readonly [client: Server, direct: Server, component: Server]
+  readonly #listeners: readonly [client: Server, direct: Server, component: Server, componentTls: Server]
   /** In the listeners' order; kept, so that one can be started again where this one was. */
   readonly #ports: number[] = []
   #stopped: Promise<void> | undefined
@@ -99,13 +100,14 @@ class LoopbackServer implements Loopback {
       listener({ ns: NS_CLIENT, negotiate: stream => this.#client(stream) }),
       listener({ ns: NS_CLIENT, negotiate: stream => this.#directClient(stream) }),
       listener({ ns: NS_COMPONENT, negotiate: stream => this.#component(stream) }),
+      listener({ ns: NS_COMPONENT, negotiate: stream => this.#directComponent(stream) }),
     ]
   }
 
   async listen(): Promise<void> {
-    const { client, direct, component } = this.#settings.ports
+    const { client, direct, component, componentTls } = this.#settings.ports
     try {
-      for (const [at, port] of [client, direct, component].entries()) {
+      for (const [at, port] of [client, direct, component, componentTls].entries()) {
         const listener = this.#listeners[at] as Server
         listener.listen(port, HOST)
         await once(listener, 'listening')
@@ -127,6 +129,10 @@ class LoopbackServer implements Loopback {
 
   get componentPort(): number {
     return this.#ports[2] ?? 0
+  }
+
+  get componentTlsPort(): number {
+    return this.#ports[3] ?? 0
   }
 
   get connected(): readonly string[] {
@@ -211,7 +217,14 @@ class LoopbackServer implements Loopback {
     const { components } = this.#settings
     const taken = (domain: string): boolean => this.#peers.find(domain) !== undefined
     const domain = await acceptComponent(stream, { secrets: components, taken })
-    return { peer: new Peer(stream, domain), resumed: false, how: 'as a component' }
+    const how = `as a component${stream.transport.tls === undefined ? '' : ` over ${stream.transport.tls.version}`}`
+    return { peer: new Peer(stream, domain), resumed: false, how }
+  }
+
+  /** No standard says how a component comes by TLS; servers that have it begin with it (ejabberd's `tls` of a service). */
+  async #directComponent(stream: XmlStream): Promise<Entrance> {
+    await stream.startTls(this.#settings.tls)
+    return this.#component(stream)
   }
 }
 

@@ -46,15 +46,25 @@ export interface DiscoOptions extends IqOptions {
   readonly node?: string | undefined
 }
 
-/** Says who we are and what the session's extensions can do. But for that of capabilities every node is `item-not-found` (§4.4). */
-export function disco(identity: Identity): Xep {
+/** What is found at an address of ours (§4). */
+export interface Item {
+  readonly jid: string
+  readonly name?: string
+}
+
+/**
+ * Says who we are and what the extensions at the address asked can do. But for that of capabilities every node is `item-not-found` (§4.4).
+ * @param items what else is to be found there
+ */
+export function disco(identity: Identity, items: readonly Item[] = []): Xep {
+  const found = items.map(({ jid, name }) => el('item', NS_DISCO_ITEMS, { jid, name }))
   return {
     name: 'XEP-0030',
     features: [NS_DISCO_INFO, NS_DISCO_ITEMS],
     identities: [identity],
     routes: [
       on('iq-get', NS_DISCO_INFO, 'query', (stanza, session) => {
-        const xeps = session.xeps
+        const xeps = session.xepsFor(stanza) ?? []
         const { node } = stanza.elements[0]?.attrs ?? {}
         const known = node === undefined || xeps.some(({ infoNode }) => infoNode?.(xeps) === node)
         if (!known) throw new StanzaError('cancel', 'item-not-found')
@@ -62,7 +72,7 @@ export function disco(identity: Identity): Xep {
       }),
       on('iq-get', NS_DISCO_ITEMS, 'query', stanza => {
         if (stanza.elements[0]?.attrs.node !== undefined) throw new StanzaError('cancel', 'item-not-found')
-        return el('query', NS_DISCO_ITEMS)
+        return el('query', NS_DISCO_ITEMS, {}, ...found)
       }),
     ],
   }

@@ -23,7 +23,7 @@ export function availablePresence(session: Session, state: PresenceState = {}, a
     ...(status ? [session.stanza('status', {}, status)] : []),
     ...(priority === undefined ? [] : [session.stanza('priority', {}, `${priority}`)]),
     ...(show ? [session.stanza('show', {}, show)] : []),
-    ...capsOf(session.xeps),
+    ...capsOf(session.xepsAt(addresses.from) ?? []),
   )
 }
 

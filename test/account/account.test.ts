@@ -60,7 +60,7 @@ C: <presence type='subscribe' to='bob@example.com'><status>{any}</status></prese
   )
   t.match(
     Buffer.concat(peer.chunks).toString(),
-    '<presence><status>Online and Available</status><priority>1</priority></presence>',
+    /<presence><status>Online and Available<\/status><priority>1<\/priority><c xmlns='[^']+' hash='sha-1' node='[^']+' ver='[A-Za-z0-9+/]{27}='\/><\/presence>/,
     'to the letter',
   )
   const stopped = account.stop()
@@ -114,11 +114,11 @@ t.test('presence as configured, and as changed at run time', async t => {
   await play(login())
   await all.next('connected')
   for (const [status, wire] of [
-    ['chat', '<presence><status>m</status><priority>-1</priority><show>chat</show></presence>'],
-    ['away', '<presence><status>m</status><priority>-1</priority><show>away</show></presence>'],
-    ['xaway', '<presence><status>m</status><priority>-1</priority><show>xa</show></presence>'],
-    ['dnd', '<presence><status>m</status><priority>-1</priority><show>dnd</show></presence>'],
-    ['online', '<presence><status>m</status><priority>-1</priority></presence>'],
+    ['chat', '<presence><status>m</status><priority>-1</priority><show>chat</show><caps/></presence>'],
+    ['away', '<presence><status>m</status><priority>-1</priority><show>away</show><caps/></presence>'],
+    ['xaway', '<presence><status>m</status><priority>-1</priority><show>xa</show><caps/></presence>'],
+    ['dnd', '<presence><status>m</status><priority>-1</priority><show>dnd</show><caps/></presence>'],
+    ['online', '<presence><status>m</status><priority>-1</priority><caps/></presence>'],
     ['unavailable', "<presence type='unavailable'><status>m</status></presence>"],
   ]) {
     t.strictSame([...(await reload(all, `status=${status}\nstatusmessage=m\npriority=-1`))], ['presence'])
@@ -428,7 +428,7 @@ t.test('update() while there is no connection', async t => {
   t.equal(all.account.state, 'Retrieving roster')
   await reload(all, 'status=chat\nbuddy=carol@example.com\ntls_verify=no')
   await second.play(`${roster().replace('{roster}', id)}
-C: <presence><status>Online and Available</status><priority>1</priority><show>chat</show></presence>
+C: <presence><status>Online and Available</status><priority>1</priority><show>chat</show><caps/></presence>
 C: <presence type='subscribe' to='carol@example.com'><status>{any}</status></presence>
 `)
 })
@@ -469,7 +469,7 @@ t.test('a component answers from the address asked', async t => {
   account.start()
   const { play } = await accept()
   const available = (from: string, to: string): string =>
-    `C: <presence from='${from}' to='${to}'><status>Online and Available</status><priority>1</priority></presence>\n`
+    `C: <presence from='${from}' to='${to}'><status>Online and Available</status><priority>1</priority><caps/></presence>\n`
   await play(`${attachment}
 ${available('pbx.example.com', 'bob@example.com')}
 C: <presence type='subscribe' from='pbx.example.com' to='bob@example.com'><status>{any}</status></presence>
@@ -521,7 +521,7 @@ t.test('a component with auth_policy=deny is seen by its buddies alone', async t
   const lines = 'auth_policy=deny\nautoregister=no\nbuddy=bob@example.com'
   watched(t, componentConfig(port, lines), { clock: new HandClock() }).account.start()
   const { play } = await accept()
-  const available = `<status>Online and Available</status><priority>1</priority></presence>`
+  const available = `<status>Online and Available</status><priority>1</priority><caps/></presence>`
   await play(`${attachment}
 C: <presence from='pbx.example.com' to='bob@example.com'>${available}
 S: <presence type='probe' from='romeo@example.com/orchard' to='6001@pbx.example.com'/>
@@ -538,7 +538,7 @@ t.test('a component that comes back sees its buddies again', async t => {
   const clock = new HandClock()
   const { account, next } = watched(t, componentConfig(port, 'buddy=bob@example.com'), { clock })
   account.start()
-  const hello = `C: <presence from='pbx.example.com' to='bob@example.com'><status>{any}</status><priority>1</priority></presence>\n`
+  const hello = `C: <presence from='pbx.example.com' to='bob@example.com'><status>{any}</status><priority>1</priority><caps/></presence>\n`
   const first = await accept()
   await first.play(
     `${attachment}${hello}C: <presence type='subscribe' from='pbx.example.com' to='bob@example.com'><status>{any}</status></presence>\n`,
@@ -719,14 +719,14 @@ t.test('a component greets new buddies at a reload and takes leave of those that
   account.start()
   const { play } = await accept()
   await play(`${attachment}
-C: <presence from='pbx.example.com' to='bob@example.com'><status>{any}</status><priority>1</priority></presence>
+C: <presence from='pbx.example.com' to='bob@example.com'><status>{any}</status><priority>1</priority><caps/></presence>
 C: <presence type='subscribe' from='pbx.example.com' to='bob@example.com'><status>{any}</status></presence>
 `)
   await next('connected')
   await account.update(after, new Set(['buddies']))
   await play(`
 C: <presence type='subscribe' from='pbx.example.com' to='carol@example.com'><status>{any}</status></presence>
-C: <presence from='pbx.example.com' to='carol@example.com'><status>{any}</status><priority>1</priority></presence>
+C: <presence from='pbx.example.com' to='carol@example.com'><status>{any}</status><priority>1</priority><caps/></presence>
 C: <presence type='unavailable' from='pbx.example.com' to='bob@example.com'/>
 `)
   account.stop()

@@ -81,7 +81,7 @@ t.test('what has changed meanwhile is said when it is resumed', async t => {
   await second.play(`${authentication}${features}
 C: <resume xmlns='urn:xmpp:sm:3' previd='the id' h='2'/>
 S: <resumed xmlns='urn:xmpp:sm:3' previd='the id' h='2'/>
-C: <presence><status>Back soon</status><priority>1</priority></presence>
+C: <presence><status>Back soon</status><priority>1</priority><caps/></presence>
 `)
   await next('connected', ({ resumed }) => resumed)
 })

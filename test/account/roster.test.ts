@@ -199,7 +199,7 @@ t.test('what is shown at run time lasts over reconnects, until the option change
   await first.play(plain + answer('') + presence)
   await next('connected')
   account.show({ status: 'dnd', statusmessage: 'in a meeting' })
-  const shown = `C: <presence><status>in a meeting</status><priority>1</priority><show>dnd</show></presence>\n`
+  const shown = `C: <presence><status>in a meeting</status><priority>1</priority><show>dnd</show><caps/></presence>\n`
   await first.play(shown)
   await update('priority=5', 'live')
   const second = await again(first.socket)

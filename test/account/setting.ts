@@ -134,7 +134,7 @@ export async function script(t: Test): Promise<Script> {
         peer,
         socket,
         async play(dialogue) {
-          await playText(socket, dialogue, 'dialogue', { peer, words })
+          await playText(socket, dialogue.replaceAll('<caps/>', caps), 'dialogue', { peer, words })
         },
       }
     },
@@ -168,7 +168,10 @@ C: <iq type='get' id='{roster}'><query xmlns='jabber:iq:roster'/></iq>
 export const roster = (items = ''): string =>
   `S: <iq type='result' id='{roster}'><query xmlns='jabber:iq:roster'>${items}</query></iq>\n`
 /** The initial presence of an account that says nothing of it. */
-export const presence = `C: <presence><status>Online and Available</status><priority>1</priority></presence>\n`
+export const presence = `C: <presence><status>Online and Available</status><priority>1</priority><caps/></presence>\n`
+
+/** What `<caps/>` stands for in a dialogue: every available presence of ours says what we can do (XEP-0115). */
+const caps = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='{any}' ver='{any}'/>"
 
 /** All of a login up to the initial presence. */
 export const login = (items = ''): string => authentication + binding + bound + roster(items) + presence

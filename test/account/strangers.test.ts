@@ -7,7 +7,7 @@ t.test('nobody can make the roster too large for us to log in', async t => {
   const users = { 'juliet@example.com': 'secret' }
   const server = await startLoopback({ users, components: { 'evil.example.com': 's' }, starttls: 'none' })
   t.teardown(() => server.stop())
-  const { account, next } = watched(t, clientConfig(server.port))
+  const { account, next } = watched(t, clientConfig(server.port, 'autoregister=no'))
   account.start()
   await next('connected')
   const evil = await connectComponent({

@@ -111,6 +111,35 @@ t.test('a domain that the server does not serve', async t => {
   t.match(reasonOf(error, account(''), 'words', shown), /^host-unknown; check the domain of username at \/x\/c:2$/)
 })
 
+t.test('a component that is not let in: which option, where, and what the server has to know', async t => {
+  const { accounts } = loadConfig(
+    '/x/c',
+    memory({ '/x/c': '[a]\ntype=component\nusername=pbx.example.com\nsecret=s\nserverhost=127.0.0.1' }),
+  )
+  const [config] = accounts
+  if (config === undefined) throw new Error('no account')
+  const known = "the server's own configuration must have a component pbx\\.example\\.com"
+  for (const [condition, reached, hint] of [
+    ['not-authorized', 'words', `check secret at /x/c:4; ${known}, which username at /x/c:3 says`],
+    ['host-unknown', 'words', `${known}: check username at /x/c:3 too`],
+    [
+      'conflict',
+      'words',
+      'another component is attached as pbx\\.example\\.com: does a second PBX use this name, username at /x/c:3\\?',
+    ],
+    ['conflict', 'session', 'another component is attached as .*'],
+  ] as const) {
+    const error = new StreamError(condition, '', { by: 'peer' })
+    t.match(reasonOf(error, config, reached, shown), new RegExp(`^${condition}; ${hint}$`), `${condition}, ${reached}`)
+  }
+  const client = new StreamError('conflict', '', { by: 'peer' })
+  t.equal(
+    reasonOf(client, account(''), 'session', shown),
+    'conflict',
+    'a client has a resource, which is no name of a PBX',
+  )
+})
+
 t.test('a limit has an option, other violations have none', async t => {
   const hint = /; the limit is stanza_bytes in res-xmpp\.conf$/
   const limit = new StreamError('policy-violation', 'stanza of more than 262144 bytes')

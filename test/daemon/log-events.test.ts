@@ -3,7 +3,7 @@ import { Log } from '../../src/daemon/log.ts'
 import { logEvents } from '../../src/daemon/log-events.ts'
 import { SaslError } from '../../src/errors.ts'
 import { startLoopback } from '../../src/testing/index.ts'
-import { clientConfig, watched } from '../account/setting.ts'
+import { clientConfig, componentConfig, watched } from '../account/setting.ts'
 
 t.test('strangers cannot fill the log', async t => {
   const users = { 'juliet@example.com': 'secret' }
@@ -83,4 +83,31 @@ t.test('a session that could not be resumed is told', async t => {
   account.start()
   await next('connected')
   t.match(connections()[3], /\)\n$/, 'one that was given up on purpose')
+})
+
+t.test('a component that is not let in is told so in words', async t => {
+  const server = await startLoopback({ components: { 'pbx.example.com': 'secret', 'other.example.com': 'secret' } })
+  t.teardown(() => server.stop())
+  const first = watched(t, componentConfig(server.componentPort))
+  first.account.start()
+  await first.next('connected')
+  const cases: [lines: string, words: RegExp][] = [
+    ['', /refused the login as pbx\.example\.com: conflict: .*; another component is attached as pbx\.example\.com: /],
+    [
+      'username=other.example.com\nsecret=wrong',
+      /refused the login as other\.example\.com: not-authorized; check secret/,
+    ],
+    ['username=third.example.com', /refused the login as third\.example\.com: host-unknown; the server's own config/],
+  ]
+  for (const [lines, words] of cases) {
+    const { account, next } = watched(t, componentConfig(server.componentPort, lines))
+    const log: string[] = []
+    logEvents(account, new Log({ write: text => void log.push(text), timestamps: false }))
+    account.start()
+    await next('offline')
+    const [line = ''] = log
+    t.match(line, new RegExp(`^WARNING \\[asterisk\\] the server at 127\\.0\\.0\\.1 port ${server.componentPort} `))
+    t.match(line, words)
+    await account.stop()
+  }
 })

@@ -23,6 +23,8 @@ export interface LiveServer {
   readonly thirdComponent: string
   /** And one beside those. */
   readonly fourthComponent: string
+  /** And one beside those. */
+  readonly fifthComponent: string
   /** XEP-0114 in TLS, for the one component that may come there. */
   readonly componentTls?: { readonly port: number; readonly domain: string }
   readonly componentSecret: string
@@ -74,6 +76,7 @@ const prosody: LiveServer = {
   otherComponent: 'asterisk.prosody.test',
   thirdComponent: 'wire.prosody.test',
   fourthComponent: 'trips.prosody.test',
+  fifthComponent: 'bots.prosody.test',
   componentSecret: 'compsecret',
   mechanism: 'SCRAM-SHA-1',
   hosts: [
@@ -102,6 +105,7 @@ const ejabberd: LiveServer = {
   otherComponent: 'asterisk.ejabberd.test',
   thirdComponent: 'wire.ejabberd.test',
   fourthComponent: 'trips.ejabberd.test',
+  fifthComponent: 'bots.ejabberd.test',
   componentTls: { port: 17148, domain: 'comptls.ejabberd.test' },
   componentSecret: 'compsecret',
   mechanism: 'SCRAM-SHA-512',
@@ -131,6 +135,7 @@ const jabberd2: LiveServer = {
   otherComponent: 'asterisk.jabberd2.test',
   thirdComponent: 'wire.jabberd2.test',
   fourthComponent: 'trips.jabberd2.test',
+  fifthComponent: 'bots.jabberd2.test',
   componentSecret: 'compsecret',
   mechanism: 'PLAIN',
   hosts: [{ domain: 'jabberd2.test', mechanisms: ['DIGEST-MD5', 'PLAIN', 'EXTERNAL'], users: true }],
