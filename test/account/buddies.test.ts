@@ -217,9 +217,13 @@ t.test('caps are kept as announced', async t => {
   const buddies = new Buddies()
   buddies.configure(['bob@x'])
   buddies.presence('bob@x/r', presence({ caps: { node: 'http://psi-im.org', ver: 'VVV=', hash: 'sha-1' } }))
-  t.strictSame(buddies.get('bob@x')?.resources.get('r')?.caps, { node: 'http://psi-im.org', ver: 'VVV=' })
+  t.strictSame(buddies.get('bob@x')?.resources.get('r')?.caps, {
+    node: 'http://psi-im.org',
+    ver: 'VVV=',
+    hash: 'sha-1',
+  })
   buddies.presence('bob@x/r', presence({ caps: {} }))
-  t.strictSame(buddies.get('bob@x')?.resources.get('r')?.caps, { node: '', ver: '' })
+  t.strictSame(buddies.get('bob@x')?.resources.get('r')?.caps, { node: '', ver: '', hash: undefined })
   buddies.presence('bob@x/r', presence())
   t.equal(buddies.get('bob@x')?.resources.get('r')?.caps, undefined)
 })
