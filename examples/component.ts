@@ -1,12 +1,11 @@
 /**
- * A component that tells the time (XEP-0202) at every address of its domain.
+ * A component with several bots: `time@` tells the time (XEP-0202), `echo@` says everything again, and nobody else is there.
  *
- *   DOMAIN=clock.example.org SECRET=… HOST=127.0.0.1 node --import tsx examples/component.ts
+ *   DOMAIN=bots.example.org SECRET=… HOST=127.0.0.1 node --import tsx examples/component.ts
  */
-import { type Attempted, connectComponent, describe, el, on, stayConnected, type Xep } from 'res-xmpp'
+import { at, createComponent, describe, el, nobody, on, onEvery, type Xep } from 'res-xmpp'
 
 const NS_TIME = 'urn:xmpp:time'
-
 /** An extension is a value: what disco shall say of it, and what it answers. */
 const time: Xep = {
   name: 'XEP-0202',
@@ -18,19 +17,23 @@ const time: Xep = {
     }),
   ],
 }
+/** Who was spoken to answers. */
+const again = onEvery('message', ({ attrs: { type, from: to, to: from }, children }, session) => {
+  if (type !== 'error') session.send(session.stanza('message', { type, to, from }, ...children))
+})
 
 const { DOMAIN = '', SECRET = '', HOST = '127.0.0.1', PORT = '5347' } = process.env
 if (DOMAIN === '' || SECRET === '') {
   console.error('DOMAIN and SECRET have to say which component of the server this is, and what it shares with it')
   process.exit(2)
 }
-const stop = new AbortController()
-process.once('SIGINT', () => stop.abort())
-
-const connect = ({ signal }: Attempted) =>
-  connectComponent({ domain: DOMAIN, secret: SECRET, host: HOST, port: Number(PORT), xeps: [time], signal })
-
-for await (const link of stayConnected(connect, { signal: stop.signal })) {
-  if (link.type === 'online') console.log(`attached as ${link.session.jid}`)
-  else console.log(`detached: ${describe(link.error)}; again in ${Math.ceil(link.retryIn / 1000)} s`)
-}
+const addresses = [
+  at(`time@${DOMAIN}`, { xeps: [time], identity: { category: 'client', type: 'bot', name: 'Clock' } }),
+  at(`echo@${DOMAIN}`, [{ name: 'echo', routes: [again] }]),
+  at(`*@${DOMAIN}`, nobody),
+]
+const component = createComponent({ domain: DOMAIN, secret: SECRET, host: HOST, port: Number(PORT), addresses })
+component.on('online', ({ session }) => console.log(`attached as ${session.jid}`))
+component.on('offline', ({ error }) => console.log(`detached: ${describe(error)}`))
+component.start()
+process.once('SIGINT', () => component.stop())

@@ -293,6 +293,26 @@ t.test('a tester who wants no automatic answer gets none from an address either'
   }
 })
 
+t.test('nor does his component say that somebody does not exist', async t => {
+  const server = await script(t)
+  const connecting = connectComponent({
+    ...{ domain: 'pbx.example.com', secret: 'x', host: '127.0.0.1', port: server.port },
+    addresses: [at('*@pbx.example.com', nobody)],
+    session: { automatic: false },
+  })
+  const { play } = await server.accept()
+  await play(attachment)
+  const session = await connecting
+  const running = session.run()
+  await play(`
+S: <presence type='probe' from='a@b/c' to='2@pbx.example.com'/>
+S: <message from='a@b/c' to='2@pbx.example.com'/>
+S: </stream:stream>
+C: </stream:stream>`)
+  await running
+  t.pass()
+})
+
 t.test('nothing is sent for which a server would end the stream', async t => {
   const { component, anna, next, ended } = await stage(t)
   const message = (attrs: Record<string, string>): Element =>

@@ -10,6 +10,7 @@ import { onEvery } from '../src/routes.ts'
 import type { Session } from '../src/session.ts'
 import { el } from '../src/stream/element.ts'
 import { startLoopback } from '../src/testing/index.ts'
+import { rejects } from './helper/rejects.ts'
 
 const file = (name: string): string => fileURLToPath(new URL(`../examples/${name}`, import.meta.url))
 
@@ -50,23 +51,33 @@ t.test('echo.ts answers with the same words', async t => {
   t.same(await answer, ['bot@demo.test/x', 'Grüße\n <&> ☎'])
 })
 
-t.test('component.ts tells the time at every address of its domain', async t => {
+t.test('component.ts has a bot at each of two addresses, and nobody at the others', async t => {
   const server = await startLoopback({
     users: { 'anna@demo.test': 'pw-anna' },
-    components: { 'clock.demo.test': 'tick' },
+    components: { 'bots.demo.test': 'tick' },
   })
   t.teardown(() => server.stop())
   const PORT = `${server.componentPort}`
-  const line = await start(t, 'component.ts', { DOMAIN: 'clock.demo.test', SECRET: 'tick', HOST: server.host, PORT })
-  t.equal(line, 'attached as clock.demo.test')
+  const line = await start(t, 'component.ts', { DOMAIN: 'bots.demo.test', SECRET: 'tick', HOST: server.host, PORT })
+  t.equal(line, 'attached as bots.demo.test')
 
-  const { session } = await anna(server)
+  const { session, answer } = await anna(server)
   t.teardown(() => session.close())
-  const asked = 'noon@clock.demo.test/tower'
+  const asked = 'time@bots.demo.test/tower'
   const result = await session.iq('get', asked, el('time', 'urn:xmpp:time'))
   t.equal(result.attrs.from, asked)
   const utc = result.child('time', 'urn:xmpp:time')?.childText('utc') ?? ''
   t.ok(Math.abs(Date.parse(utc) - Date.now()) < 60_000, utc)
+
+  const echo = 'echo@bots.demo.test'
+  session.send(session.stanza('message', { to: echo, type: 'chat' }, session.stanza('body', {}, 'Grüße')))
+  t.same(await answer, [echo, 'Grüße'])
+  for (const [to, condition] of [
+    [echo, 'service-unavailable'],
+    ['gone@bots.demo.test', 'item-not-found'],
+  ] as const) {
+    await rejects(t, session.iq('get', to, el('time', 'urn:xmpp:time')), { condition }, to)
+  }
 })
 
 t.test('the examples are as short as they promise', async t => {
