@@ -270,7 +270,9 @@ async function secrets(t: Test, server: LiveServer): Promise<void> {
   const names = new Set(sasl.map(([, name]) => name))
   const asked = server.mechanism === 'PLAIN' ? [] : ['challenge', 'response', 'success']
   t.strictSame([...names].sort(), ['auth', 'handshake', ...asked].sort())
-  t.notMatch(log, /biws|[a-z],,n=|\b[0-9a-f]{40}\b/, "no SCRAM message, no digest of the component's")
+  // ejabberd calls the versions of a roster by digests.
+  const others = log.replace(/ ver='[^']*'/g, '')
+  t.notMatch(others, /biws|[a-z],,n=|\b[0-9a-f]{40}\b/, "no SCRAM message, no digest of the component's")
 }
 
 /** A secret as it is, its unmistakable end, and what base64 makes of that at any place in a message. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { directory, type Finished, type Program, run, start } from '../daemon/program.ts'
@@ -30,6 +30,7 @@ export class Daemon {
     this.#control = join(directory(t), 'control')
     const files = t.testdir({ 'xmpp.conf': config, 'res-xmpp.conf': '' })
     this.#config = join(files, 'xmpp.conf')
+    chmodSync(this.#config, 0o600)
     const settings = ['--settings', join(files, 'res-xmpp.conf'), '--control', this.#control]
     this.#program = start(t, ['run', '-c', this.#config, ...settings])
     this.ended = this.#program.finished.then(({ code, signal }) => ({ code, signal }))
