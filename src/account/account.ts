@@ -15,11 +15,13 @@ import type { Limits } from '../stream/parser.ts'
 import type { Target } from '../stream/resolve.ts'
 import type { Direction, Trace } from '../stream/stream.ts'
 import { TlsSessions } from '../stream/tls-sessions.ts'
+import { type Capabilities, CapsLookup } from '../xep/0115-lookup.ts'
 import { keepalive } from '../xep/0199-ping.ts'
 import { fetchRoster } from '../xep/roster.ts'
 import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './announce.ts'
 import { arrivals } from './arrivals.ts'
 import { Buddies, type JabberStatus, type Resource } from './buddies.ts'
+import { BuddyCapabilities } from './capabilities.ts'
 import { connectAccount } from './connect.ts'
 import { configured } from './debug.ts'
 import type { AccountEvent, AccountState } from './events.ts'
@@ -34,6 +36,8 @@ export interface AccountEnvironment {
   readonly dns?: Dns
   readonly streamLimits?: Partial<Limits>
   readonly inboxLimits?: Partial<InboxLimits>
+  /** Looks up what others can do, better one for all accounts of a program. Default: one of the account's own. */
+  readonly caps?: CapsLookup
 }
 
 /** Messages whose bounces are still believed. */
@@ -46,6 +50,7 @@ export class Account extends Emitter<AccountEvent> {
   readonly #environment: AccountEnvironment
   readonly #clock: Clock
   readonly #arrivals: Xep
+  readonly #capabilities: BuddyCapabilities
   readonly #tlsSessions = new TlsSessions()
   readonly #tokens: Tokens
   /** Made when a text comes that may hold secrets, anew when there are others. */
@@ -87,9 +92,11 @@ export class Account extends Emitter<AccountEvent> {
       limits: environment.inboxLimits ?? {},
       onDrop: () => this.#reportDrop(),
     })
+    this.#capabilities = new BuddyCapabilities(environment.caps ?? new CapsLookup())
     this.#arrivals = arrivals({
       config: () => this.#config,
       buddies: this.buddies,
+      capabilities: this.#capabilities,
       inbox: this.inbox,
       clock: this.#clock,
       emit: event => this.emit(event),
@@ -207,6 +214,11 @@ export class Account extends Emitter<AccountEvent> {
     return this.buddies.status(jid)
   }
 
+  /** What a buddy's resource can do (XEP-0115); undefined while that is not known, or when it has announced nothing. */
+  capabilities({ caps }: Resource): Capabilities | undefined {
+    return caps && this.#capabilities.of(caps)
+  }
+
   #remember(id: string): void {
     this.#sent.add(id)
     if (this.#sent.size <= MAX_SENT) return
@@ -316,6 +328,7 @@ export class Account extends Emitter<AccountEvent> {
     this.#warnOfRisks(session)
     this.#session = session
     this.#watch(session)
+    this.#capabilities.resume(session, this.buddies)
     if (this.#stale) this.#announce(session)
     this.#connected(session, true)
   }

@@ -1,8 +1,11 @@
 import type { Clock } from '../clock.ts'
 import type { AccountConfig } from '../config/account.ts'
-import { onEvery, type Xep } from '../routes.ts'
+import { bareJid } from '../jid.ts'
+import { on, onEvery, type Xep } from '../routes.ts'
+import { NS_CAPS } from '../xep/0115-caps.ts'
 import { rosterPushes } from '../xep/roster.ts'
 import type { Buddies } from './buddies.ts'
+import type { BuddyCapabilities } from './capabilities.ts'
 import type { AccountEvent } from './events.ts'
 import type { Inbox } from './inbox.ts'
 import { onMessage } from './incoming-messages.ts'
@@ -12,6 +15,7 @@ import { onPresence, type Watchers } from './incoming-presence.ts'
 export interface ArrivalsHost {
   readonly config: () => AccountConfig
   readonly buddies: Buddies
+  readonly capabilities: BuddyCapabilities
   readonly inbox: Inbox
   readonly clock: Clock
   readonly emit: (event: AccountEvent) => void
@@ -31,5 +35,15 @@ export function arrivals(host: ArrivalsHost): Xep {
   const watchers: Watchers = { session: undefined, atLogin: 0, granted: 0 }
   const message = onEvery('message', (stanza, session) => onMessage(host, stanza, session))
   const presence = onEvery('presence', (stanza, session) => onPresence(host, stanza, session, watchers))
-  return { name: 'account', routes: [...(roster.routes ?? []), message, presence] }
+  // Behind the one that takes the presence itself.
+  const announcement = on('presence', NS_CAPS, 'c', (stanza, session) => {
+    const from = session.sender(stanza)
+    const { type, to } = stanza.attrs
+    if (from === undefined || type !== undefined) return
+    // A component asks from the address that was told, which is the one that may know.
+    const asking = session.component && to !== undefined ? { from: bareJid(to) } : {}
+    // It is not waited for: a handler that waits is one of few.
+    void host.capabilities.see(session, host.buddies, from, asking)
+  })
+  return { name: 'account', routes: [...(roster.routes ?? []), message, presence, announcement] }
 }

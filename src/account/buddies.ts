@@ -1,6 +1,7 @@
 import { detached } from '../detached.ts'
 import { bareJid, formatJid, parseJid, resourceOf } from '../jid.ts'
 import type { Element } from '../stream/element.ts'
+import { type AnnouncedCaps, readCaps } from '../xep/0115-caps.ts'
 import { readPresence, type Show } from '../xep/presence.ts'
 import type { RosterItem, Subscription } from '../xep/roster.ts'
 
@@ -11,8 +12,8 @@ export interface Resource {
   readonly show: Show | undefined
   readonly status: string
   readonly priority: number
-  /** Entity capabilities as announced (XEP-0115), not looked up. */
-  readonly caps: { readonly node: string; readonly ver: string } | undefined
+  /** What it has announced of its capabilities (XEP-0115), the same object until it announces others; {@link Account.capabilities} knows what that means. */
+  readonly caps: AnnouncedCaps | undefined
 }
 
 /** Someone whose presence is wanted or whom the roster holds. */
@@ -39,8 +40,6 @@ const MAX_RESOURCES = 100
 /** Contacts of the roster that we keep; a roster of 8 MiB, the most we read, holds more than anyone has. */
 const MAX_BUDDIES = 20_000
 const MAX_STATUS = 1000
-
-const NS_CAPS = 'http://jabber.org/protocol/caps'
 
 /** The people an account knows: its `buddy=` lines and its roster, with who of them is there. */
 export class Buddies {
@@ -120,14 +119,7 @@ export class Buddies {
     resources.delete(name)
     if (resources.size >= MAX_RESOURCES) return false
     const { show, status, priority } = readPresence(stanza)
-    const caps = stanza.child('c', NS_CAPS)?.attrs
-    const now: Resource = {
-      name,
-      show,
-      status: cut(status),
-      priority,
-      caps: caps && { node: cut(caps.node), ver: cut(caps.ver) },
-    }
+    const now: Resource = { name, show, status: cut(status), priority, caps: capsOf(stanza, before) }
     resources.set(name, now)
     return (
       before?.show !== show || before?.status !== now.status || before?.priority !== priority || before === undefined
@@ -191,6 +183,15 @@ export function best({ resources }: Buddy): Resource | undefined {
   for (const resource of resources.values())
     if (found === undefined || resource.priority >= found.priority) found = resource
   return found
+}
+
+/** What holds now: a server may leave out what it has told before (XEP-0115 §8.4). */
+function capsOf(stanza: Element, before: Resource | undefined): AnnouncedCaps | undefined {
+  const told = readCaps(stanza)
+  if (told === undefined) return before?.caps
+  const caps = { node: cut(told.node), ver: cut(told.ver), hash: told.hash === undefined ? undefined : cut(told.hash) }
+  const { node, ver, hash } = before?.caps ?? {}
+  return caps.node === node && caps.ver === ver && caps.hash === hash ? before?.caps : caps
 }
 
 /** Not more of a text than we want to hold, and no half of a character at its end. */

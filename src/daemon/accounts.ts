@@ -1,6 +1,7 @@
 import { Account, type AccountEnvironment } from '../account/account.ts'
 import { type AccountConfig, diffAccounts, foldName } from '../config/index.ts'
 import { describe } from '../errors.ts'
+import { CapsLookup } from '../xep/0115-lookup.ts'
 
 /** All accounts of a configuration, in its order. */
 export class AccountSet {
@@ -11,7 +12,8 @@ export class AccountSet {
   #configs: readonly AccountConfig[] = []
 
   constructor(environment: AccountEnvironment, onAdded: (account: Account) => void) {
-    this.#environment = environment
+    // What one account has looked up the others need not.
+    this.#environment = { caps: new CapsLookup(), ...environment }
     this.#onAdded = onAdded
   }
 

@@ -132,15 +132,17 @@ function showConnections(accounts: readonly Account[]): Output {
 
 function showBuddies(accounts: readonly Account[]): Output {
   const lines = ['XMPP buddy lists']
-  for (const { name, buddies } of accounts) {
-    lines.push(`Client: ${printable(name)}`)
-    for (const { jid, resources } of buddies.list()) {
+  for (const account of accounts) {
+    lines.push(`Client: ${printable(account.name)}`)
+    for (const { jid, resources } of account.buddies.list()) {
       lines.push(`\tBuddy:\t${printable(jid)}`)
       for (const resource of resources.values()) {
         lines.push(`\t\tResource: ${printable(resource.name)}`)
         const { node, ver } = resource.caps ?? { node: '', ver: '' }
         lines.push(`\t\t\tnode: ${printable(node)}`, `\t\t\tversion: ${printable(ver)}`)
-        lines.push('\t\t\tGoogle Talk capable: no', '\t\t\tJingle capable: no')
+        const features = account.capabilities(resource)?.info.features ?? []
+        lines.push(`\t\t\tGoogle Talk capable: ${features.includes(GOOGLE_TALK) ? 'yes' : 'no'}`)
+        lines.push(`\t\t\tJingle capable: ${features.includes(JINGLE) ? 'yes' : 'no'}`)
       }
     }
   }
@@ -150,6 +152,10 @@ function showBuddies(accounts: readonly Account[]): Output {
   }))
   return { text: `${lines.join('\n')}\n`, data }
 }
+
+/** Features that make a phone of an XMPP client: XEP-0166, and what Google Talk had before it. */
+const JINGLE = 'urn:xmpp:jingle:1'
+const GOOGLE_TALK = 'http://www.google.com/xmpp/protocol/voice/v1'
 
 function setDebug(word: string, accounts: readonly Account[]): Output {
   if (word !== 'on' && word !== 'off') throw new UsageError()

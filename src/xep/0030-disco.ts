@@ -1,8 +1,10 @@
-/** XEP-0030 Service Discovery, version 2.5: answers about ourselves. */
+/** XEP-0030 Service Discovery, version 2.5: answers about ourselves, and questions to others. */
 import { StanzaError } from '../errors.ts'
+import { prepareJid } from '../jid.ts'
 import { type Handler, on, type Xep } from '../routes.ts'
-import type { Session } from '../session.ts'
+import type { IqOptions, Session } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
+import { type DataForm, NS_DATA, readForm } from './0004-data-forms.ts'
 
 export const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info'
 export const NS_DISCO_ITEMS = 'http://jabber.org/protocol/disco#items'
@@ -12,24 +14,93 @@ export interface Identity {
   readonly category: string
   readonly type: string
   readonly name?: string
+  /** The language of the name, where the identity says so itself (`xml:lang`). */
+  readonly lang?: string
 }
 
-/** Says who we are and what the session's extensions can do. We have no nodes, so every node is `item-not-found` (§4.4). */
-export function disco(identity: Identity): Xep {
-  const info = (session: Session): Element[] => [
-    el('identity', NS_DISCO_INFO, { category: identity.category, type: identity.type, name: identity.name }),
-    ...featuresOf(session.xeps).map(feature => el('feature', NS_DISCO_INFO, { var: feature })),
-  ]
+/** What somebody is and can do. */
+export interface DiscoInfo {
+  readonly identities: readonly Identity[]
+  /** As they were told: nothing has been sorted, nor taken away where it came twice. */
+  readonly features: readonly string[]
+  /** More than features can say (XEP-0128). */
+  readonly forms: readonly DataForm[]
+}
+
+/** Something that belongs to somebody (§4). */
+export interface DiscoItem {
+  /** Prepared. */
+  readonly jid: string
+  readonly node: string | undefined
+  readonly name: string | undefined
+}
+
+/** What is asked about beside the JID itself. */
+export interface DiscoOptions extends IqOptions {
+  readonly node?: string | undefined
+}
+
+/**
+ * What somebody is and can do (§3); `to` undefined asks about our own account. What is no identity or feature is left out. All of it
+ * is as large as one stanza may be, and holds on to the chunk that it came in: copy what is kept for long.
+ * @throws what {@link Session.iq} throws; StanzaError `item-not-found` for a node that is not there (§8)
+ */
+export async function discoInfo(
+  session: Session,
+  to: string | undefined,
+  { node, ...options }: DiscoOptions = {},
+): Promise<DiscoInfo> {
+  const result = await session.iq('get', to, el('query', NS_DISCO_INFO, { node }), options)
+  const children = result.child('query', NS_DISCO_INFO)?.elements ?? []
+  const all = (name: string, ns = NS_DISCO_INFO): Element[] => children.filter(child => child.is(name, ns))
   return {
-    name: 'XEP-0030',
+    identities: all('identity').flatMap(({ attrs: { category, type, name, 'xml:lang': lang } }) =>
+      category && type ? [{ category, type, ...(name && { name }), ...(lang && { lang }) }] : [],
+    ),
+    features: all('feature').flatMap(({ attrs }) => attrs.var ?? []),
+    forms: all('x', NS_DATA).map(readForm),
+  }
+}
+
+/**
+ * What belongs to somebody (§4); `to` undefined asks our own account. Items without a JID that is one are left out. There are as many as one
+ * stanza holds.
+ * @throws as {@link discoInfo}
+ */
+export async function discoItems(
+  session: Session,
+  to: string | undefined,
+  { node, ...options }: DiscoOptions = {},
+): Promise<DiscoItem[]> {
+  const result = await session.iq('get', to, el('query', NS_DISCO_ITEMS, { node }), options)
+  const items = result.child('query', NS_DISCO_ITEMS)?.elements ?? []
+  return items.flatMap(item => {
+    const jid = prepareJid(item.attrs.jid ?? '')
+    if (jid === undefined || !item.is('item', NS_DISCO_ITEMS)) return []
+    return { jid, node: item.attrs.node, name: item.attrs.name }
+  })
+}
+
+/** What answers about ourselves. */
+interface Disco extends Xep {
+  readonly identity: Identity
+}
+
+/**
+ * Says who we are and what the session's extensions can do. We have no nodes but those of which `known` says that they stand for
+ * ourselves (XEP-0115 §6.2); every other one is `item-not-found` (§4.4).
+ */
+export function disco(identity: Identity, known: (node: string, session: Session) => boolean = () => false): Disco {
+  return {
+    name: NAME,
+    identity,
     features: [NS_DISCO_INFO, NS_DISCO_ITEMS],
     routes: [
-      on(
-        'iq-get',
-        NS_DISCO_INFO,
-        'query',
-        withoutNode(session => el('query', NS_DISCO_INFO, {}, ...info(session))),
-      ),
+      on('iq-get', NS_DISCO_INFO, 'query', (stanza, session) => {
+        const node = stanza.elements[0]?.attrs.node
+        if (node !== undefined && !known(node, session)) throw new StanzaError('cancel', 'item-not-found')
+        return el('query', NS_DISCO_INFO, { node }, ...written(ownInfo(session.xeps)))
+      }),
       on(
         'iq-get',
         NS_DISCO_ITEMS,
@@ -40,14 +111,31 @@ export function disco(identity: Identity): Xep {
   }
 }
 
+const NAME = 'XEP-0030'
+
+/** What we say of ourselves with these extensions. Where several say who we are, the last one is asked. */
+export function ownInfo(xeps: readonly Xep[]): DiscoInfo {
+  const identities = xeps.filter(xep => xep.name === NAME && 'identity' in xep).map(xep => (xep as Disco).identity)
+  return { identities: identities.slice(-1), features: featuresOf(xeps), forms: [] }
+}
+
 /** The features of all extensions together, each once, in order. */
 export function featuresOf(xeps: readonly Xep[]): string[] {
   return [...new Set(xeps.flatMap(xep => xep.features ?? []))].sort()
 }
 
-function withoutNode(answer: (session: Session) => Element): Handler {
-  return (stanza, session) => {
+function written({ identities, features }: DiscoInfo): Element[] {
+  return [
+    ...identities.map(({ category, type, name, lang }) =>
+      el('identity', NS_DISCO_INFO, { category, type, name, 'xml:lang': lang }),
+    ),
+    ...features.map(feature => el('feature', NS_DISCO_INFO, { var: feature })),
+  ]
+}
+
+function withoutNode(answer: () => Element): Handler {
+  return stanza => {
     if (stanza.elements[0]?.attrs.node !== undefined) throw new StanzaError('cancel', 'item-not-found')
-    return answer(session)
+    return answer()
   }
 }
