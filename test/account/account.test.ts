@@ -10,7 +10,9 @@ import {
   authentication,
   binding,
   bound,
+  clientCaps,
   clientConfig,
+  componentCaps,
   componentConfig,
   login,
   presence,
@@ -60,7 +62,7 @@ C: <presence type='subscribe' to='bob@example.com'><status>{any}</status></prese
   )
   t.match(
     Buffer.concat(peer.chunks).toString(),
-    '<presence><status>Online and Available</status><priority>1</priority></presence>',
+    `<presence><status>Online and Available</status><priority>1</priority>${clientCaps}</presence>`,
     'to the letter',
   )
   const stopped = account.stop()
@@ -114,11 +116,11 @@ t.test('presence as configured, and as changed at run time', async t => {
   await play(login())
   await all.next('connected')
   for (const [status, wire] of [
-    ['chat', '<presence><status>m</status><priority>-1</priority><show>chat</show></presence>'],
-    ['away', '<presence><status>m</status><priority>-1</priority><show>away</show></presence>'],
-    ['xaway', '<presence><status>m</status><priority>-1</priority><show>xa</show></presence>'],
-    ['dnd', '<presence><status>m</status><priority>-1</priority><show>dnd</show></presence>'],
-    ['online', '<presence><status>m</status><priority>-1</priority></presence>'],
+    ['chat', `<presence><status>m</status><priority>-1</priority><show>chat</show>${clientCaps}</presence>`],
+    ['away', `<presence><status>m</status><priority>-1</priority><show>away</show>${clientCaps}</presence>`],
+    ['xaway', `<presence><status>m</status><priority>-1</priority><show>xa</show>${clientCaps}</presence>`],
+    ['dnd', `<presence><status>m</status><priority>-1</priority><show>dnd</show>${clientCaps}</presence>`],
+    ['online', `<presence><status>m</status><priority>-1</priority>${clientCaps}</presence>`],
     ['unavailable', "<presence type='unavailable'><status>m</status></presence>"],
   ]) {
     t.strictSame([...(await reload(all, `status=${status}\nstatusmessage=m\npriority=-1`))], ['presence'])
@@ -422,7 +424,7 @@ t.test('update() while there is no connection', async t => {
   t.equal(all.account.state, 'Retrieving roster')
   await reload(all, 'status=chat\nbuddy=carol@example.com\ntls_verify=no')
   await second.play(`${roster().replace('{roster}', id)}
-C: <presence><status>Online and Available</status><priority>1</priority><show>chat</show></presence>
+C: <presence><status>Online and Available</status><priority>1</priority><show>chat</show>${clientCaps}</presence>
 C: <presence type='subscribe' to='carol@example.com'><status>{any}</status></presence>
 `)
 })
@@ -463,7 +465,7 @@ t.test('a component answers from the address asked', async t => {
   account.start()
   const { play } = await accept()
   const available = (from: string, to: string): string =>
-    `C: <presence from='${from}' to='${to}'><status>Online and Available</status><priority>1</priority></presence>\n`
+    `C: <presence from='${from}' to='${to}'><status>Online and Available</status><priority>1</priority>${componentCaps}</presence>\n`
   await play(`${attachment}
 ${available('pbx.example.com', 'bob@example.com')}
 C: <presence type='subscribe' from='pbx.example.com' to='bob@example.com'><status>{any}</status></presence>
@@ -514,7 +516,7 @@ t.test('a component that comes back sees its buddies again', async t => {
   const clock = new HandClock()
   const { account, next } = watched(t, componentConfig(port, 'buddy=bob@example.com'), { clock })
   account.start()
-  const hello = `C: <presence from='pbx.example.com' to='bob@example.com'><status>{any}</status><priority>1</priority></presence>\n`
+  const hello = `C: <presence from='pbx.example.com' to='bob@example.com'><status>{any}</status><priority>1</priority>${componentCaps}</presence>\n`
   const first = await accept()
   await first.play(
     `${attachment}${hello}C: <presence type='subscribe' from='pbx.example.com' to='bob@example.com'><status>{any}</status></presence>\n`,
@@ -695,14 +697,14 @@ t.test('a component greets new buddies at a reload and takes leave of those that
   account.start()
   const { play } = await accept()
   await play(`${attachment}
-C: <presence from='pbx.example.com' to='bob@example.com'><status>{any}</status><priority>1</priority></presence>
+C: <presence from='pbx.example.com' to='bob@example.com'><status>{any}</status><priority>1</priority>${componentCaps}</presence>
 C: <presence type='subscribe' from='pbx.example.com' to='bob@example.com'><status>{any}</status></presence>
 `)
   await next('connected')
   await account.update(after, new Set(['buddies']))
   await play(`
 C: <presence type='subscribe' from='pbx.example.com' to='carol@example.com'><status>{any}</status></presence>
-C: <presence from='pbx.example.com' to='carol@example.com'><status>{any}</status><priority>1</priority></presence>
+C: <presence from='pbx.example.com' to='carol@example.com'><status>{any}</status><priority>1</priority>${componentCaps}</presence>
 C: <presence type='unavailable' from='pbx.example.com' to='bob@example.com'/>
 `)
   account.stop()

@@ -198,9 +198,9 @@ t.test('what one buddy can make us hold is bounded', async t => {
   t.equal(buddies.status('bob@x/0'), 3)
 
   const long = 'x'.repeat(100_000)
-  buddies.presence('bob@x/0', presence({ status: long, caps: { node: long, ver: long } }))
+  buddies.presence('bob@x/0', presence({ status: long, caps: { node: long, ver: long, hash: long } }))
   const { status = '', caps } = buddies.get('bob@x')?.resources.get('0') ?? {}
-  for (const text of [status, caps?.node, caps?.ver]) t.ok(text && text.length <= 1000)
+  for (const text of [status, caps?.node, caps?.ver, caps?.hash]) t.ok(text && text.length <= 1000)
 })
 
 t.test('a status is never cut inside a character', async t => {
@@ -216,11 +216,21 @@ t.test('caps are kept as announced', async t => {
   const buddies = new Buddies()
   buddies.configure(['bob@x'])
   buddies.presence('bob@x/r', presence({ caps: { node: 'http://psi-im.org', ver: 'VVV=', hash: 'sha-1' } }))
-  t.strictSame(buddies.get('bob@x')?.resources.get('r')?.caps, { node: 'http://psi-im.org', ver: 'VVV=' })
+  t.strictSame(buddies.get('bob@x')?.resources.get('r')?.caps, {
+    node: 'http://psi-im.org',
+    ver: 'VVV=',
+    hash: 'sha-1',
+  })
   buddies.presence('bob@x/r', presence({ caps: {} }))
-  t.strictSame(buddies.get('bob@x')?.resources.get('r')?.caps, { node: '', ver: '' })
+  const { caps } = buddies.get('bob@x')?.resources.get('r') ?? {}
+  t.strictSame(caps, { node: '', ver: '', hash: undefined })
+  buddies.presence('bob@x/r', presence({ show: 'away' }))
+  t.equal(buddies.get('bob@x')?.resources.get('r')?.caps, caps, 'a server may leave out what it has told (§8.4)')
+  buddies.presence('bob@x/r', presence({ caps: {} }))
+  t.equal(buddies.get('bob@x')?.resources.get('r')?.caps, caps, 'the same again is the same')
+  buddies.presence('bob@x/r', gone)
   buddies.presence('bob@x/r', presence())
-  t.equal(buddies.get('bob@x')?.resources.get('r')?.caps, undefined)
+  t.equal(buddies.get('bob@x')?.resources.get('r')?.caps, undefined, 'it has come back and told nothing yet')
 })
 
 t.test("a component's books: who lets us see its presence", async t => {

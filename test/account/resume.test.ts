@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import type { Effect } from '../../src/config/index.ts'
 import { HandClock, quiet } from '../helper/clock.ts'
 import { settled } from '../helper/pair.ts'
-import { authentication, bound, clientConfig, presence, roster, script, watched } from './setting.ts'
+import { authentication, bound, clientCaps, clientConfig, presence, roster, script, watched } from './setting.ts'
 
 const header =
   "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='a2' version='1.0'>"
@@ -81,7 +81,7 @@ t.test('what has changed meanwhile is said when it is resumed', async t => {
   await second.play(`${authentication}${features}
 C: <resume xmlns='urn:xmpp:sm:3' previd='the id' h='2'/>
 S: <resumed xmlns='urn:xmpp:sm:3' previd='the id' h='2'/>
-C: <presence><status>Back soon</status><priority>1</priority></presence>
+C: <presence><status>Back soon</status><priority>1</priority>${clientCaps}</presence>
 `)
   await next('connected', ({ resumed }) => resumed)
 })

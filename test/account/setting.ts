@@ -165,8 +165,14 @@ C: <iq type='get' id='{roster}'><query xmlns='jabber:iq:roster'/></iq>
 /** The roster, its items as XML. */
 export const roster = (items = ''): string =>
   `S: <iq type='result' id='{roster}'><query xmlns='jabber:iq:roster'>${items}</query></iq>\n`
+/** What the presence of an account ends in; the hashes were made by hand, with openssl. */
+const capsOf = (ver: string): string =>
+  `<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='http://www.asterisk.org/xmpp/client/caps' ver='${ver}'/>`
+export const clientCaps = capsOf('5t+Vh4r6VtOaneU7ptquR8OB4QE=')
+export const componentCaps = capsOf('sDkDUA3MdNHRVNOm+ro0dJ1gAEU=')
+
 /** The initial presence of an account that says nothing of it. */
-export const presence = `C: <presence><status>Online and Available</status><priority>1</priority></presence>\n`
+export const presence = `C: <presence><status>Online and Available</status><priority>1</priority>${clientCaps}</presence>\n`
 
 /** All of a login up to the initial presence. */
 export const login = (items = ''): string => authentication + binding + bound + roster(items) + presence

@@ -15,6 +15,7 @@ t.test('what a client says about itself', async () => {
 S: <iq type='get' id='1' from='a@b/c'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>
 C: <iq type='result' id='1' to='a@b/c'><query xmlns='http://jabber.org/protocol/disco#info'>
   <identity category='client' type='pc' name='res-xmpp'/>
+  <feature var='http://jabber.org/protocol/caps'/>
   <feature var='http://jabber.org/protocol/disco#info'/>
   <feature var='http://jabber.org/protocol/disco#items'/>
   <feature var='jabber:iq:version'/>
@@ -44,6 +45,7 @@ t.test('what a component says', async () => {
 S: <iq type='get' id='1' from='a@b/c' to='100@pbx.example.com'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>
 C: <iq type='result' id='1' to='a@b/c' from='100@pbx.example.com'><query xmlns='http://jabber.org/protocol/disco#info'>
   <identity category='gateway' type='pstn' name='res-xmpp'/>
+  <feature var='http://jabber.org/protocol/caps'/>
   <feature var='http://jabber.org/protocol/disco#info'/>
   <feature var='http://jabber.org/protocol/disco#items'/>
   <feature var='jabber:iq:version'/>
