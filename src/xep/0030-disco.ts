@@ -51,7 +51,12 @@ export async function discoInfo(
   { node, ...options }: DiscoOptions = {},
 ): Promise<DiscoInfo> {
   const result = await session.iq('get', to, el('query', NS_DISCO_INFO, { node }), options)
-  const children = result.child('query', NS_DISCO_INFO)?.elements ?? []
+  return readInfo(result.child('query', NS_DISCO_INFO))
+}
+
+/** What an answer says; without a `<query/>` that is nothing. */
+export function readInfo(query: Element | undefined): DiscoInfo {
+  const children = query?.elements ?? []
   const all = (name: string, ns = NS_DISCO_INFO): Element[] => children.filter(child => child.is(name, ns))
   return {
     identities: all('identity').flatMap(({ attrs: { category, type, name, 'xml:lang': lang } }) =>
