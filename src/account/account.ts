@@ -328,7 +328,6 @@ export class Account extends Emitter<AccountEvent> {
     this.#warnOfRisks(session)
     this.#session = session
     this.#watch(session)
-    this.#capabilities.resume(session, this.buddies)
     if (this.#stale) this.#announce(session)
     this.#connected(session, true)
   }

@@ -39,11 +39,4 @@ export class BuddyCapabilities {
     this.#asked.delete(announced)
     if (found?.verified === false) this.#unverified.set(announced, found.info)
   }
-
-  /** Looks up what was on its way when the connection broke, of a session that has been resumed. */
-  resume(session: Session, buddies: Buddies): void {
-    for (const { jid, resources } of buddies.list()) {
-      for (const name of resources.keys()) void this.see(session, buddies, name === '' ? jid : `${jid}/${name}`)
-    }
-  }
 }
