@@ -70,8 +70,7 @@ export function addressBook(rules: AddressRules): (address: string) => readonly 
     if (list === undefined) {
       const other = place.identity !== undefined || place.items !== undefined
       const as = place.identity ?? identity
-      const rest = other ? xeps.filter(({ identities }) => identities === undefined) : xeps
-      list = [...rest, ...(other && identity && as ? [disco(as, place.items)] : []), ...(place.xeps ?? [])]
+      list = [...xeps, ...(other && identity && as ? [disco(as, place.items)] : []), ...(place.xeps ?? [])]
       lists.set(place, list)
     }
     return list

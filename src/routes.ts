@@ -35,6 +35,8 @@ export interface Identity {
   readonly category: string
   readonly type: string
   readonly name?: string
+  /** The language of the name, where the identity says so itself (`xml:lang`). */
+  readonly lang?: string
 }
 
 /** A route for one payload. An iq goes to the one handler of its payload, anything else to all that match. */

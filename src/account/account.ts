@@ -17,11 +17,12 @@ import type { Target } from '../stream/resolve.ts'
 import type { Direction, Trace } from '../stream/stream.ts'
 import { TlsSessions } from '../stream/tls-sessions.ts'
 import type { Turns } from '../turns.ts'
-import { CapsCache } from '../xep/0115-cache.ts'
+import { type Capabilities, CapsLookup } from '../xep/0115-lookup.ts'
 import { keepalive } from '../xep/0199-ping.ts'
 import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './announce.ts'
 import { arrivals } from './arrivals.ts'
 import { Buddies, type JabberStatus, type Resource } from './buddies.ts'
+import { BuddyCapabilities } from './capabilities.ts'
 import { componentXeps } from './component-xeps.ts'
 import { connectAccount } from './connect.ts'
 import { ConnectionBooks, type ConnectionStatus } from './connection-status.ts'
@@ -42,7 +43,7 @@ export interface AccountEnvironment {
   /** Shared by accounts that shall not all connect at once, when their logins would take each other's time until all took too long. */
   readonly turns?: Turns
   /** Shared by accounts, so that what one has looked up all of them know. */
-  readonly caps?: CapsCache
+  readonly caps?: CapsLookup
 }
 
 /** What an account shows of itself; see the options `status` and `statusmessage`. */
@@ -59,6 +60,7 @@ export class Account extends Emitter<AccountEvent> {
   readonly #clock: Clock
   readonly #arrivals: Xep
   readonly #books: ConnectionBooks
+  readonly #capabilities: BuddyCapabilities
   readonly #roster = new AccountRoster(this.buddies)
   readonly #tlsSessions = new TlsSessions()
   readonly #tokens: Tokens
@@ -97,6 +99,7 @@ export class Account extends Emitter<AccountEvent> {
     this.#clock = environment.clock ?? systemClock
     this.buddies.configure(config.buddy)
     this.#books = new ConnectionBooks(this.#clock)
+    this.#capabilities = new BuddyCapabilities(environment.caps ?? new CapsLookup())
     this.#tokens = new Tokens(this.#clock, text => this.emit({ type: 'warning', text }))
     this.inbox = new Inbox({
       hold: () => this.#config.timeout * 1000,
@@ -110,7 +113,7 @@ export class Account extends Emitter<AccountEvent> {
       roster: this.#roster,
       inbox: this.inbox,
       clock: this.#clock,
-      caps: environment.caps ?? new CapsCache(),
+      capabilities: this.#capabilities,
       emit: event => this.emit(event),
       sent: id => this.#sent.delete(id),
     })
@@ -250,6 +253,11 @@ export class Account extends Emitter<AccountEvent> {
   /** JABBER_STATUS; see {@link Buddies.status}. */
   status(jid: string): JabberStatus {
     return this.buddies.status(jid)
+  }
+
+  /** What a buddy's resource can do (XEP-0115); undefined while that is not known, or when it has announced nothing. */
+  capabilities({ caps }: Resource): Capabilities | undefined {
+    return caps && this.#capabilities.of(caps)
   }
 
   #remember(id: string): void {

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts'
 import type { AccountConfig } from '../config/account.ts'
 import { onEvery, type Xep } from '../routes.ts'
-import type { CapsCache } from '../xep/0115-cache.ts'
 import { rosterPushes } from '../xep/roster.ts'
 import type { Buddies } from './buddies.ts'
+import type { BuddyCapabilities } from './capabilities.ts'
 import type { AccountEvent } from './events.ts'
 import type { Inbox } from './inbox.ts'
 import { onMessage } from './incoming-messages.ts'
@@ -17,7 +17,7 @@ export interface ArrivalsHost {
   readonly roster: AccountRoster
   readonly inbox: Inbox
   readonly clock: Clock
-  readonly caps: CapsCache
+  readonly capabilities: BuddyCapabilities
   readonly emit: (event: AccountEvent) => void
   /** Whether a message with that id was sent by us; asked once for each. */
   readonly sent: (id: string) => boolean

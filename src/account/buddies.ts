@@ -1,8 +1,7 @@
 import { detached } from '../detached.ts'
 import { bareJid, formatJid, parseJid, resourceOf } from '../jid.ts'
 import type { Element } from '../stream/element.ts'
-import type { Capabilities } from '../xep/0115-cache.ts'
-import { type Announced, readCaps } from '../xep/0115-caps.ts'
+import { type AnnouncedCaps, readCaps } from '../xep/0115-caps.ts'
 import { readPresence, type Show } from '../xep/presence.ts'
 import type { RosterItem, Subscription } from '../xep/roster.ts'
 
@@ -13,10 +12,8 @@ export interface Resource {
   readonly show: Show | undefined
   readonly status: string
   readonly priority: number
-  /** Entity capabilities as announced (XEP-0115). */
-  readonly caps: Announced | undefined
-  /** What these come to; undefined before they have been looked up, or when nobody tells. */
-  readonly capabilities: Capabilities | undefined
+  /** What it has announced of its capabilities (XEP-0115), the same object until it announces others; {@link Account.capabilities} knows what that means. */
+  readonly caps: AnnouncedCaps | undefined
 }
 
 /** Someone whose presence is wanted or whom the roster holds. */
@@ -127,30 +124,17 @@ export class Buddies {
     resources.delete(name)
     if (resources.size >= MAX_RESOURCES) return false
     const { show, status, priority } = readPresence(stanza)
-    const caps = readCaps(stanza)
-    // As long as the same is announced, the same is true.
-    const same = before?.caps !== undefined && caps !== undefined && isSame(before.caps, caps)
     const now: Resource = {
       name,
       show,
       status: cut(status),
       priority,
-      caps,
-      capabilities: same ? before.capabilities : undefined,
+      caps: capsOf(stanza, before),
     }
     resources.set(name, now)
     return (
       before?.show !== show || before?.status !== now.status || before?.priority !== priority || before === undefined
     )
-  }
-
-  /** Takes what a resource has announced and was looked up, unless it has announced something else since, or gone. */
-  capable(from: string, announced: Announced, capabilities: Capabilities): void {
-    const resources = this.#buddies.get(bareJid(from))?.resources
-    const resource = resources?.get(resourceOf(from))
-    if (resource?.caps === undefined || !isSame(resource.caps, announced)) return
-    // It keeps its place among the others.
-    resources?.set(resource.name, { ...resource, capabilities })
   }
 
   /** Nobody's presence is known any more: the connection has ended. */
@@ -212,8 +196,13 @@ export function best({ resources }: Buddy): Resource | undefined {
   return found
 }
 
-function isSame(a: Announced, b: Announced): boolean {
-  return a.node === b.node && a.ver === b.ver && a.hash === b.hash
+/** What holds now: a server may leave out what it has told before (XEP-0115 §8.4). */
+function capsOf(stanza: Element, before: Resource | undefined): AnnouncedCaps | undefined {
+  const told = readCaps(stanza)
+  if (told === undefined) return before?.caps
+  const caps = { node: cut(told.node), ver: cut(told.ver), hash: told.hash === undefined ? undefined : cut(told.hash) }
+  const { node, ver, hash } = before?.caps ?? {}
+  return caps.node === node && caps.ver === ver && caps.hash === hash ? before?.caps : caps
 }
 
 /** Not more of a text than we want to hold, and no half of a character at its end. */

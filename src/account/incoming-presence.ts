@@ -1,5 +1,4 @@
-import { detached } from '../detached.ts'
-import { bareJid, resourceOf } from '../jid.ts'
+import { bareJid } from '../jid.ts'
 import type { Session } from '../session.ts'
 import type { Attrs, Element } from '../stream/element.ts'
 import { readPresence, type SubscriptionType } from '../xep/presence.ts'
@@ -52,17 +51,17 @@ function onProbe({ config, buddies }: ArrivalsHost, from: string, stanza: Elemen
   }
 }
 
-function onAvailability({ buddies, emit, caps }: ArrivalsHost, from: string, stanza: Element, session: Session): void {
+function onAvailability(
+  { buddies, emit, capabilities }: ArrivalsHost,
+  from: string,
+  stanza: Element,
+  session: Session,
+): void {
   const news = buddies.presence(from, stanza)
-  const resource = buddies.get(from)?.resources.get(resourceOf(from))
-  // Nobody but buddies is asked what they can do: strangers could have us ask as much as they like.
-  if (stanza.attrs.type === undefined && resource?.caps !== undefined && resource.capabilities === undefined) {
-    const announced = resource.caps
-    const asked = session.component ? stanza.attrs.to : undefined
-    void caps.find(session, detached(from), announced, asked && detached(bareJid(asked))).then(found => {
-      if (found !== undefined && !session.stream.over) buddies.capable(from, announced, found)
-    })
-  }
+  // A component asks from the address that was told, which is the one that may know. Nothing waits for it.
+  const asking = session.component ? stanza.attrs.to : undefined
+  if (stanza.attrs.type === undefined)
+    void capabilities.see(session, buddies, from, asking === undefined ? {} : { from: bareJid(asking) })
   if (!news) return
   emit({ type: 'presence', from, available: stanza.attrs.type === undefined, ...readPresence(stanza) })
 }

@@ -3,7 +3,7 @@ import { systemClock } from '../clock.ts'
 import { type AccountConfig, diffAccounts, foldName } from '../config/index.ts'
 import { describe } from '../errors.ts'
 import { Turns } from '../turns.ts'
-import { CapsCache } from '../xep/0115-cache.ts'
+import { CapsLookup } from '../xep/0115-lookup.ts'
 
 /** All accounts of a configuration, in its order. */
 export class AccountSet {
@@ -14,7 +14,7 @@ export class AccountSet {
   #configs: readonly AccountConfig[] = []
 
   constructor(environment: AccountEnvironment, onAdded: (account: Account) => void) {
-    const shared = { turns: new Turns(environment.clock ?? systemClock), caps: new CapsCache() }
+    const shared = { turns: new Turns(environment.clock ?? systemClock), caps: new CapsLookup() }
     this.#environment = { ...shared, ...environment }
     this.#onAdded = onAdded
   }

@@ -137,15 +137,16 @@ const commands: readonly Command[] = [
 
 function showBuddies(accounts: readonly Account[]): Output {
   const lines = ['XMPP buddy lists']
-  for (const { name, buddies } of accounts) {
-    lines.push(`Client: ${printable(name)}`)
-    for (const { jid, resources } of buddies.list()) {
+  for (const account of accounts) {
+    lines.push(`Client: ${printable(account.name)}`)
+    for (const { jid, resources } of account.buddies.list()) {
       lines.push(`\tBuddy:\t${printable(jid)}`)
       for (const resource of resources.values()) {
         lines.push(`\t\tResource: ${printable(resource.name)}`)
         const { node, ver } = resource.caps ?? { node: '', ver: '' }
         lines.push(`\t\t\tnode: ${printable(node)}`, `\t\t\tversion: ${printable(ver)}`)
-        const can = (feature: string): string => (resource.capabilities?.info.features.includes(feature) ? 'yes' : 'no')
+        const features = account.capabilities(resource)?.info.features
+        const can = (feature: string): string => (features?.includes(feature) ? 'yes' : 'no')
         lines.push(`\t\t\tGoogle Talk capable: ${can(GOOGLE_VOICE)}`, `\t\t\tJingle capable: ${can(JINGLE)}`)
       }
     }

@@ -1,39 +1,26 @@
 /** XEP-0030 Service Discovery, version 2.5: answers about ourselves, and questions to others. */
-import { detached } from '../detached.ts'
 import { StanzaError } from '../errors.ts'
 import { prepareJid } from '../jid.ts'
 import { type Identity, on, type Xep } from '../routes.ts'
 import type { IqOptions, Session } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
-
-export type { Identity } from '../routes.ts'
+import { type DataForm, NS_DATA, readForm } from './0004-data-forms.ts'
 
 export const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info'
 export const NS_DISCO_ITEMS = 'http://jabber.org/protocol/disco#items'
-const NS_DATA = 'jabber:x:data'
 
-/** Who someone is, and in which language that is said; '' for none. */
-export interface DiscoIdentity extends Identity {
-  readonly name: string
-  readonly lang: string
-}
+export type { Identity } from '../routes.ts'
 
-/** More about someone than features can say (XEP-0128). */
-export interface DiscoForm {
-  /** The values of FORM_TYPE, of which there should be one; undefined when there is no such field, or it is not hidden (XEP-0068 §3.1). */
-  readonly types: readonly string[] | undefined
-  /** Without FORM_TYPE. */
-  readonly fields: readonly { readonly name: string; readonly values: readonly string[] }[]
-}
-
-/** What someone says of itself (§3.1). Nothing is left out, not even what is there twice. */
+/** What somebody is and can do. */
 export interface DiscoInfo {
-  readonly identities: readonly DiscoIdentity[]
+  readonly identities: readonly Identity[]
+  /** As they were told: nothing has been sorted, nor taken away where it came twice. */
   readonly features: readonly string[]
-  readonly forms: readonly DiscoForm[]
+  /** More than features can say (XEP-0128). */
+  readonly forms: readonly DataForm[]
 }
 
-/** Something that belongs to someone (§4.1). */
+/** Something that belongs to somebody (§4). */
 export interface DiscoItem {
   /** Prepared. */
   readonly jid: string
@@ -41,9 +28,55 @@ export interface DiscoItem {
   readonly name: string | undefined
 }
 
-/** Which part of someone is asked. */
+/** What is asked about beside the JID itself. */
 export interface DiscoOptions extends IqOptions {
   readonly node?: string | undefined
+}
+
+/**
+ * What somebody is and can do (§3); `to` undefined asks about our own account. What is no identity or feature is left out. All of it
+ * is as large as one stanza may be, and holds on to the chunk that it came in: copy what is kept for long.
+ * @throws what {@link Session.iq} throws; StanzaError `item-not-found` for a node that is not there (§8)
+ */
+export async function discoInfo(
+  session: Session,
+  to: string | undefined,
+  { node, ...options }: DiscoOptions = {},
+): Promise<DiscoInfo> {
+  const result = await session.iq('get', to, el('query', NS_DISCO_INFO, { node }), options)
+  return readInfo(result.child('query', NS_DISCO_INFO))
+}
+
+/** What an answer says; without a `<query/>` that is nothing. */
+export function readInfo(query: Element | undefined): DiscoInfo {
+  const children = query?.elements ?? []
+  const all = (name: string, ns = NS_DISCO_INFO): Element[] => children.filter(child => child.is(name, ns))
+  return {
+    identities: all('identity').flatMap(({ attrs: { category, type, name, 'xml:lang': lang } }) =>
+      category && type ? [{ category, type, ...(name && { name }), ...(lang && { lang }) }] : [],
+    ),
+    features: all('feature').flatMap(({ attrs }) => attrs.var ?? []),
+    forms: all('x', NS_DATA).map(readForm),
+  }
+}
+
+/**
+ * What belongs to somebody (§4); `to` undefined asks our own account. Items without a JID that is one are left out. There are as many as one
+ * stanza holds.
+ * @throws as {@link discoInfo}
+ */
+export async function discoItems(
+  session: Session,
+  to: string | undefined,
+  { node, ...options }: DiscoOptions = {},
+): Promise<DiscoItem[]> {
+  const result = await session.iq('get', to, el('query', NS_DISCO_ITEMS, { node }), options)
+  const items = result.child('query', NS_DISCO_ITEMS)?.elements ?? []
+  return items.flatMap(item => {
+    const jid = prepareJid(item.attrs.jid ?? '')
+    if (jid === undefined || !item.is('item', NS_DISCO_ITEMS)) return []
+    return { jid, node: item.attrs.node, name: item.attrs.name }
+  })
 }
 
 /** What is found at an address of ours (§4). */
@@ -53,7 +86,7 @@ export interface Item {
 }
 
 /**
- * Says who we are and what the extensions at the address asked can do. But for that of capabilities every node is `item-not-found` (§4.4).
+ * Says who we are and what the extensions at the address asked can do. But for that of capabilities (XEP-0115 §6.2) every node is `item-not-found` (§4.4).
  * @param items what else is to be found there
  */
 export function disco(identity: Identity, items: readonly Item[] = []): Xep {
@@ -65,10 +98,10 @@ export function disco(identity: Identity, items: readonly Item[] = []): Xep {
     routes: [
       on('iq-get', NS_DISCO_INFO, 'query', (stanza, session) => {
         const xeps = session.xepsFor(stanza) ?? []
-        const { node } = stanza.elements[0]?.attrs ?? {}
+        const node = stanza.elements[0]?.attrs.node
         const known = node === undefined || xeps.some(({ infoNode }) => infoNode?.(xeps) === node)
         if (!known) throw new StanzaError('cancel', 'item-not-found')
-        return el('query', NS_DISCO_INFO, { node }, ...describeSelf(xeps))
+        return el('query', NS_DISCO_INFO, { node }, ...written(ownInfo(xeps)))
       }),
       on('iq-get', NS_DISCO_ITEMS, 'query', stanza => {
         if (stanza.elements[0]?.attrs.node !== undefined) throw new StanzaError('cancel', 'item-not-found')
@@ -78,35 +111,10 @@ export function disco(identity: Identity, items: readonly Item[] = []): Xep {
   }
 }
 
-/**
- * Asks someone who it is and what it can do; `to` undefined is our own account.
- * @throws what {@link Session.iq} throws
- */
-export async function discoInfo(
-  session: Session,
-  to: string | undefined,
-  { node, ...options }: DiscoOptions = {},
-): Promise<DiscoInfo> {
-  const result = await session.iq('get', to, el('query', NS_DISCO_INFO, { node }), options)
-  return readInfo(result.child('query', NS_DISCO_INFO))
-}
-
-/**
- * Asks someone what belongs to it. Items that are at no JID are left out.
- * @throws what {@link Session.iq} throws
- */
-export async function discoItems(
-  session: Session,
-  to: string | undefined,
-  { node, ...options }: DiscoOptions = {},
-): Promise<DiscoItem[]> {
-  const result = await session.iq('get', to, el('query', NS_DISCO_ITEMS, { node }), options)
-  return (result.child('query', NS_DISCO_ITEMS)?.elements ?? []).flatMap(element => {
-    const jid = prepareJid(element.attrs.jid ?? '')
-    if (!element.is('item', NS_DISCO_ITEMS) || jid === undefined) return []
-    const { node, name } = element.attrs
-    return [{ jid: detached(jid), node: node && detached(node), name: name && detached(name) }]
-  })
+/** What we say of ourselves with these extensions. Where several say who we are, the last one is asked. */
+export function ownInfo(xeps: readonly Xep[]): DiscoInfo {
+  const { identities = [] } = xeps.findLast(xep => xep.identities !== undefined) ?? {}
+  return { identities, features: featuresOf(xeps), forms: [] }
 }
 
 /** The features of all extensions together, each once, in order. */
@@ -114,52 +122,11 @@ export function featuresOf(xeps: readonly Xep[]): string[] {
   return [...new Set(xeps.flatMap(xep => xep.features ?? []))].sort()
 }
 
-/** What disco#info says of somebody with these extensions. */
-export function infoOf(xeps: readonly Xep[]): DiscoInfo {
-  const identities = xeps.flatMap(xep => xep.identities ?? [])
-  return {
-    identities: identities.map(({ category, type, name = '' }) => ({ category, type, name, lang: '' })),
-    features: featuresOf(xeps),
-    forms: [],
-  }
-}
-
-function describeSelf(xeps: readonly Xep[]): Element[] {
-  const { identities, features } = infoOf(xeps)
+function written({ identities, features }: DiscoInfo): Element[] {
   return [
-    ...identities.map(({ category, type, name }) =>
-      el('identity', NS_DISCO_INFO, { category, type, name: name || undefined }),
+    ...identities.map(({ category, type, name, lang }) =>
+      el('identity', NS_DISCO_INFO, { category, type, name, 'xml:lang': lang }),
     ),
     ...features.map(feature => el('feature', NS_DISCO_INFO, { var: feature })),
   ]
-}
-
-function readInfo(query: Element | undefined): DiscoInfo {
-  const of = (name: string, ns: string): Element[] => query?.elements.filter(child => child.is(name, ns)) ?? []
-  return {
-    identities: of('identity', NS_DISCO_INFO).map(({ attrs }) => ({
-      category: detached(attrs.category ?? ''),
-      type: detached(attrs.type ?? ''),
-      name: detached(attrs.name ?? ''),
-      lang: detached(attrs['xml:lang'] ?? ''),
-    })),
-    features: of('feature', NS_DISCO_INFO).map(({ attrs }) => detached(attrs.var ?? '')),
-    forms: of('x', NS_DATA).map(readForm),
-  }
-}
-
-function readForm(form: Element): DiscoForm {
-  const fields = form.elements.filter(child => child.is('field', NS_DATA))
-  const named = (field: Element): boolean => field.attrs.var === 'FORM_TYPE'
-  const type = fields.find(field => named(field) && field.attrs.type === 'hidden')
-  return {
-    types: type && valuesOf(type),
-    fields: fields
-      .filter(field => !named(field))
-      .map(field => ({ name: detached(field.attrs.var ?? ''), values: valuesOf(field) })),
-  }
-}
-
-function valuesOf(field: Element): string[] {
-  return field.elements.filter(child => child.is('value', NS_DATA)).map(value => detached(value.text))
 }

@@ -1,208 +1,87 @@
-import type { Clock } from '../clock.ts'
-import type { Session } from '../session.ts'
-import { Turns } from '../turns.ts'
-import { type DiscoInfo, discoInfo } from './0030-disco.ts'
-import { type Announced, isKnownHash, isVerified } from './0115-caps.ts'
+/** XEP-0115 Entity Capabilities, version 1.6.0, §8.2: answers that are kept. */
+import { detached } from '../detached.ts'
+import type { DiscoInfo } from './0030-disco.ts'
+import type { AnnouncedCaps } from './0115-caps.ts'
+import { isKnownHash, verified, weightOf } from './0115-verification.ts'
 
-/** What someone can do. */
-export interface Capabilities {
-  readonly info: DiscoInfo
-  /** It is what was announced by its hash. If not, it is what this one JID says of itself, and holds for no other. */
-  readonly verified: boolean
-}
-
-/** How much is kept and asked. */
-export interface CapsLimits {
-  /** Capabilities that are kept, each for all who have them. Default 1000. */
+/** How much is kept. */
+export interface InfoLimits {
+  /** Default 1000. */
   readonly entries: number
-  /** Bytes of an answer; of a larger one nothing is kept. Default 16,384. */
+  /** Bytes of memory, about. Default 8 MiB. */
   readonly bytes: number
-  /** Who is waiting for an answer. Default 2000; whoever comes then has to announce its capabilities again. */
-  readonly waiting: number
 }
 
-const defaults: CapsLimits = { entries: 1000, bytes: 16_384, waiting: 2000 }
+/** Answers by whatever one knows them by. What has not been asked for longest goes first when there is no more room. */
+export class InfoStore<K> {
+  readonly #limits: InfoLimits
+  /** The one that was asked for last is last. */
+  readonly #entries = new Map<K, { readonly info: DiscoInfo; readonly weight: number }>()
+  #bytes = 0
 
-/** ms an answer may take before another one is asked who has announced the same. */
-const PATIENCE = 3000
-/** Questions of one session at one time; who does not answer keeps its place no longer than {@link PATIENCE}. */
-const QUESTIONS = 10
+  constructor({ entries = 1000, bytes = 8_388_608 }: Partial<InfoLimits> = {}) {
+    this.#limits = { entries, bytes }
+  }
 
-/** Who has announced something, and by whom it may be asked what that is. */
-interface Candidate {
-  readonly session: Session
-  readonly jid: string
-  readonly from: string | undefined
-  readonly announced: Announced
-  readonly resolve: (found: Capabilities | undefined) => void
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get(key: K): DiscoInfo | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    this.#entries.delete(key)
+    this.#entries.set(key, entry)
+    return entry.info
+  }
+
+  set(key: K, info: DiscoInfo): void {
+    this.#delete(key)
+    const weight = weightOf(info)
+    this.#entries.set(key, { info, weight })
+    this.#bytes += weight
+    for (const [oldest] of this.#entries) {
+      if (this.#entries.size <= this.#limits.entries && this.#bytes <= this.#limits.bytes) return
+      this.#delete(oldest)
+    }
+  }
+
+  #delete(key: K): void {
+    this.#bytes -= this.#entries.get(key)?.weight ?? 0
+    this.#entries.delete(key)
+  }
 }
 
 /**
- * Capabilities by their hashes (XEP-0115 §5.4, §6.4), for all accounts of a program. Each hash is looked up once; what has not been checked against its
- * hash is never told of anyone but who has said it.
+ * What verification strings stand for, whoever announces them. It takes only what it has verified, so nobody can put anything into it for
+ * others than those who can do just that (§9.3). One is enough for all sessions of a program.
  */
 export class CapsCache {
-  readonly #limits: CapsLimits
-  /** By algorithm and hash; what was used last stands last. */
-  readonly #known = new Map<string, DiscoInfo>()
-  readonly #lookups = new Map<string, Lookup>()
-  readonly #turns = new WeakMap<Session, Turns>()
-  #waiting = 0
+  readonly #infos: InfoStore<string>
 
-  constructor(limits: Partial<CapsLimits> = {}) {
-    this.#limits = { ...defaults, ...limits }
+  constructor(limits: Partial<InfoLimits> = {}) {
+    this.#infos = new InfoStore(limits)
   }
 
-  /** How many are known. */
+  /** How many there are. */
   get size(): number {
-    return this.#known.size
+    return this.#infos.size
   }
 
-  /** What is known of a hash already. */
-  get(announced: Announced): DiscoInfo | undefined {
-    const key = keyOf(announced)
-    const info = key === undefined ? undefined : this.#known.get(key)
-    if (key !== undefined && info !== undefined) {
-      this.#known.delete(key)
-      this.#known.set(key, info)
-    }
+  /** What whoever announces this can do; undefined when that is not known. */
+  get({ hash, ver }: AnnouncedCaps): DiscoInfo | undefined {
+    return isKnownHash(hash) ? this.#infos.get(keyOf(hash, ver)) : undefined
+  }
+
+  /** Takes the answer of somebody who announces this. Returns what is kept of it; undefined when that is nothing, as it was not verified. */
+  take({ hash, ver }: AnnouncedCaps, answer: DiscoInfo): DiscoInfo | undefined {
+    const info = hash === undefined ? undefined : verified(answer, hash, ver)
+    if (info !== undefined) this.#infos.set(detached(keyOf(hash as string, ver)), info)
     return info
   }
-
-  /**
-   * What someone can do who has announced it with its presence. Known already, or asked: this one, or another one who has announced the same. Undefined when nobody
-   * tells. Never rejects.
-   * @param jid who has sent the presence: a prepared full JID
-   * @param from for a component: which of its addresses asks
-   */
-  find(session: Session, jid: string, announced: Announced, from?: string): Promise<Capabilities | undefined> {
-    const info = this.get(announced)
-    if (info !== undefined) return Promise.resolve({ info, verified: true })
-    if (this.#waiting >= this.#limits.waiting) return Promise.resolve(undefined)
-    this.#waiting++
-    const found = new Promise<Capabilities | undefined>(resolve => {
-      const candidate = { session, jid, from, announced, resolve }
-      // Without a hash that can be checked there is nothing that two of them share.
-      const key = keyOf(announced) ?? `${jid} ${announced.node}#${announced.ver}`
-      const lookup =
-        this.#lookups.get(key) ??
-        new Lookup(
-          each => this.#ask(each),
-          () => this.#lookups.delete(key),
-        )
-      this.#lookups.set(key, lookup)
-      lookup.add(candidate)
-    })
-    return found.finally(() => this.#waiting--)
-  }
-
-  async #ask({ session, jid, from, announced }: Candidate): Promise<Capabilities | undefined> {
-    if (!session.stream.writable) return undefined
-    const turns = this.#turns.get(session) ?? new Turns(session.clock, QUESTIONS, PATIENCE)
-    this.#turns.set(session, turns)
-    const done = await turns.take()
-    try {
-      // It may have been lost while others had their turns.
-      if (!session.stream.writable) return undefined
-      const node = `${announced.node}#${announced.ver}`
-      const info = await discoInfo(session, jid, { node, ...(from === undefined ? {} : { from }) })
-      if (sizeOf(info) > this.#limits.bytes) return undefined
-      const verified = isVerified(info, announced)
-      const key = keyOf(announced)
-      if (verified && key !== undefined) this.#keep(key, info)
-      return { info, verified }
-    } finally {
-      done()
-    }
-  }
-
-  #keep(key: string, info: DiscoInfo): void {
-    this.#known.set(key, info)
-    const [oldest] = this.#known.keys()
-    if (this.#known.size > this.#limits.entries && oldest !== undefined) this.#known.delete(oldest)
-  }
 }
 
-/** One hash that is being looked up, and all who have announced it. */
-class Lookup {
-  readonly #ask: (candidate: Candidate) => Promise<Capabilities | undefined>
-  readonly #onEnd: () => void
-  /** Not asked yet. */
-  readonly #waiting: Candidate[] = []
-  readonly #asked = new Set<Candidate>()
-  /** Someone has been asked, and has time left to answer. */
-  #patient = false
-
-  constructor(ask: (candidate: Candidate) => Promise<Capabilities | undefined>, onEnd: () => void) {
-    this.#ask = ask
-    this.#onEnd = onEnd
-  }
-
-  add(candidate: Candidate): void {
-    this.#waiting.push(candidate)
-    this.#next()
-  }
-
-  #next(): void {
-    if (this.#patient) return
-    const candidate = this.#waiting.shift()
-    if (candidate === undefined) {
-      if (this.#asked.size === 0) this.#onEnd()
-      return
-    }
-    this.#patient = true
-    this.#asked.add(candidate)
-    const impatient = once(() => {
-      this.#patient = false
-      this.#next()
-    })
-    const cancel = clockOf(candidate).after(PATIENCE, impatient)
-    this.#ask(candidate)
-      .catch(() => undefined)
-      .then(found => {
-        cancel()
-        // Another one may have answered for it meanwhile.
-        if (this.#asked.delete(candidate)) candidate.resolve(found)
-        if (found?.verified) this.#settle(found)
-        impatient()
-        // The last to answer may have had no patience left.
-        this.#next()
-      })
-  }
-
-  /** All have announced the same, so they can do the same. */
-  #settle(found: Capabilities): void {
-    const others = [...this.#asked, ...this.#waiting]
-    this.#asked.clear()
-    this.#waiting.length = 0
-    for (const { resolve } of others) resolve(found)
-  }
-}
-
-function once(fn: () => void): () => void {
-  let done = false
-  return () => {
-    if (!done) fn()
-    done = true
-  }
-}
-
-const clockOf = ({ session }: Candidate): Clock => session.clock
-
-/** Undefined where the hash cannot be checked. */
-function keyOf({ hash, ver }: Announced): string | undefined {
-  return isKnownHash(hash) && ver !== '' ? `${hash} ${ver}` : undefined
-}
-
-function sizeOf({ identities, features, forms }: DiscoInfo): number {
-  const texts = [
-    ...identities.flatMap(({ category, type, lang, name }) => [category, type, lang, name]),
-    ...features,
-    ...forms.flatMap(({ types = [], fields }) => [
-      ...types,
-      ...fields.flatMap(({ name, values }) => [name, ...values]),
-    ]),
-  ]
-  // Each is at least a pointer.
-  return texts.reduce((size, text) => size + 8 + Buffer.byteLength(text), 0)
+/** Names of hash functions have no blanks. */
+function keyOf(hash: string, ver: string): string {
+  return `${hash} ${ver}`
 }

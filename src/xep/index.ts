@@ -2,13 +2,13 @@
 import type { Xep } from '../routes.ts'
 import { disco, type Identity } from './0030-disco.ts'
 import { version } from './0092-version.ts'
-import { caps } from './0115-caps.ts'
+import { ASTERISK_NODE, caps } from './0115-caps.ts'
 import { ping } from './0199-ping.ts'
 
 export function standardXeps(identity: Identity): readonly Xep[] {
   const known = made.get(identity)
   if (known !== undefined) return known
-  const xeps = [disco(identity), version, ping, caps]
+  const xeps = [disco(identity), version, ping, caps(ASTERISK_NODE)]
   made.set(identity, xeps)
   return xeps
 }

@@ -1,7 +1,7 @@
 /** RFC 6121 §3 and §4: presence and subscriptions. */
 import type { Session } from '../session.ts'
 import type { Attrs, Element } from '../stream/element.ts'
-import { capsOf } from './0115-caps.ts'
+import { ownCaps } from './0115-caps.ts'
 
 /** RFC 6121 §4.7.2.1; no show at all is plain availability. */
 export type Show = 'away' | 'chat' | 'dnd' | 'xa'
@@ -14,16 +14,20 @@ export interface PresenceState {
   readonly priority?: number | undefined
 }
 
-/** Tells the server, and through it everyone subscribed, that we are available, and what we can do (XEP-0115); with `to` one JID only. */
+/**
+ * Tells the server, and through it everyone subscribed, that we are available; with `to` one JID only. What the session's extensions can do is
+ * announced in it (XEP-0115 §6.1) if they say so, as the standard ones do.
+ */
 export function availablePresence(session: Session, state: PresenceState = {}, addresses: Attrs = {}): Element {
   const { show, status, priority } = state
+  const caps = ownCaps(session.xepsAt(addresses.from) ?? [])
   return session.stanza(
     'presence',
     addresses,
     ...(status ? [session.stanza('status', {}, status)] : []),
     ...(priority === undefined ? [] : [session.stanza('priority', {}, `${priority}`)]),
     ...(show ? [session.stanza('show', {}, show)] : []),
-    ...capsOf(session.xepsAt(addresses.from) ?? []),
+    ...(caps ? [caps] : []),
   )
 }
 

@@ -100,8 +100,8 @@ t.test('presence per resource', async t => {
   t.strictSame(
     [...(buddies.get('bob@x')?.resources.values() ?? [])],
     [
-      { name: 'a', show: 'away', status: 'lunch', priority: 5, caps: undefined, capabilities: undefined },
-      { name: 'b', show: undefined, status: '', priority: 0, caps: undefined, capabilities: undefined },
+      { name: 'a', show: 'away', status: 'lunch', priority: 5, caps: undefined },
+      { name: 'b', show: undefined, status: '', priority: 0, caps: undefined },
     ],
   )
   t.equal(buddies.presence('bob@x/a', gone), true)
@@ -198,10 +198,9 @@ t.test('what one buddy can make us hold is bounded', async t => {
   t.equal(buddies.status('bob@x/0'), 3)
 
   const long = 'x'.repeat(100_000)
-  buddies.presence('bob@x/0', presence({ status: long, caps: { node: long, ver: long } }))
+  buddies.presence('bob@x/0', presence({ status: long, caps: { node: long, ver: long, hash: long } }))
   const { status = '', caps } = buddies.get('bob@x')?.resources.get('0') ?? {}
-  t.ok(status.length <= 1000)
-  t.equal(caps, undefined, 'a hash is never so long')
+  for (const text of [status, caps?.node, caps?.ver, caps?.hash]) t.ok(text && text.length <= 1000)
 })
 
 t.test('a status is never cut inside a character', async t => {
@@ -223,9 +222,15 @@ t.test('caps are kept as announced', async t => {
     hash: 'sha-1',
   })
   buddies.presence('bob@x/r', presence({ caps: {} }))
-  t.strictSame(buddies.get('bob@x')?.resources.get('r')?.caps, { node: '', ver: '', hash: undefined })
+  const { caps } = buddies.get('bob@x')?.resources.get('r') ?? {}
+  t.strictSame(caps, { node: '', ver: '', hash: undefined })
+  buddies.presence('bob@x/r', presence({ show: 'away' }))
+  t.equal(buddies.get('bob@x')?.resources.get('r')?.caps, caps, 'a server may leave out what it has told (§8.4)')
+  buddies.presence('bob@x/r', presence({ caps: {} }))
+  t.equal(buddies.get('bob@x')?.resources.get('r')?.caps, caps, 'the same again is the same')
+  buddies.presence('bob@x/r', gone)
   buddies.presence('bob@x/r', presence())
-  t.equal(buddies.get('bob@x')?.resources.get('r')?.caps, undefined)
+  t.equal(buddies.get('bob@x')?.resources.get('r')?.caps, undefined, 'it has come back and told nothing yet')
 })
 
 t.test("a component's books: who lets us see its presence", async t => {

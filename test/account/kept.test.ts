@@ -4,24 +4,16 @@ import { Inbox } from '../../src/account/inbox.ts'
 import { prepareJid } from '../../src/jid.ts'
 import { Session } from '../../src/session.ts'
 import type { Element } from '../../src/stream/element.ts'
-import { Parser } from '../../src/stream/parser.ts'
 import { HandClock } from '../helper/clock.ts'
 import { heap } from '../helper/heap.ts'
+import { received } from '../helper/received.ts'
 import { openStream } from '../helper/session.ts'
 
-const HEADER = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
 const CHUNK = 60_000
 const COUNT = 200
 
-/** A stanza that came in one chunk with much else, as a socket delivers it. */
-function received(xml: string): Element {
-  const parser = new Parser()
-  const filler = `<a>${'x'.repeat(CHUNK)}</a>`
-  for (const event of parser.write(Buffer.from(HEADER + filler + xml + filler))) {
-    if (event.type === 'element' && event.element.name !== 'a') return event.element
-  }
-  throw new Error(xml)
-}
+/** What came in a chunk. */
+const arrived = (xml: string): Element => received(xml, CHUNK)
 
 /** Whatever `keep` keeps of each stanza, it is not the chunk around it. */
 function keepsLittle(t: Test, what: string, keep: (n: number) => void): void {
@@ -38,7 +30,7 @@ const jid = (stanza: Element): string => prepareJid(stanza.attrs.from ?? '') ?? 
 t.test('a chunk is kept alive by what is cut from it', async t => {
   const kept: (string | undefined)[] = []
   const before = heap()
-  for (let n = 0; n < COUNT; n++) kept.push(received(`<message id='${text(n)}'/>`).attrs.id)
+  for (let n = 0; n < COUNT; n++) kept.push(arrived(`<message id='${text(n)}'/>`).attrs.id)
   const each = (heap() - before) / COUNT
   t.ok(each > CHUNK, `${Math.round(each)} bytes for each of ${kept.length}: else the other tests here could not fail`)
 })
@@ -46,7 +38,7 @@ t.test('a chunk is kept alive by what is cut from it', async t => {
 t.test('messages', async t => {
   const inbox = new Inbox({ hold: () => 5000, clock: new HandClock() })
   keepsLittle(t, 'message', n => {
-    const stanza = received(
+    const stanza = arrived(
       `<message from='sender-of-it-${n}.example.com' id='id-${text(n)}'><body>${text(n)}</body></message>`,
     )
     inbox.put({
@@ -63,11 +55,11 @@ t.test('messages', async t => {
 t.test('roster and presence', async t => {
   const buddies = new Buddies()
   keepsLittle(t, 'buddy', n => {
-    const item = received(`<item from='contact-number-${n}.example.com' name='${text(n)}' subscription='both'/>`)
+    const item = arrived(`<item from='contact-number-${n}.example.com' name='${text(n)}' subscription='both'/>`)
     buddies.push({ jid: jid(item), name: item.attrs.name ?? '', subscription: 'both', asked: false })
     const caps = `<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='node ${text(n)}' ver='ver ${text(n)}'/>`
     const from = `contact-number-${n}.example.com/resource ${text(n)}`
-    const presence = received(`<presence from='${from}'><show>away</show><status>${text(n)}</status>${caps}</presence>`)
+    const presence = arrived(`<presence from='${from}'><show>away</show><status>${text(n)}</status>${caps}</presence>`)
     buddies.presence(jid(presence), presence)
   })
   t.equal(buddies.list().length, COUNT + 1)
@@ -77,7 +69,7 @@ t.test('the JID of a session', async t => {
   const { stream } = await openStream()
   const sessions: Session[] = []
   keepsLittle(t, 'JID', n => {
-    const bound = received(`<jid>juliet-capulet@example.com/balcony-number-${n}</jid>`)
+    const bound = arrived(`<jid>juliet-capulet@example.com/balcony-number-${n}</jid>`)
     sessions.push(new Session(stream, { jid: bound.text, streamId: 's1', mechanism: 'PLAIN' }, { xeps: [] }))
   })
   t.equal(sessions.length, COUNT + 1)

@@ -170,6 +170,12 @@ export const roster = (items = ''): string =>
 /** The initial presence of an account that says nothing of it. */
 export const presence = `C: <presence><status>Online and Available</status><priority>1</priority><caps/></presence>\n`
 
+/** What the presence of an account ends in; the hashes were made by hand, with openssl. */
+const capsOf = (ver: string): string =>
+  `<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='http://www.asterisk.org/xmpp/client/caps' ver='${ver}'/>`
+export const clientCaps = capsOf('5t+Vh4r6VtOaneU7ptquR8OB4QE=')
+export const componentCaps = capsOf('BKYucyTps5sK+JkAwC028LYNMuo=')
+
 /** What `<caps/>` stands for in a dialogue: every available presence of ours says what we can do (XEP-0115). */
 const caps = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='{any}' ver='{any}'/>"
 

@@ -130,7 +130,13 @@ async function answers(t: Test, asker: Session, to: string, identity?: Record<st
   const info = (await asker.iq('get', to, el('query', NS_DISCO_INFO))).child('query', NS_DISCO_INFO)
   t.strictSame({ ...info?.child('identity')?.attrs }, identity)
   const features = info?.elements.filter(({ name }) => name === 'feature').map(({ attrs }) => attrs.var)
-  t.strictSame(features, [NS_DISCO_INFO, 'http://jabber.org/protocol/disco#items', NS_VERSION, 'urn:xmpp:ping'])
+  t.strictSame(features, [
+    'http://jabber.org/protocol/caps',
+    NS_DISCO_INFO,
+    'http://jabber.org/protocol/disco#items',
+    NS_VERSION,
+    'urn:xmpp:ping',
+  ])
 }
 
 /** RFC 6121 §3.1, then §4 and §5, between two of our own clients. */
