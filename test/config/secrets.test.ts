@@ -159,6 +159,8 @@ t.test('files with secrets that everyone can read', async t => {
     /warning: \[t\] secret: everyone on this machine can read the secrets in it \(mode 644\), .*chmod o=/,
   )
   t.equal(once.accounts.length, 2)
+  const empty = load(`[t](!)\nsecret=\n${start}secret_file=pw`, files, open(0o644, top))
+  t.strictSame(empty.found, [], 'an empty one is none')
   const apart = load(`${start}secret_file=pw\n`, files, open(0o604, top, '/etc/asterisk/pw'))
   t.strictSame(apart.found, ['warning risk@4 secret_file'], 'the configuration itself holds none')
   const included = load(
