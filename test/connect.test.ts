@@ -5,6 +5,7 @@ import { type ClientOptions, connectClient, createClient } from '../src/client.t
 import { connectComponent, createComponent } from '../src/component.ts'
 import { TlsSessions } from '../src/stream/tls-sessions.ts'
 import { makeCertificate } from '../src/testing/certificate.ts'
+import { startLoopback } from '../src/testing/index.ts'
 import { HandClock } from './helper/clock.ts'
 import { listen } from './helper/listen.ts'
 import { Peer } from './helper/peer.ts'
@@ -69,6 +70,31 @@ t.test('a server that cannot go on with the sessions of TLS that it hands out', 
     await session.close()
   }
   t.equal(told.length, 2, 'of which nobody is told')
+})
+
+t.test('a session of TLS 1.2 is gone on with only where no login is to be bound', async t => {
+  const server = await startLoopback({
+    users: { [`juliet@${DOMAIN}`]: 'r0m30myr0m30' },
+    certificate,
+    mechanisms: ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'],
+  })
+  t.teardown(() => server.stop())
+  for (const [channelBinding, maxVersion, resumed] of [
+    [undefined, 'TLSv1.2', false],
+    ['auto', 'TLSv1.2', false],
+    ['required', 'TLSv1.2', false],
+    ['no', 'TLSv1.2', true],
+    ['auto', 'TLSv1.3', true],
+  ] as const) {
+    const options = { maxVersion, sessions: new TlsSessions(), ...(channelBinding && { channelBinding }) }
+    for (const wanted of [false, resumed]) {
+      const session = await connectClient(juliet(server.port, options))
+      const { tls } = session.stream.transport
+      t.match(tls, { version: maxVersion, resumed: wanted }, `${channelBinding} ${maxVersion}`)
+      await session.close()
+    }
+    t.ok(options.sessions.size > 0, 'there was one')
+  }
 })
 
 t.test('STARTTLS, login, and a session that works', async t => {

@@ -2,8 +2,9 @@
 import { inspect } from 'node:util'
 import t from 'tap'
 import { type ClientNegotiation, type Negotiated, negotiateClient } from '../src/negotiate.ts'
-import { external, mechanisms, scramSha1, scramSha1Plus } from '../src/sasl/index.ts'
+import { external, type Mechanism, mechanisms, oauthbearer, scramSha1, scramSha1Plus } from '../src/sasl/index.ts'
 import { plain } from '../src/sasl/plain.ts'
+import type { Bindings } from '../src/stream/channel-bindings.ts'
 import { XmlStream } from '../src/stream/stream.ts'
 import { type Transport, transport } from '../src/stream/transport.ts'
 import { HandClock } from './helper/clock.ts'
@@ -107,6 +108,8 @@ t.test('XEP-0388', async t => {
   await rejects(t, login('client-sasl2-failure.txt', anywhere), failure)
   await rejects(t, login('client-sasl2-continue.txt', anywhere), { condition: 'aborted', message: /<continue\/>/ })
   await rejects(t, login('client-sasl2-nobody.txt', anywhere), { condition: 'aborted', message: /as whom/ })
+  const bare = { code: 'XMPP_BIND_FAILED', message: /without saying which/ }
+  await rejects(t, login('client-sasl2-bound-bare.txt', anywhere), bare)
   t.equal((await login('client-sm-not-offered.txt', { ...juliet, sasl2: false })).mechanism, 'PLAIN')
 })
 
@@ -118,6 +121,22 @@ t.test('XEP-0078', async t => {
   t.match(await login('client-iq-auth-plain.txt', old, { wrap: underTls }), { jid: want.jid })
   t.match(await login('client-iq-auth-old.txt', old), { jid: want.jid })
   await rejects(t, login('client-iq-auth-plain-only.txt', old), { condition: 'encryption-required' })
+  await rejects(t, login('client-iq-auth-asked-again.txt', old), {
+    name: 'SaslError',
+    condition: 'invalid-mechanism',
+    message: /asks for the fields again/,
+  })
+  // §3.1: whoever hears the digest of a stream without an id can use it on the next one.
+  for (const id of ['', " id=''"]) {
+    for (const [fields, condition] of [
+      ['<digest/>', 'invalid-mechanism'],
+      ['<digest/><password/>', 'encryption-required'],
+    ] as const) {
+      const refused = login('client-iq-auth-no-id.txt', old, { words: { id, fields } })
+      await rejects(t, refused, { name: 'SaslError', condition }, `${fields}${id}`)
+    }
+  }
+  t.match(await login('client-iq-auth-no-id-plain.txt', old, { wrap: underTls }), { jid: want.jid, streamId: '' })
   const refusals: [code: string, want: object][] = [
     ['401', { name: 'SaslError', condition: 'not-authorized' }],
     ['406', { name: 'SaslError', condition: 'malformed-request' }],
@@ -200,6 +219,86 @@ t.test('a server that repeats what it was shown', async t => {
     const error = await login(name, options, { words: { secret } }).catch(error => error)
     t.match(error, { name: 'SaslError', message: /what is \[masked\]\?/ })
     t.notMatch(inspect(error, { depth: 9 }), secret)
+  }
+})
+
+const listOf = (names: string): string =>
+  names
+    .split(' ')
+    .map(name => `<mechanism>${name}</mechanism>`)
+    .join('')
+const classic = (names: string): string =>
+  `<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>${listOf(names)}</mechanisms>`
+const extensible = (names: string): string =>
+  `<authentication xmlns='urn:xmpp:sasl:2'>${listOf(names)}</authentication>`
+const exporter = `<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/></sasl-channel-binding>`
+const channel: Bindings = new Map([['tls-exporter', () => Buffer.from('the channel')]])
+const bindable = (inner: Transport): Transport => underTls(inner, channel)
+
+t.test('what a SCRAM says of channel binding, RFC 5802 §6', async t => {
+  const nonce = 'oMsTAAwAAAAMAAAANP0TAAAAAABPU0AA'
+  const fixed = (mechanism: Mechanism): Mechanism => ({
+    ...mechanism,
+    start: context => mechanism.start({ ...context, nonce: () => nonce }),
+  })
+  const scram: ClientNegotiation = { ...juliet, mechanisms: [fixed(scramSha1Plus), fixed(scramSha1)] }
+  const bare: ClientNegotiation = { ...scram, mechanisms: [fixed(scramSha1)] }
+  const plus = 'SCRAM-SHA-1-PLUS SCRAM-SHA-1'
+  const simple = 'client-scram-flag.txt'
+  const sasl2 = 'client-sasl2-scram-flag.txt'
+  const rows: readonly (readonly [
+    what: string,
+    flag: string,
+    transcript: string,
+    offer: string,
+    options?: ClientNegotiation,
+    wrap?: (inner: Transport) => Transport,
+  ])[] = [
+    ['kept from binding', 'y', simple, classic('SCRAM-SHA-1 PLAIN')],
+    ['kept from it, though types are listed', 'y', simple, classic('SCRAM-SHA-1') + exporter],
+    ['kept from it by XEP-0388', 'y', sasl2, extensible('SCRAM-SHA-1')],
+    ['kept from it by both lists', 'y', sasl2, classic('SCRAM-SHA-1') + extensible('SCRAM-SHA-1')],
+    ['wants no binding', 'n', simple, classic('SCRAM-SHA-1'), { ...scram, channelBinding: 'no' }],
+    ['TLS that has nothing to bind to', 'n', simple, classic('SCRAM-SHA-1'), scram, underTls],
+    ['no TLS', 'n', simple, classic('SCRAM-SHA-1'), scram, inner => inner],
+    // Where -PLUS stands in either list `y` would be a lie, for which the server has to refuse the login.
+    ['-PLUS, which is not to be used', 'n', simple, classic(plus) + exporter, bare],
+    ['-PLUS, and no word to what', 'n', simple, classic(plus)],
+    ['-PLUS by XEP-0388', 'n', simple, classic('SCRAM-SHA-1') + extensible(plus), { ...bare, sasl2: false }],
+    ['-PLUS by RFC 6120', 'n', sasl2, classic(plus) + extensible('SCRAM-SHA-1'), bare],
+    ['bound', 'p=tls-exporter', simple, classic(plus) + exporter],
+    ['bound by XEP-0388', 'p=tls-exporter', sasl2, extensible(plus) + exporter],
+    ['bound by the other list', 'p=tls-exporter', simple, classic(plus) + extensible('SCRAM-SHA-1') + exporter],
+  ]
+  for (const [what, flag, transcript, offer, options = scram, wrap = bindable] of rows) {
+    const said = Buffer.from(`${flag},,n=juliet,r=${nonce}`).toString('base64')
+    const mechanism = flag.startsWith('p') ? 'SCRAM-SHA-1-PLUS' : 'SCRAM-SHA-1'
+    const refused = login(transcript, options, { wrap, words: { offer, mechanism, said } })
+    await rejects(t, refused, { name: 'SaslError', condition: 'not-authorized' }, what)
+  }
+})
+
+t.test('why a login is not bound though it could be: a matter of passwords only', async t => {
+  const both = new Set(['password', 'token'] as const)
+  const credentials = async () => ({ username: 'juliet', password: 'r0m30myr0m30', token: 'a-token' })
+  const holder: ClientNegotiation = { ...juliet, credentials, proofs: both }
+  const plus = (name: string): string => classic(`SCRAM-SHA-1-PLUS ${name}`)
+  const silent = /^logging in without channel binding, though the server offers it: it does not say what it can bind to/
+  const excluded = /^logging in without channel binding, .*: no mechanism that does it is to be used$/
+  for (const [mechanism, offer, unbound, channelBinding] of [
+    [plain, plus('PLAIN'), silent, 'auto'],
+    [plain, plus('PLAIN') + exporter, excluded, 'auto'],
+    [plain, plus('PLAIN') + exporter, undefined, 'no'],
+    [plain, classic('PLAIN') + exporter, undefined, 'auto'],
+    [oauthbearer, plus('OAUTHBEARER'), undefined, 'auto'],
+    [oauthbearer, plus('OAUTHBEARER') + exporter, undefined, 'auto'],
+  ] as const) {
+    const words = { offer, mechanism: mechanism.name }
+    const options = { ...holder, mechanisms: [mechanism], channelBinding }
+    const result = await login('client-unbound.txt', options, { wrap: bindable, words })
+    t.equal(result.binding, undefined)
+    if (unbound === undefined) t.equal(result.unbound, undefined, offer)
+    else t.match(result.unbound, unbound, offer)
   }
 })
 

@@ -1,7 +1,11 @@
+import type { Bindings } from '../../src/stream/channel-bindings.ts'
 import type { Transport } from '../../src/stream/transport.ts'
 
-/** A pipe that says it is inside TLS. */
-export function underTls(inner: Transport): Transport {
+/**
+ * A pipe that says it is inside TLS 1.3.
+ * @param bindings what a login can be bound to there
+ */
+export function underTls(inner: Transport, bindings: Bindings = new Map()): Transport {
   return {
     tls: {
       version: 'TLSv1.3',
@@ -11,7 +15,7 @@ export function underTls(inner: Transport): Transport {
       resumed: false,
       peerCertificate: () => undefined,
       exporter: () => new Uint8Array(),
-      bindings: () => new Map(),
+      bindings: () => bindings,
     },
     read: () => inner.read(),
     readTo: reader => inner.readTo(reader),
