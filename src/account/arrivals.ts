@@ -38,8 +38,8 @@ export function arrivals(host: ArrivalsHost): Xep {
   // Behind the one that takes the presence itself.
   const announcement = on('presence', NS_CAPS, 'c', (stanza, session) => {
     const from = session.sender(stanza)
-    const { type, to } = stanza.attrs
-    if (from === undefined || type !== undefined) return
+    const { to } = stanza.attrs
+    if (from === undefined) return
     // A component asks from the address that was told, which is the one that may know.
     const asking = session.component && to !== undefined ? { from: bareJid(to) } : {}
     // It is not waited for: a handler that waits is one of few.

@@ -88,6 +88,7 @@ t.test('an answer that does not fit is of that resource alone, and it is not ask
   const { play } = it
   const wrong = "<identity category='client' type='bot'/>"
   await play(`S: <presence from='evil@example.com/r'>${c()}</presence>
+S: <presence from='evil@example.com/r'><show>xa</show>${c()}</presence>
 ${question('evil@example.com/r')}${answer('evil@example.com/r', wrong)}
 S: <presence from='evil@example.com/r'><show>away</show>${c()}</presence>
 S: <presence from='romeo@example.com/r'>${c()}</presence>
