@@ -223,11 +223,8 @@ class Search {
   next(): Waiter | undefined {
     let other: Waiter | undefined
     for (const waiter of this.waiting) {
-      if (!waiter.desk.session.writable) {
-        this.waiting.delete(waiter)
-        waiter.done(undefined)
-      } else if (!this.tried.has(waiter.bare)) return waiter
-      else other ??= waiter
+      if (!this.tried.has(waiter.bare)) return waiter
+      other ??= waiter
     }
     return this.asked.size === 0 ? other : undefined
   }
@@ -266,7 +263,7 @@ class Desk {
     }
     const started = this.#startedOf.get(bare) ?? 0
     const room = this.#waiting < MAX_WAITING && (this.#waitingOf.get(bare) ?? 0) < MAX_WAITING_OF_ONE
-    if (!room || !this.session.writable) return false
+    if (!room) return false
     if (!begins) return true
     if (started >= MAX_STARTED_BY_ONE || this.#startedOf.size >= MAX_STARTING) return false
     this.#startedOf.set(bare, started + 1)

@@ -88,10 +88,12 @@ t.test('an answer that does not fit is of that resource alone, and it is not ask
   const { play } = it
   const wrong = "<identity category='client' type='bot'/>"
   await play(`S: <presence from='evil@example.com/r'>${c()}</presence>
-${question('evil@example.com/r')}${answer('evil@example.com/r', wrong)}
-S: <presence from='evil@example.com/r'><show>away</show>${c()}</presence>
+S: <presence from='evil@example.com/r'><show>xa</show>${c()}</presence>
+${question('evil@example.com/r')}${answer('evil@example.com/r', wrong)}`)
+  await nothingMore(play)
+  await play(`S: <presence from='evil@example.com/r'><show>away</show>${c()}</presence>
 S: <presence from='romeo@example.com/r'>${c()}</presence>
-${question('romeo@example.com/r').replace('{id}', '{other}')}`)
+${question('romeo@example.com/r')}`)
   t.match(known(it, 'evil@example.com/r'), { verified: false, info: { identities: [{ type: 'bot' }] } })
   t.equal(known(it, 'romeo@example.com/r'), undefined)
   // The legacy format has no hash to be checked.

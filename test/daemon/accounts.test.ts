@@ -1,8 +1,13 @@
 import t, { type Test } from 'tap'
 import type { Account } from '../../src/account/account.ts'
+import { connectClient } from '../../src/client.ts'
 import type { AccountConfig } from '../../src/config/index.ts'
 import { AccountSet } from '../../src/daemon/accounts.ts'
+import type { Session } from '../../src/session.ts'
 import { startLoopback } from '../../src/testing/index.ts'
+import { NS_DISCO_INFO } from '../../src/xep/0030-disco.ts'
+import { sendPing } from '../../src/xep/0199-ping.ts'
+import { availablePresence } from '../../src/xep/presence.ts'
 import { accounts, clientConfig, type Watched, watch } from '../account/setting.ts'
 import { HandClock } from '../helper/clock.ts'
 
@@ -207,4 +212,34 @@ t.test('stop() leaves everywhere', async t => {
     set.list().map(({ state }) => state),
     ['Disconnected', 'Disconnected'],
   )
+})
+
+t.test('what one account has looked up the others need not', async t => {
+  const { server, set, added, config } = await setUp(t)
+  const lines = 'buddy=romeo@example.com\nautoregister=no'
+  await set.apply([config('a', 'juliet', lines), config('b', 'nurse', lines)])
+  for (const { next } of added) await next('connected')
+  const romeo = await connectClient({
+    jid: 'romeo@example.com/r',
+    password: 'secret',
+    host: server.host,
+    port: server.port,
+    tls: 'never',
+  })
+  romeo.run().catch(() => {})
+  t.teardown(() => romeo.close())
+  let questions = 0
+  romeo.stream.trace = (direction, element) => {
+    if (direction === 'in' && element.elements[0]?.is('query', NS_DISCO_INFO)) questions++
+  }
+  for (const [at, user] of ['juliet@example.com', 'nurse@example.com'].entries()) {
+    const { account, next } = added[at] as Watched
+    server.send(user, availablePresence(romeo, {}, { from: romeo.jid }))
+    await next('presence')
+    // He answers in the order in which he is asked.
+    await sendPing(account.session as Session, romeo.jid)
+    const resource = account.buddies.get('romeo@example.com')?.resources.get('r')
+    t.ok(resource && account.capabilities(resource)?.verified, user)
+  }
+  t.equal(questions, 1)
 })

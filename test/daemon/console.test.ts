@@ -1,9 +1,13 @@
 import t, { type Test } from 'tap'
+import { connectClient } from '../../src/client.ts'
 import { AccountSet } from '../../src/daemon/accounts.ts'
 import { type ConsoleContext, runCommand } from '../../src/daemon/console.ts'
 import type { ControlReply } from '../../src/daemon/control.ts'
+import type { Session } from '../../src/session.ts'
 import { el } from '../../src/stream/element.ts'
 import { startLoopback } from '../../src/testing/index.ts'
+import { sendPing } from '../../src/xep/0199-ping.ts'
+import { availablePresence } from '../../src/xep/presence.ts'
 import { clientConfig, type Watched, watch } from '../account/setting.ts'
 
 /** Two accounts, juliet's connected; and how to type commands. */
@@ -144,6 +148,34 @@ t.test('xmpp show buddies', async t => {
       ],
     },
     { account: 'Other', buddies: [] },
+  ])
+})
+
+t.test('xmpp show buddies says who can be called', async t => {
+  const { server, juliet, run } = await setUp(t, 'buddy=romeo@example.com')
+  const features = ['urn:xmpp:jingle:1', 'http://www.google.com/xmpp/protocol/voice/v1']
+  for (const [at, feature] of features.entries()) {
+    const romeo = await connectClient({
+      jid: `romeo@example.com/r${at}`,
+      password: 'secret',
+      host: server.host,
+      port: server.port,
+      tls: 'never',
+      xeps: [{ name: feature, features: [feature] }],
+    })
+    romeo.run().catch(() => {})
+    t.teardown(() => romeo.close())
+    server.send('juliet@example.com', availablePresence(romeo, {}, { from: romeo.jid }))
+    await juliet.next('presence', ({ from }) => from === romeo.jid)
+    // Romeo answers in the order in which he is asked.
+    await sendPing(juliet.account.session as Session, romeo.jid)
+  }
+  const { out } = await run('xmpp', 'show', 'buddies')
+  t.same(out.match(/(Google Talk|Jingle) capable: \w+/g), [
+    'Google Talk capable: no',
+    'Jingle capable: yes',
+    'Google Talk capable: yes',
+    'Jingle capable: no',
   ])
 })
 

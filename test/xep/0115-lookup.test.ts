@@ -121,6 +121,33 @@ t.test('who keeps silent holds up nobody who announces the same', async t => {
   t.equal(clock.pending, 0, 'no timer is left')
 })
 
+t.test('another resource of an account that keeps silent is asked when that one has had its time', async t => {
+  const { look, asked, clock } = await open(new CapsLookup())
+  look('silent@example.com/a', announces('urn:a'))
+  look('silent@example.com/b', announces('urn:a'))
+  t.same(to(await asked()), ['silent@example.com/a'])
+  await clock.advance(KEEP.timeout - 1)
+  t.same(await asked(), [])
+  await clock.advance(1)
+  t.same(to(await asked()), ['silent@example.com/b'])
+})
+
+t.test('who is in line when the answer comes is not asked any more', async t => {
+  const caps = new CapsLookup()
+  const one = await open(caps)
+  const two = await open(caps)
+  for (let n = 0; n < 10; n++) two.look(`user${n}@example.com/r`, announces(`urn:${n}`))
+  t.equal((await two.asked()).length, 10, 'there is no more room')
+  one.look('romeo@example.com/r', announces('urn:a'))
+  two.look('nurse@example.com/r', announces('urn:a'))
+  const [question] = await one.asked()
+  await one.clock.advance(KEEP.patience)
+  await one.answer(question as Node, says('urn:a'))
+  t.ok(two.found.get('nurse@example.com/r')?.verified)
+  await two.clock.advance(KEEP.patience)
+  t.same(await two.asked(), [])
+})
+
 t.test('when all keep silent nobody is told anything, and it can be tried again', async t => {
   const { look, found, asked, answer, clock } = await open(new CapsLookup())
   for (let n = 0; n < 8; n++) look(`silent${n}@example.com/r`, announces('urn:a'))
