@@ -102,7 +102,7 @@ export function watch(account: Account): Watched {
 /** Where a test plays the server. */
 export interface Script {
   readonly port: number
-  /** The next connection, as the other side of which the test plays; what one dialogue learns the next one knows. */
+  /** The next connection, as the other side of which the test plays; what one dialogue learns the next one knows, but for `{id}`. */
   accept(): Promise<{ peer: Peer; socket: Socket; play(dialogue: string): Promise<void> }>
   /** Connections there have been. */
   readonly count: number
@@ -134,6 +134,8 @@ export async function script(t: Test): Promise<Script> {
         peer,
         socket,
         async play(dialogue) {
+          // What asks in each of them is called so.
+          words.delete('id')
           await playText(socket, dialogue.replaceAll('<caps/>', caps), 'dialogue', { peer, words })
         },
       }

@@ -60,7 +60,7 @@ t.test('xmpp show connections', async t => {
   const near = (time: unknown): boolean => Math.abs(Date.parse(`${time}`) - now) < 60_000
   t.ok(near(connected?.since) && near(refused?.since))
   t.strictSame(
-    { ...connected, since: '' },
+    { ...connected, since: '', stanzas: {} },
     {
       account: 'asterisk',
       jid: 'juliet@example.com/balcony',
@@ -71,11 +71,14 @@ t.test('xmpp show connections', async t => {
       channelBinding: null,
       tls: null,
       resumed: 0,
-      stanzas: { received: 1, sent: 2 },
+      stanzas: {},
       lastError: null,
       nextRetry: null,
     },
   )
+  const { received, sent } = connected?.stanzas as { received: number; sent: number }
+  // The roster and perhaps our own presence; the question for the one and the other itself.
+  t.ok(received >= 1 && received <= 2 && sent === 2, `${received} received, ${sent} sent`)
   t.match(refused, {
     account: 'Other',
     jid: 'nobody@example.com/x',
