@@ -76,7 +76,7 @@ t.test('xmpp show connections', async t => {
       nextRetry: null,
     },
   )
-  const { received, sent } = connected?.stanzas as { received: number; sent: number }
+  const { received, sent } = (connected as { stanzas: { received: number; sent: number } }).stanzas
   // The roster and perhaps our own presence; the question for the one and the other itself.
   t.ok(received >= 1 && received <= 2 && sent === 2, `${received} received, ${sent} sent`)
   t.match(refused, {
