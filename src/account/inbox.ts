@@ -36,6 +36,17 @@ export const defaultInboxLimits: InboxLimits = {
   waiters: 10_000,
 }
 
+/** What an inbox holds. */
+export interface HeldMessages {
+  /** Oldest first. */
+  readonly messages: readonly IncomingMessage[]
+  /** All of them, and those not among `messages`. */
+  readonly count: number
+  readonly bytes: number
+  /** Receivers that wait. */
+  readonly waiting: number
+}
+
 /** How an inbox holds messages, and whom it tells. */
 export interface InboxOptions {
   /** ms for which a message that nobody waits for is held; asked each time, so that it may change. */
@@ -93,6 +104,17 @@ export class Inbox {
   /** Messages held now. */
   get size(): number {
     return this.#count
+  }
+
+  /** The oldest of what is held, up to so many, and how much there is; nothing is taken. */
+  held(most: number): HeldMessages {
+    this.#expire()
+    const messages: IncomingMessage[] = []
+    for (let at = this.#head; at < this.#order.length && messages.length < most; at++) {
+      const message = this.#order[at]?.message
+      if (message !== undefined) messages.push(message)
+    }
+    return { messages, count: this.#count, bytes: this.#bytes, waiting: this.#waiting }
   }
 
   /** Gives a message to the first who waits for it, or holds it. */

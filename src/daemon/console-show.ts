@@ -39,6 +39,30 @@ export function showConfig(account: Account): Output {
   }
 }
 
+/** So many messages, and so much of each in a line of text. */
+const MOST_MESSAGES = 100
+const MOST_TEXT = 60
+
+/** `xmpp show messages`: what is held for JABBER_RECEIVE, oldest first. */
+export function showMessages(account: Account): Output {
+  const { messages, count, bytes, waiting } = account.inbox.held(MOST_MESSAGES)
+  const lines = messages.map(({ from, type, received, body }) => {
+    const text = printable(body.slice(0, MOST_TEXT))
+    return `       [${printable(from)}] ${type} ${time(received)} - ${text}${body.length > MOST_TEXT ? '…' : ''}\n`
+  })
+  const more = count > messages.length ? `       and ${count - messages.length} more\n` : ''
+  return {
+    text: `Messages held for ${printable(account.name)}:\n${lines.join('')}${more}----\n   Number of messages: ${count} (${bytes} bytes), receivers waiting: ${waiting}\n`,
+    data: {
+      account: account.name,
+      count,
+      bytes,
+      waiting,
+      messages: messages.map(message => ({ ...message, received: time(message.received) })),
+    },
+  }
+}
+
 function connection(account: Account): object {
   const { jid, state, since, mechanism, binding, tls, target, resumed, received, sent, error, retryAt } =
     account.connection

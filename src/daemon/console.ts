@@ -3,7 +3,7 @@ import { type AccountConfig, readOption } from '../config/index.ts'
 import { describe } from '../errors.ts'
 import { printable, printableJson } from '../printable.ts'
 import type { AccountSet } from './accounts.ts'
-import { showConfig, showConnections } from './console-show.ts'
+import { showConfig, showConnections, showMessages } from './console-show.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 import { UsageError } from './io.ts'
 
@@ -67,6 +67,12 @@ const commands: readonly Command[] = [
     args: '',
     summary: 'Shows the buddies of all accounts',
     run: (_, { accounts }) => showBuddies(accounts.list()),
+  },
+  {
+    words: 'xmpp show messages',
+    args: 'ACCOUNT',
+    summary: 'Shows the messages that are held for xmpp receive, and takes none of them',
+    run: ([name = ''], { accounts }) => showMessages(find(accounts, name)),
   },
   {
     words: 'xmpp show config',

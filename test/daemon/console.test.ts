@@ -393,6 +393,26 @@ t.test('xmpp show config, with what was changed at run time', async t => {
   t.match(await run('xmpp', 'show', 'config', 'nosuch'), { exit: 1, err: "Unable to find client 'nosuch'!\n" })
 })
 
+t.test('xmpp show messages', async t => {
+  const { run, json, server, juliet } = await setUp(t, 'timeout=1000')
+  const empty = 'Messages held for asterisk:\n----\n   Number of messages: 0 (0 bytes), receivers waiting: 0\n'
+  t.strictSame(await run('xmpp', 'show', 'messages', 'asterisk'), { exit: 0, out: empty, err: '' })
+  for (const body of ['one', `two\u009b ${'x'.repeat(100)}`]) server.send('juliet@example.com', message(body))
+  for (let at = 0; at < 120; at++) server.send('juliet@example.com', message(`${at}`, 'nurse@example.com'))
+  await juliet.next('message', ({ message }) => message.body === '119')
+  const { out } = await run('xmpp show messages ASTERISK')
+  const lines = out.split('\n')
+  t.match(lines[1], /^ {7}\[romeo@example\.com\/orchard\] chat \d{4}-\S+Z - one$/)
+  t.match(lines[2], / - two\\x9b x{55}…$/)
+  t.equal(lines[101], '       and 22 more')
+  t.match(lines.at(-2), /^ {3}Number of messages: 122 \(\d+ bytes\), receivers waiting: 0$/)
+  const { data } = (await json('xmpp', 'show', 'messages', 'asterisk')) as { data: { messages: { body: string }[] } }
+  t.match(data, { account: 'asterisk', count: 122, waiting: 0, messages: { length: 100 } })
+  t.equal(data.messages[1]?.body, `two\u009b ${'x'.repeat(100)}`)
+  t.equal((await run('xmpp', 'receive', 'asterisk', 'romeo@example.com', '0')).out, 'one\n', 'nothing was taken')
+  t.match(await run('xmpp', 'show', 'messages', 'nosuch'), { exit: 1 })
+})
+
 t.test('xmpp presence', async t => {
   const { run, json, server, juliet } = await setUp(t, 'statusmessage=at the desk')
   const sent: string[] = []
@@ -434,6 +454,7 @@ t.test('help names every command', async t => {
     'xmpp receive ACCOUNT JID [TIMEOUT]',
     'xmpp status ACCOUNT JID',
     'xmpp show config ACCOUNT',
+    'xmpp show messages ACCOUNT',
     'xmpp presence ACCOUNT STATUS [MESSAGE…]',
     'xmpp reload',
     'help',
