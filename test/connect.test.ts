@@ -84,7 +84,7 @@ t.test('STARTTLS, login, and a session that works', async t => {
 S: <iq type='get' id='v' from='a@b/c'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>
 C: <iq type='result' id='v' to='a@b/c'><query xmlns='http://jabber.org/protocol/disco#info'>
   <identity category='client' type='pc' name='res-xmpp'/>
-  <feature var='http://jabber.org/protocol/disco#info'/><feature var='http://jabber.org/protocol/disco#items'/>
+  <feature var='http://jabber.org/protocol/caps'/><feature var='http://jabber.org/protocol/disco#info'/><feature var='http://jabber.org/protocol/disco#items'/>
   <feature var='jabber:iq:version'/><feature var='urn:mine'/><feature var='urn:xmpp:ping'/></query></iq>
 C: </stream:stream>
 S: </stream:stream>
