@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts'
 import type { AccountConfig } from '../config/account.ts'
 import type { Effect } from '../config/options.ts'
+import { detached } from '../detached.ts'
 import { Emitter } from '../emitter.ts'
 import { describe, XmppError } from '../errors.ts'
 import { bareJid, formatJid, parseJid } from '../jid.ts'
@@ -85,8 +86,8 @@ export class Account extends Emitter<AccountEvent> {
   #stale = false
   /** Tells the server that it is still us after a lost connection (XEP-0388 §2.3). */
   readonly #userAgentId = crypto.randomUUID()
-  /** Ids of the latest messages we sent, oldest first. */
-  readonly #sent = new Set<string>()
+  /** Ids of the latest messages we sent, oldest first, and to whom, prepared. */
+  readonly #sent = new Map<string, string>()
   /** The servers tried for the connection that is on or being made. */
   #tried: Target[] = []
   #dropped = 0
@@ -115,7 +116,7 @@ export class Account extends Emitter<AccountEvent> {
       clock: this.#clock,
       capabilities: this.#capabilities,
       emit: event => this.emit(event),
-      sent: id => this.#sent.delete(id),
+      sent: (id, fits) => this.#takeSent(id, fits),
     })
   }
 
@@ -228,18 +229,18 @@ export class Account extends Emitter<AccountEvent> {
   }
 
   /**
-   * Sends a chat message; resolves with its id when it is on its way.
+   * Sends a chat message; resolves with its id when it is on its way. Should it come back, the event `bounce` tells, with that id.
    * @throws XmppError `XMPP_NOT_CONNECTED`, `XMPP_JID_MALFORMED`, `XMPP_XML_CHARACTER`, `XMPP_SEND_LIMIT`
    */
   async send(to: string, body: string): Promise<string> {
-    parseJid(to)
+    const prepared = formatJid(parseJid(to))
     const session = this.#session
     if (!session?.stream.writable) {
       const text = `account ${this.name} is not connected (${this.#state}): the message was not sent`
       throw new XmppError('XMPP_NOT_CONNECTED', text)
     }
     const id = session.nextId()
-    this.#remember(id)
+    this.#remember(id, prepared)
     const attrs = { type: 'chat', to, from: session.jid, id }
     await session.send(session.stanza('message', attrs, session.stanza('body', {}, body)))
     return id
@@ -260,11 +261,18 @@ export class Account extends Emitter<AccountEvent> {
     return caps && this.#capabilities.of(caps)
   }
 
-  #remember(id: string): void {
-    this.#sent.add(id)
+  #remember(id: string, to: string): void {
+    this.#sent.set(id, detached(to))
     if (this.#sent.size <= MAX_SENT) return
-    const [oldest] = this.#sent
+    const [oldest] = this.#sent.keys()
     if (oldest !== undefined) this.#sent.delete(oldest)
+  }
+
+  #takeSent(id: string, fits: (to: string) => boolean): string | undefined {
+    const to = this.#sent.get(id)
+    if (to === undefined || !fits(to)) return undefined
+    this.#sent.delete(id)
+    return to
   }
 
   // ── the life of a connection ─────────────────────────────────────────────────────────────────────────────────────────

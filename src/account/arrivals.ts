@@ -19,8 +19,8 @@ export interface ArrivalsHost {
   readonly clock: Clock
   readonly capabilities: BuddyCapabilities
   readonly emit: (event: AccountEvent) => void
-  /** Whether a message with that id was sent by us; asked once for each. */
-  readonly sent: (id: string) => boolean
+  /** To whom a message with that id was sent by us; once for each, and only if `fits` says that it is about that one. */
+  readonly sent: (id: string, fits: (to: string) => boolean) => string | undefined
 }
 
 /** Handlers for the roster pushes, messages and presence of an account. */

@@ -50,9 +50,13 @@ export type AccountEvent =
       readonly status: string
       readonly priority: number
     }
+  /** It is held for JABBER_RECEIVE too. What was said in a room has the type `groupchat`, our own words there among it. */
   | { readonly type: 'message'; readonly message: IncomingMessage }
-  /** A message of ours came back: `to` did not get it. */
-  | { readonly type: 'bounce'; readonly to: string; readonly id: string | undefined; readonly error: StanzaError }
+  /**
+   * The message with the `id` that `send()` gave came back: `to`, the prepared JID it was for, did not get it. Errors from anyone else are
+   * not told, nor those about what was sent more than 1000 messages ago.
+   */
+  | { readonly type: 'bounce'; readonly to: string; readonly id: string; readonly error: StanzaError }
   /** A stanza of ours may not have arrived: the session ended before the server had acknowledged it. */
   | { readonly type: 'failed'; readonly stanza: Element; readonly error: XmppError }
   | { readonly type: 'subscription'; readonly from: string; readonly action: SubscriptionAction }

@@ -2,25 +2,30 @@ import { type Clock, systemClock } from '../clock.ts'
 import { detached } from '../detached.ts'
 import { XmppError } from '../errors.ts'
 import { bareJid, formatJid, parseJid } from '../jid.ts'
+import type { Delay } from '../xep/0203-delay.ts'
+import { boxBytes, kept, messageBytes } from './inbox-memory.ts'
+import { Line, type Place } from './line.ts'
 
 /** A received message with a body. */
 export interface IncomingMessage {
   /** Prepared JID of the sender. */
   readonly from: string
-  /** Exactly as sent. */
+  /** Exactly as sent; '' where `<body/>` is empty. */
   readonly body: string
   /** RFC 6121 §5.2.2; never `error`. */
   readonly type: 'chat' | 'groupchat' | 'headline' | 'normal'
   readonly id: string | undefined
-  /** The clock's time of arrival in ms. */
+  /** The clock's time of arrival in ms, by which it expires. */
   readonly received: number
+  /** It was sent earlier, or so it says (XEP-0203). */
+  readonly delayed: Delay | undefined
 }
 
 /** What others may make an inbox hold. */
 export interface InboxLimits {
   /** Messages held at once. */
   readonly messages: number
-  /** Bytes of all bodies, ids and senders held at once. */
+  /** Bytes of memory that all of them take at once, with what is needed to find them. */
   readonly bytes: number
   /** Messages of one bare JID held at once, so that one sender cannot push out what others sent. */
   readonly perSender: number
@@ -31,7 +36,7 @@ export interface InboxLimits {
 /** The limits of an inbox that is told no others. */
 export const defaultInboxLimits: InboxLimits = {
   messages: 100_000,
-  bytes: 16_777_216,
+  bytes: 67_108_864,
   perSender: 10_000,
   waiters: 10_000,
 }
@@ -58,41 +63,63 @@ export interface InboxOptions {
 }
 
 interface Waiter {
-  /** A bare JID takes messages of any resource. */
-  readonly jid: string
+  /** Who came earlier has the smaller one, whichever JID each waits for. */
+  readonly turn: number
   resolve(message: IncomingMessage): void
   reject(reason: Error): void
 }
 
-/** A held message in order of arrival; emptied when it is taken before its time. */
-interface Slot {
-  message: IncomingMessage | undefined
+/** What is held for one JID, and who waits for it. A bare JID stands for its resources too. */
+interface Box {
+  readonly jid: string
+  readonly held: Line<Held>
+  readonly waiters: Line<Waiter>
+  /** Of a bare JID: all that its messages cost, the boxes of its resources included. */
+  bytes: number
+  /** Where it stands among the empty ones. */
+  spare: Place<Box> | undefined
 }
 
-/** Messages of one bare JID, oldest first, and those who wait for them, first come first. */
-interface Mailbox {
-  readonly slots: Slot[]
-  readonly waiters: Waiter[]
-  /** Of what is in `slots`. */
-  bytes: number
+/** A message in the books. */
+interface Held {
+  readonly message: IncomingMessage
+  readonly bytes: number
+  /** The bare JID's box. */
+  readonly sender: Box
+  /** The full JID's; undefined where only the bare one is asked for. */
+  readonly exact: Box | undefined
+  inAll: Place<Held> | undefined
+  inSender: Place<Held> | undefined
+  inExact: Place<Held> | undefined
 }
+
+/**
+ * Empty boxes that stay for whoever comes again: a key that is put into a large Map and taken out of it over and over leaves a trail in its bucket, along which
+ * V8 searches for it, as long as the Map is large.
+ */
+const MAX_SPARE = 100
 
 /**
  * Received messages on their way to JABBER_RECEIVE: each goes to one receiver, the oldest first, and expires when none comes
  * in time. At a limit the oldest message is dropped, and said so: the sender's own where that sender holds too many, or more than
  * half of all bytes, otherwise the oldest of all. A message that alone is more than the limit is not held.
+ *
+ * Groupchat is kept apart: it is had by the JID of its room alone. The full JID of an occupant stands for what that occupant
+ * says in private (XEP-0045 §7.5).
+ *
+ * Nothing here takes longer when more is held or more wait.
  */
 export class Inbox {
   readonly #clock: Clock
   readonly #limits: InboxLimits
   readonly #options: InboxOptions
-  readonly #mailboxes = new Map<string, Mailbox>()
-  /** Everything held in order of arrival, from `#head` on; what lies before it is gone. */
-  #order: Slot[] = []
-  #head = 0
-  #count = 0
+  /** By bare and full JID, of whom something is held or for whom someone waits, and a few more. */
+  readonly #boxes = new Map<string, Box>()
+  readonly #spare = new Line<Box>()
+  readonly #all = new Line<Held>()
   #bytes = 0
   #waiting = 0
+  #lastTurn = 0
   #cancelExpiry: (() => void) | undefined
 
   constructor(options: InboxOptions) {
@@ -103,179 +130,187 @@ export class Inbox {
 
   /** Messages held now. */
   get size(): number {
-    return this.#count
+    return this.#all.length
   }
 
   /** The oldest of what is held, up to so many, and how much there is; nothing is taken. */
   held(most: number): HeldMessages {
     this.#expire()
     const messages: IncomingMessage[] = []
-    for (let at = this.#head; at < this.#order.length && messages.length < most; at++) {
-      const message = this.#order[at]?.message
-      if (message !== undefined) messages.push(message)
+    for (const { message } of this.#all) {
+      if (messages.length >= most) break
+      messages.push(message)
     }
-    return { messages, count: this.#count, bytes: this.#bytes, waiting: this.#waiting }
+    return { messages, count: this.size, bytes: this.#bytes, waiting: this.#waiting }
   }
 
   /** Gives a message to the first who waits for it, or holds it. */
   put(message: IncomingMessage): void {
-    const { from } = message
-    const bare = bareJid(from)
-    const mailbox = this.#mailbox(bare)
-    const at = mailbox.waiters.findIndex(({ jid }) => jid === bare || jid === from)
-    const [waiter] = at < 0 ? [] : mailbox.waiters.splice(at, 1)
+    const waiter = this.#waiterFor(message)
     if (waiter !== undefined) waiter.resolve(message)
-    else if (this.#options.hold() > 0) this.#hold(mailbox, message)
-    this.#tidy(bare, mailbox)
+    else if (this.#options.hold() > 0) this.#hold(message)
   }
 
   /**
    * The oldest held message from a JID, or the next to come within `timeout` ms; undefined when none came. A bare JID stands
-   * for all its resources.
+   * for all its resources, that of a room for all that is said in it.
    * @throws XmppError `XMPP_JID_MALFORMED`, `XMPP_TOO_MANY_WAITERS`; the signal's reason
    */
   async receive(jid: string, timeout: number, signal?: AbortSignal): Promise<IncomingMessage | undefined> {
     signal?.throwIfAborted()
-    this.#expire()
     const wanted = formatJid(parseJid(jid))
-    const bare = bareJid(wanted)
-    const mailbox = this.#mailbox(bare)
-    const held = mailbox.slots.find(({ message }) => wanted === bare || message?.from === wanted)
+    this.#expire()
+    const held = this.#boxes.get(wanted)?.held.first
     if (held !== undefined) return this.#take(held)
     if (this.#waiting >= this.#limits.waiters) {
-      this.#tidy(wanted, mailbox)
       throw new XmppError('XMPP_TOO_MANY_WAITERS', `${this.#waiting} receivers are waiting already`)
     }
-    return this.#wait(wanted, mailbox, timeout, signal)
+    return this.#wait(wanted, timeout, signal)
   }
 
   /** Forgets everything held and its timer, and lets go of all who wait: their `receive()` rejects with the reason. */
   close(reason: Error): void {
-    for (const slot of this.#order.slice(this.#head)) if (slot.message !== undefined) this.#take(slot)
-    for (const { waiters } of [...this.#mailboxes.values()]) for (const { reject } of [...waiters]) reject(reason)
+    for (let held = this.#all.first; held !== undefined; held = this.#all.first) this.#take(held)
+    for (const { waiters } of [...this.#boxes.values()]) {
+      for (let waiter = waiters.first; waiter !== undefined; waiter = waiters.first) waiter.reject(reason)
+    }
   }
 
-  #wait(jid: string, mailbox: Mailbox, timeout: number, signal?: AbortSignal): Promise<IncomingMessage | undefined> {
+  /** The first of those who wait for its bare JID and of those who wait for its full one. */
+  #waiterFor(message: IncomingMessage): Waiter | undefined {
+    const any = this.#boxes.get(bareJid(message.from))?.waiters.first
+    const exact = exactJid(message)
+    const one = exact === undefined ? undefined : this.#boxes.get(exact)?.waiters.first
+    if (any === undefined || one === undefined) return any ?? one
+    return any.turn < one.turn ? any : one
+  }
+
+  #wait(jid: string, timeout: number, signal?: AbortSignal): Promise<IncomingMessage | undefined> {
+    const box = this.#box(jid)
     this.#waiting++
     return new Promise<IncomingMessage | undefined>((resolve, reject) => {
-      const waiter: Waiter = {
-        jid,
-        resolve: message => settle(() => resolve(message)),
-        reject: reason => leave(() => reject(reason)),
-      }
-      const cancel = this.#clock.after(timeout, () => leave(() => resolve(undefined)))
-      const aborted = (): void => leave(() => reject(signal?.reason))
-      signal?.addEventListener('abort', aborted)
-      mailbox.waiters.push(waiter)
-
-      const settle = (then: () => void): void => {
+      const end = (): void => {
+        place.leave()
+        this.#tidy(box)
         this.#waiting--
         cancel()
         signal?.removeEventListener('abort', aborted)
-        then()
       }
-      const leave = (then: () => void): void => {
-        mailbox.waiters.splice(mailbox.waiters.indexOf(waiter), 1)
-        this.#tidy(jid, mailbox)
-        settle(then)
+      const give = (message: IncomingMessage | undefined): void => {
+        end()
+        resolve(message)
       }
+      const refuse = (reason: unknown): void => {
+        end()
+        reject(reason)
+      }
+      const aborted = (): void => refuse(signal?.reason)
+      const place = box.waiters.join({ turn: ++this.#lastTurn, resolve: give, reject: refuse })
+      const cancel = this.#clock.after(timeout, () => give(undefined))
+      signal?.addEventListener('abort', aborted)
     })
   }
 
-  #hold(mailbox: Mailbox, message: IncomingMessage): void {
+  #hold(message: IncomingMessage): void {
     const { messages, bytes, perSender } = this.#limits
-    const size = sizeOf(message)
-    if (size > bytes) {
+    const bare = bareJid(message.from)
+    const full = exactJid(message)
+    const size = messageBytes(message)
+    if (size + boxBytes(bare) + (full === undefined ? 0 : boxBytes(full)) > bytes) {
       this.#options.onDrop?.(message)
       return
     }
-    const { from, body, id } = message
-    const slot: Slot = { message: { ...message, from: detached(from), body: detached(body), id: id && detached(id) } }
-    mailbox.slots.push(slot)
-    mailbox.bytes += size
-    this.#bytes += size
-    this.#count++
-    this.#order.push(slot)
-    // As many are pushed before the next time as are looked at now.
-    if (this.#order.length > this.#count * 2 + 1024) this.#forgetEmpty()
-    if (mailbox.slots.length > perSender) this.#drop(mailbox.slots[0])
-    while (this.#count > messages || this.#bytes > bytes) {
-      this.#drop(mailbox.bytes * 2 > bytes ? mailbox.slots[0] : this.#oldest())
+    const sender = this.#box(bare)
+    this.#keep(message, size, sender, full === undefined ? undefined : this.#box(full))
+    if (sender.held.length > perSender) this.#drop(sender.held.first)
+    while (this.#all.length > messages || this.#bytes > bytes) {
+      this.#drop(sender.bytes * 2 > bytes ? sender.held.first : this.#all.first)
     }
-    this.#cancelExpiry ??= this.#clock.after(this.#options.hold(), this.#onExpiry)
+    if (this.size > 0) this.#cancelExpiry ??= this.#clock.after(this.#options.hold(), this.#onExpiry)
   }
 
-  #drop(slot: Slot | undefined): void {
-    if (slot?.message === undefined) return
-    this.#options.onDrop?.(this.#take(slot))
+  /** Enters a message into all books. */
+  #keep(message: IncomingMessage, bytes: number, sender: Box, exact: Box | undefined): void {
+    const held: Held = {
+      message: kept(message, exact?.jid ?? sender.jid),
+      bytes,
+      sender,
+      exact,
+      inAll: undefined,
+      inSender: undefined,
+      inExact: undefined,
+    }
+    this.#charge(sender, bytes + this.#costOf(sender) + (exact === undefined ? 0 : this.#costOf(exact)))
+    held.inAll = this.#all.join(held)
+    held.inSender = sender.held.join(held)
+    held.inExact = exact?.held.join(held)
   }
 
   /** Takes a held message out of all books. */
-  #take(slot: Slot): IncomingMessage {
-    const message = slot.message as IncomingMessage
-    slot.message = undefined
-    const mailbox = this.#mailbox(bareJid(message.from))
-    const size = sizeOf(message)
-    mailbox.slots.splice(mailbox.slots.indexOf(slot), 1)
-    mailbox.bytes -= size
-    this.#tidy(message.from, mailbox)
-    this.#bytes -= size
-    this.#count--
-    if (this.#count === 0) this.#reset()
+  #take({ message, bytes, sender, exact, inAll, inSender, inExact }: Held): IncomingMessage {
+    for (const place of [inAll, inSender, inExact]) place?.leave()
+    this.#charge(sender, -bytes - this.#costOf(sender) - (exact === undefined ? 0 : this.#costOf(exact)))
+    this.#tidy(sender)
+    if (exact !== undefined) this.#tidy(exact)
+    if (this.#all.length === 0) {
+      this.#cancelExpiry?.()
+      this.#cancelExpiry = undefined
+    }
     return message
   }
 
-  /** The oldest message still held. */
-  #oldest(): Slot | undefined {
-    while (this.#head < this.#order.length && this.#order[this.#head]?.message === undefined) this.#head++
-    return this.#order[this.#head]
+  /** What the box of a message costs that is its first, or was its last. */
+  #costOf({ held, jid }: Box): number {
+    return held.length === 0 ? boxBytes(jid) : 0
   }
 
-  /** One old message may lie before any number of slots whose messages were taken. */
-  #forgetEmpty(): void {
-    this.#order = this.#order.filter(({ message }) => message !== undefined)
-    this.#head = 0
+  #charge(sender: Box, bytes: number): void {
+    sender.bytes += bytes
+    this.#bytes += bytes
   }
 
-  /** Nothing is held any more. */
-  #reset(): void {
-    this.#order = []
-    this.#head = 0
-    this.#cancelExpiry?.()
-    this.#cancelExpiry = undefined
+  #drop(held: Held | undefined): void {
+    if (held === undefined) return
+    const message = this.#take(held)
+    this.#options.onDrop?.(message)
   }
 
   #expire(): void {
     const before = this.#clock.now() - this.#options.hold()
-    for (let slot = this.#oldest(); slot?.message && slot.message.received <= before; slot = this.#oldest()) {
-      this.#take(slot)
-    }
+    for (let held = this.#all.first; held && held.message.received <= before; held = this.#all.first) this.#take(held)
   }
 
   readonly #onExpiry = (): void => {
     this.#cancelExpiry = undefined
     this.#expire()
-    const next = this.#oldest()?.message
+    const next = this.#all.first
     if (next === undefined) return
-    const rest = next.received + this.#options.hold() - this.#clock.now()
+    const rest = next.message.received + this.#options.hold() - this.#clock.now()
     this.#cancelExpiry ??= this.#clock.after(Math.max(rest, 1), this.#onExpiry)
   }
 
-  #mailbox(bare: string): Mailbox {
-    let mailbox = this.#mailboxes.get(bare)
-    if (mailbox === undefined) {
-      mailbox = { slots: [], waiters: [], bytes: 0 }
-      this.#mailboxes.set(detached(bare), mailbox)
+  #box(jid: string): Box {
+    let box = this.#boxes.get(jid)
+    if (box === undefined) {
+      box = { jid: detached(jid), held: new Line(), waiters: new Line(), bytes: 0, spare: undefined }
+      this.#boxes.set(box.jid, box)
     }
-    return mailbox
+    box.spare?.leave()
+    box.spare = undefined
+    return box
   }
 
-  #tidy(jid: string, { slots, waiters }: Mailbox): void {
-    if (slots.length === 0 && waiters.length === 0) this.#mailboxes.delete(bareJid(jid))
+  #tidy(box: Box): void {
+    if (box.held.length > 0 || box.waiters.length > 0) return
+    box.spare = this.#spare.join(box)
+    const { length, first } = this.#spare
+    if (length <= MAX_SPARE || first === undefined) return
+    first.spare?.leave()
+    this.#boxes.delete(first.jid)
   }
 }
 
-/** Bytes of everything that its sender chose the length of. */
-function sizeOf({ from, body, id = '' }: IncomingMessage): number {
-  return Buffer.byteLength(from) + Buffer.byteLength(body) + Buffer.byteLength(id)
+/** The full JID by which a message may be had beside its bare one. */
+function exactJid({ from, type }: IncomingMessage): string | undefined {
+  return type === 'groupchat' || bareJid(from) === from ? undefined : from
 }

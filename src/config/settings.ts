@@ -19,7 +19,7 @@ export interface Settings {
     readonly stanza_bytes: number
     /** Messages held for JABBER_RECEIVE by one account. */
     readonly inbox_messages: number
-    /** Bytes of those messages together. */
+    /** Bytes of memory that those messages take together. */
     readonly inbox_bytes: number
   }
 }
@@ -82,7 +82,7 @@ const table: Readonly<Record<string, Readonly<Record<string, Setting>>>> = {
   limits: {
     stanza_bytes: { default: 262144, read: number(10000, 16777216) },
     inbox_messages: { default: 100000, read: number(1, 1000000) },
-    inbox_bytes: { default: 16777216, read: number(65536, 1073741824) },
+    inbox_bytes: { default: 67108864, read: number(65536, 1073741824) },
   },
 }
 

@@ -58,7 +58,11 @@ export function showMessages(account: Account): Output {
       count,
       bytes,
       waiting,
-      messages: messages.map(message => ({ ...message, received: time(message.received) })),
+      messages: messages.map(({ received, delayed, ...message }) => ({
+        ...message,
+        received: time(received),
+        delayed: delayed && { ...delayed, stamp: time(delayed.stamp) },
+      })),
     },
   }
 }

@@ -190,8 +190,9 @@ async function receive(account: Account, jid: string, timeout: string, signal: A
   const message = await account.receive(jid, seconds * 1000, signal)
   if (message === undefined) return { text: '', data: null, exit: 1 }
   // Scripts want the body as it was sent; it is the one thing of a peer's that is not escaped.
-  const { received, ...rest } = message
-  return { text: `${message.body}\n`, data: { ...rest, received: new Date(received).toISOString() } }
+  const { received, delayed, ...rest } = message
+  const sent = delayed && { ...delayed, stamp: new Date(delayed.stamp).toISOString() }
+  return { text: `${message.body}\n`, data: { ...rest, received: new Date(received).toISOString(), delayed: sent } }
 }
 
 function findCommand(argv: readonly string[]): Command | undefined {

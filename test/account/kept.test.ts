@@ -39,7 +39,7 @@ t.test('messages', async t => {
   const inbox = new Inbox({ hold: () => 5000, clock: new HandClock() })
   keepsLittle(t, 'message', n => {
     const stanza = arrived(
-      `<message from='sender-of-it-${n}.example.com' id='id-${text(n)}'><body>${text(n)}</body></message>`,
+      `<message from='sender-of-it-${n}.example.com' id='id-${text(n)}'><body>${text(n)}</body><delay from='delayer-of-it-${n}.example.com'/></message>`,
     )
     inbox.put({
       from: jid(stanza),
@@ -47,6 +47,7 @@ t.test('messages', async t => {
       id: stanza.attrs.id,
       type: 'chat',
       received: 0,
+      delayed: { stamp: 0, from: stanza.child('delay')?.attrs.from },
     })
   })
   t.equal(inbox.size, COUNT + 1)

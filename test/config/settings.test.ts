@@ -5,7 +5,7 @@ const file = '/etc/res-xmpp.conf'
 
 const defaults = {
   daemon: { config: undefined, control: undefined, timestamps: undefined },
-  limits: { stanza_bytes: 262144, inbox_messages: 100000, inbox_bytes: 16777216 },
+  limits: { stanza_bytes: 262144, inbox_messages: 100000, inbox_bytes: 67108864 },
 }
 
 t.test('defaults', async t => {

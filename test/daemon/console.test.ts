@@ -298,6 +298,12 @@ t.test('xmpp receive', async t => {
   server.send('juliet@example.com', message('b'))
   const { data } = await json('xmpp', 'receive', 'asterisk', 'romeo@example.com', '5')
   t.match(data, { from: 'romeo@example.com/orchard', body: 'b', type: 'chat', received: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/ })
+  t.notOk('delayed' in (data as object))
+
+  const delay = `<delay xmlns='urn:xmpp:delay' from='example.com' stamp='2002-09-10T23:08:25.5+01:00'/>`
+  server.send('juliet@example.com', message('b').replace('</body>', `</body>${delay}`))
+  const { data: late } = await json('xmpp', 'receive', 'asterisk', 'romeo@example.com', '5')
+  t.match(late, { body: 'b', delayed: { stamp: '2002-09-10T22:08:25.500Z', from: 'example.com' } })
 
   for (const timeout of ['', 'x', '-1', '1e9', '0x10', 'Infinity', '99999999', '1.', '.5', '1\n']) {
     const reply = await run('xmpp', 'receive', 'asterisk', 'romeo@example.com', timeout)
