@@ -8,6 +8,9 @@ import { byName, type Dialect, sample, type Tree } from '../helper/documents.ts'
 import { heap } from '../helper/heap.ts'
 import { Random } from '../helper/random.ts'
 
+// Ten seconds of work, which on a busy machine is more than the usual limit.
+t.setTimeout(120_000)
+
 const HEADER = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
 const all: Dialect = { whiteSpace: true, astralNames: true }
 /** What sax reads as we do. */
