@@ -165,6 +165,19 @@ const routes: readonly Route[] = [
     },
   },
   {
+    name: 'the return of a message to our buddy',
+    source: 'RFC 6120 §8.3: from whom it was for, or from a server on its way',
+    may: ['none', 'our bare JID', 'our bare JID in capitals', 'our server', 'our buddy', 'the bare JID of our buddy'],
+    async prepare({ account, events }, from) {
+      const id = await account.send('bob@example.com/r', 'hello')
+      const error = `<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`
+      return {
+        stanza: `<message type='error' id='${id}'${from}><body>hello</body>${error}</message>`,
+        had: () => events.some(event => event.type === 'bounce' && event.id === id),
+      }
+    },
+  },
+  {
     name: 'the end of our subscription',
     source: 'RFC 6121 §3.2.2: a client’s books are its server’s, and come as roster pushes',
     may: [],
