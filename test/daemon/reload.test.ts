@@ -84,7 +84,7 @@ t.test('the settings file: each setting has its effect', async t => {
     t.match(await receive('5'), { out: 'end\n' })
   })
   await t.test('stanza_bytes', async t => {
-    say('x'.repeat(65_000))
+    say('x'.repeat(60_000))
     t.match(await receive('5'), { code: 0 })
     say('x'.repeat(71_000))
     t.match(await program.line(/lost the connection/), /policy-violation/)
