@@ -162,7 +162,8 @@ export class Account extends Emitter<AccountEvent> {
 
   /** What is shown to others while the account is connected: as configured, or as it was asked for since. */
   get presence(): ShownPresence {
-    return this.#shown ?? this.#config
+    const { status, statusmessage } = this.#shown ?? this.#config
+    return { status, statusmessage }
   }
 
   /**

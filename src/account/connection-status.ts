@@ -17,7 +17,7 @@ export interface ConnectionStatus {
   readonly target: Target | undefined
   /** Connections that went on with the session of one before (XEP-0198). */
   readonly resumed: number
-  /** Stanzas since the account was started first. */
+  /** Stanzas of all its sessions that came as far as Connected. */
   readonly received: number
   readonly sent: number
   /** Why there was no connection, or none any more, the last time; in words for people, which may be a peer's. */

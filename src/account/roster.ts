@@ -43,9 +43,11 @@ export class AccountRoster {
       this.#known = session
     } finally {
       // Another reading may have begun meanwhile, of another session.
-      if (this.#early === early) this.#early = undefined
+      if (this.#early === early) {
+        this.#early = undefined
+        for (const [item, ver] of early.values()) this.push(item, ver)
+      }
     }
-    for (const [item, ver] of early.values()) this.push(item, ver)
   }
 
   /** Takes one changed contact, and the version that makes it. */
@@ -57,7 +59,8 @@ export class AccountRoster {
       return
     }
     this.#buddies.push(item)
-    if (ver !== undefined) this.#ver = ver
+    // Where the roster could not be read there are changes before this one that we do not know: the version that we have is the one from before.
+    if (ver !== undefined && this.#known !== undefined) this.#ver = ver
   }
 
   /** Whatever is read next is another account's roster. */

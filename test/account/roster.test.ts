@@ -109,6 +109,24 @@ t.test('pushes around the answer are not lost', async t => {
   t.strictSame(names(), ['bob to', 'carol to'])
 })
 
+t.test('pushes count though the roster could not be read, but make no version of it', async t => {
+  const { accept, next, names, again } = await setUp(t)
+  const first = await accept()
+  await first.play(versioned('') + answer(item('bob'), 'v1') + presence)
+  await next('connected')
+  const second = await again(first.socket)
+  const failed = `S: <iq type='error' id='{roster}'><error type='wait'><internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>\n`
+  const early = push('p1', item('carol'), 'v4') + acknowledged('p1')
+  await second.play(versioned('v1') + early + failed + presence)
+  await next('connected')
+  await second.play(push('p2', item('dave'), 'v5') + acknowledged('p2'))
+  t.strictSame(names(), ['bob both', 'carol both', 'dave both'])
+  const third = await again(second.socket)
+  await third.play(`${versioned('v1')}S: <iq type='result' id='{roster}'/>\n${presence}`)
+  await next('connected')
+  t.strictSame(names(), ['bob both', 'carol both', 'dave both'])
+})
+
 t.test('autoprune removes whom no buddy names, once, and waits for the confirmations', async t => {
   const { accept, next, names, again, events, update } = await setUp(
     t,
@@ -206,5 +224,6 @@ t.test('what is shown at run time lasts over reconnects, until the option change
   await second.play(plain + answer('') + shown.replace('>1<', '>5<'))
   await next('connected')
   await update('priority=5\nstatus=away', 'live')
-  t.strictSame(account.presence, account.config)
+  const { status, statusmessage } = account.config
+  t.strictSame(account.presence, { status, statusmessage }, 'and nothing else of the configuration')
 })
