@@ -373,12 +373,13 @@ export class Session {
     else this.#stream.violated(new StreamError('unsupported-stanza-type', `<${element.name}> is no stanza`))
   }
 
-  /** A component is every address of its domain and no other: an answer from elsewhere would be a forgery. */
+  /** A component is every address of its domain and no other, nor what is no address: an answer from there would be a forgery. */
   #addressed({ attrs: { to } }: Element): boolean {
     if (!this.#component || to === undefined) return true
-    const bare = bareJid(to)
-    const domain = bare.slice(bare.indexOf('@') + 1)
-    return domain === this.#domain || prepareJid(domain) === this.#domain
+    const prepared = prepareJid(to)
+    if (prepared === undefined) return false
+    const bare = bareJid(prepared)
+    return bare.slice(bare.indexOf('@') + 1) === this.#domain
   }
 
   #iq(stanza: Element): void {
