@@ -74,6 +74,14 @@ export function resourceOf(prepared: string): string {
   return slash < 0 ? '' : prepared.slice(slash + 1)
 }
 
+/**
+ * Whether a text has the parts of a JID, each with something in it. Servers know localparts that RFC 7622 refuses, such as `♥`: who is called so can be
+ * answered, though nobody's JID is equal to his.
+ */
+export function hasJidParts(text: string): boolean {
+  return text.length <= MAX_CHARACTERS && parts.test(text)
+}
+
 /** What most JIDs are, prepared ASCII, told in one look: they are read for every stanza. */
 function isPlain(text: string): boolean {
   return text.length <= MAX_OCTETS && plain.test(text)
@@ -85,8 +93,12 @@ function isPlain(text: string): boolean {
  */
 const plain =
   /^(?:[a-z0-9!#$%()*+,\-.;=?[\\\]^_`{|}~]+@)?(?=[^/]{1,63}(?:\/|$))(?![0-9.]+(?:\/|$))[a-z0-9_]+(?:[-.][a-z0-9_]+)*(?:\/[ -~]+)?$/
+/** Neither white space nor what separates parts or has to be escaped in XML. */
+const parts = /^(?:[^\s"&'/:<>@]+@)?[^\s"&'/<>@]+(?:\/.+)?$/su
 /** RFC 7622 §3.1, after preparation. */
 const MAX_OCTETS = 1023
+/** Preparing makes nothing half as long. */
+const MAX_CHARACTERS = 2 * (3 * MAX_OCTETS) + 2
 
 function prepare(what: string, part: string, rules: (part: string, what: string) => string): string {
   const tooLong = `the ${what} is longer than ${MAX_OCTETS} octets`

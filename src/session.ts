@@ -420,7 +420,7 @@ export class Session {
     else this.#stream.violated(new StreamError('unsupported-stanza-type', `<${element.name}> is no stanza`))
   }
 
-  /** A component is every address of its domain and no other: an answer from elsewhere would be a forgery. */
+  /** A component is every address of its domain and no other, nor what is no address: an answer from there would be a forgery. */
   #addressed({ attrs: { to } }: Element): boolean {
     return this.#own === undefined || to === undefined || this.#own.has(to)
   }

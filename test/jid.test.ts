@@ -1,5 +1,5 @@
 import t from 'tap'
-import { bareJid, formatJid, parseJid, prepareJid, resourceOf } from '../src/jid.ts'
+import { bareJid, formatJid, hasJidParts, parseJid, prepareJid, resourceOf } from '../src/jid.ts'
 import { cpuTime } from './helper/cpu.ts'
 import { throws } from './helper/rejects.ts'
 
@@ -251,6 +251,31 @@ t.test('whatever comes is a JID that stays as it is, or is refused', async t => 
   t.ok(cpuTime() - start < 6000)
 })
 
+t.test('what has the parts of a JID, whether or not RFC 7622 lets it be one', async t => {
+  for (const text of ['example.com', 'a@example.com', 'a@example.com/b', '♥@example.com', 'a@[::1]/b c@d/e', 'A@B/ '])
+    t.ok(hasJidParts(text), text)
+  for (const text of [
+    '',
+    '@',
+    '/',
+    '@b',
+    'a@',
+    'a@/c',
+    '@b/c',
+    'b/',
+    'a@b/',
+    'a@@b',
+    'a@b@c',
+    'a b@c',
+    ' a',
+    'a ',
+    '<@b',
+    'a\n@b',
+  ])
+    t.notOk(hasJidParts(text), JSON.stringify(text))
+  t.notOk(hasJidParts(`a/${long(7000)}`), 'longer than any')
+})
+
 t.test('none takes long to refuse', async t => {
   const times = (text: string, count: number): string => text.repeat(count)
   for (const text of [
@@ -271,7 +296,10 @@ t.test('none takes long to refuse', async t => {
     `a@b/${times('\u{1f600}', 1_000_000)}`,
   ]) {
     const start = cpuTime()
-    for (let round = 0; round < 10; round++) prepareJid(text)
+    for (let round = 0; round < 10; round++) {
+      prepareJid(text)
+      hasJidParts(text)
+    }
     t.ok(cpuTime() - start < 1000, `${text.slice(0, 12)}\u2026 of ${text.length}`)
   }
 })

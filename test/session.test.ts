@@ -57,6 +57,9 @@ t.test('asking: the answer comes from who was asked, or it is none', async t => 
       [undefined, 'romeo@example.net', 'evil@example.org', 'example.com'],
     ],
     ['romeo@example.net', ['romeo@example.net'], ['romeo@example.net/x', undefined, own]],
+    // As JIDs, however either side writes them.
+    ['Romeo@Example.NET/x', ['romeo@example.net/x', 'ROMEO@example.net/x'], ['romeo@example.net/X', undefined, '@']],
+    ['JULIET@example.com', [undefined, own, `${own}/balcony`], ['example.com', `${own}/Balcony`]],
     ['example.com', ['example.com'], ['evil.example.com', 'x@example.com', undefined]],
     [
       undefined,
@@ -248,9 +251,47 @@ C: <iq type='error' id='6' to='a@b/c'><error type='cancel'>
   <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>
 S: <iq type='get' id='7' from='a@b/c'><nothing xmlns='urn:other'/></iq>
 C: <iq type='error' id='7' to='a@b/c'><error type='cancel'>
+  <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>
+# RFC 6120 §8.1.2.1: a client leaves it to its server to say who it is.
+S: <iq type='get' id='8' from='a@b/c' to='juliet@example.com/balcony'><nothing xmlns='urn:test'/></iq>
+C: <iq type='result' id='8' to='a@b/c'/>
+S: <iq type='get' id='9' from='a@b/c' to='romeo@example.net'><unknown xmlns='urn:test'/></iq>
+C: <iq type='error' id='9' to='a@b/c'><error type='cancel'>
   <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`,
   )
 })
+
+t.test('answering: of several handlers for one payload the last', async () => {
+  const says = (name: string): Xep => xep(on('iq-get', NS, 'q', () => el(name, NS)))
+  await dialogue(
+    { xeps: [says('first'), says('second'), xep(on('iq-set', NS, 'q', () => el('third', NS)))] },
+    `
+S: <iq type='get' id='1' from='a@b'><q xmlns='urn:test'/></iq>
+C: <iq type='result' id='1' to='a@b'><second xmlns='urn:test'/></iq>`,
+  )
+})
+
+t.test(
+  'a message or presence is never answered by a StanzaError: it is told to whoever listens for faults',
+  async t => {
+    const seen: unknown[] = []
+    const refuse: Handler = () => {
+      throw new StanzaError('auth', 'forbidden')
+    }
+    const late: Handler = async stanza => refuse(stanza, session)
+    const { session, peer } = await openSession({
+      onHandlerError: (error, stanza) => void seen.push([(error as StanzaError).condition, stanza.name]),
+      xeps: [xep(onEvery('message', refuse), onEvery('presence', late))],
+    })
+    peer.write("<message id='1' from='a@b'/><presence id='2' from='a@b'/>")
+    await settled()
+    t.strictSame(seen, [
+      ['forbidden', 'message'],
+      ['forbidden', 'presence'],
+    ])
+    t.equal(peer.unread, undefined)
+  },
+)
 
 t.test('answering: what is no request (RFC 6120 §8.2.3)', async () => {
   const bad = (id: string): string => `C: <iq type='error'${id} to='a@b'><error type='modify'>
@@ -379,6 +420,19 @@ t.test('handlers that wait are bounded', async t => {
   peer.write(request('4'))
   await settled()
   t.equal(waiting.length, 3, 'one has ended, there is room for one')
+})
+
+t.test('handlers that wait are bounded by default: 256', async t => {
+  let waiting = 0
+  const wait = (): Promise<void> => {
+    waiting++
+    return new Promise(() => {})
+  }
+  const { peer } = await openSession({ xeps: [xep(on('iq-get', NS, 'wait', wait))] })
+  const request = (n: number): string => `<iq type='get' id='${n}' from='a@b'><wait xmlns='${NS}'/></iq>`
+  peer.write(Array.from({ length: 257 }, (_, n) => request(n)).join(''))
+  t.match(await stanza(peer), { attrs: { id: '256', type: 'error' } })
+  t.equal(waiting, 256)
 })
 
 t.test('a burst of stanzas whose handlers do not wait for anything is taken whole', async t => {
@@ -574,6 +628,10 @@ C: <iq type='result' id='5' to='a@b/c' from='pbx.example.com'><r xmlns='urn:test
   t.notOk(session.fromOwnServer(session.stanza('iq', { from: 'pbx.example.com' })))
   const self = session.iq('get', 'pbx.example.com', ask())
   const { attrs } = await stanza(peer)
-  peer.write(`<iq type='result' id='${attrs.id}' to='pbx.example.com' from='pbx.example.com'/>`)
-  t.equal((await self).attrs.type, 'result', 'a component may ask itself through its server')
+  // RFC 6120 §8.1.2.1 speaks of clients: what a server brings to a component always says from whom it is.
+  for (const forged of ['', " from=''", " from='example.com'", " from='100@pbx.example.com'"]) {
+    peer.write(`<iq type='result' id='${attrs.id}' to='pbx.example.com'${forged}><forged/></iq>`)
+  }
+  peer.write(`<iq type='result' id='${attrs.id}' to='pbx.example.com' from='pbx.example.com'><honest/></iq>`)
+  t.ok((await self).child('honest'), 'a component may ask itself through its server')
 })

@@ -1,288 +1,577 @@
 /**
- * Who may bring about what: every route of an account with every sender. A server stamps whom a stanza is from (RFC 6120 §8.1.2.1), so what stands there is
- * true as far as the server is; but it says nothing of whether that sender may do what the stanza would do.
+ * Who may do what: each way by which something from outside gets at an account, with each `from` that may stand there. The tables say whose
+ * stanza has an effect, and by which paragraph; nobody else's has any, and whatever comes, the account stays connected.
  */
-import t from 'tap'
+import t, { type Test } from 'tap'
+import type { AccountEvent } from '../src/account/events.ts'
+import { StanzaError } from '../src/errors.ts'
+import type { Session } from '../src/session.ts'
 import { el } from '../src/stream/element.ts'
-import {
-  attachment,
-  clientConfig,
-  componentConfig,
-  login,
-  presence,
-  script,
-  type Watched,
-  watched,
-} from './account/setting.ts'
+import { attachment, clientConfig, componentConfig, login, script, type Watched, watched } from './account/setting.ts'
 import { HandClock } from './helper/clock.ts'
-import { settled } from './helper/pair.ts'
+import type { Node, Peer } from './helper/peer.ts'
 
-const NS = 'urn:test'
-const NS_ROSTER = 'jabber:iq:roster'
+// ── who says so ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Senders, by what they are. An undefined one is not said. */
-const senders = {
-  none: undefined,
-  'our bare JID': 'juliet@example.com',
-  'our bare JID in capitals': 'JULIET@Example.COM',
-  'our full JID': 'juliet@example.com/balcony',
-  'another resource of ours': 'juliet@example.com/tower',
-  'our server': 'example.com',
-  'a resource of our server': 'example.com/x',
-  'another user': 'mallory@example.com',
-  'a resource of another user': 'mallory@example.com/balcony',
-  'our buddy': 'bob@example.com/r',
-  'another resource of our buddy': 'bob@example.com/other',
-  'the bare JID of our buddy': 'bob@example.com',
-  'another server': 'evil.example',
-  'somebody of our name elsewhere': 'juliet@evil.example/balcony',
-  'a domain that begins like ours': 'example.com.evil',
-  'a user of a domain that begins like ours': 'juliet@example.com.evil',
-  'our buddy in a domain that begins like his': 'bob@example.com.evil/r',
-  'a JID that is none': '@',
-  'nothing at all': '',
-} as const
-type Sender = keyof typeof senders
+/** What stands in `from`, undefined for none, and whose JID that is, undefined for nobody's. */
+type From = readonly [text: string | undefined, jid: string | undefined]
 
-const ourselves: readonly Sender[] = ['none', 'our bare JID', 'our bare JID in capitals', 'our full JID']
+const others = {
+  contact: ['romeo@example.net', 'romeo@example.net'],
+  'contact, capitals': ['ROMEO@Example.NET', 'romeo@example.net'],
+  'contact, full': ['romeo@example.net/orchard', 'romeo@example.net/orchard'],
+  'contact, full, capitals': ['ROMEO@Example.NET/orchard', 'romeo@example.net/orchard'],
+  'contact, other resource': ['romeo@example.net/Orchard', 'romeo@example.net/Orchard'],
+  "contact's server": ['example.net', 'example.net'],
+  "like contact's server": ['example.net.evil', 'example.net.evil'],
+  'like contact': ['romeo@example.net.evil/orchard', 'romeo@example.net.evil/orchard'],
+  'homograph of contact': ['romeo@ex\u0430mple.net/orchard', 'romeo@ex\u0430mple.net/orchard'],
+  'our server': ['example.com', 'example.com'],
+  'our server, capitals': ['EXAMPLE.COM', 'example.com'],
+  'our server, full stop': ['example.com.', 'example.com'],
+  "our server's resource": ['example.com/balcony', 'example.com/balcony'],
+  'like our server': ['example.com.evil', 'example.com.evil'],
+  'below our server': ['evil.example.com', 'evil.example.com'],
+  stranger: ['mallory@example.com', 'mallory@example.com'],
+  'stranger, full': ['mallory@example.com/balcony', 'mallory@example.com/balcony'],
+  none: [undefined, undefined],
+  empty: ['', undefined],
+  'two @': ['juliet@@example.com', undefined],
+  'no localpart': ['@example.com', undefined],
+  'no resource': ['juliet@example.com/', undefined],
+  'white space': [' example.com', undefined],
+} as const satisfies Record<string, From>
 
-/** One route: what is sent, who may send it, and how to tell that it has done something. */
-interface Route {
-  readonly name: string
-  /** The paragraph that says who may. */
-  readonly source: string
-  readonly may: readonly Sender[]
-  /** Gets ready, and returns what is sent with `from`, and whether that had an effect. */
-  prepare(all: Played, from: string): Promise<{ stanza: string; had: () => boolean }>
+const ofClient = {
+  ...others,
+  // RFC 6120 §8.1.2.1: a client takes it for its own account's.
+  none: [undefined, 'juliet@example.com'],
+  account: ['juliet@example.com', 'juliet@example.com'],
+  'account, capitals': ['JULIET@Example.COM', 'juliet@example.com'],
+  'account, full width': ['\uff4auliet@example.com', 'juliet@example.com'],
+  self: ['juliet@example.com/balcony', 'juliet@example.com/balcony'],
+  'self, capitals': ['JULIET@EXAMPLE.COM/balcony', 'juliet@example.com/balcony'],
+  'other resource': ['juliet@example.com/chamber', 'juliet@example.com/chamber'],
+  'resource, capitals': ['juliet@example.com/BALCONY', 'juliet@example.com/BALCONY'],
+  'like account': ['juliet@example.com.evil', 'juliet@example.com.evil'],
+  'like self': ['juliet@example.com.evil/balcony', 'juliet@example.com.evil/balcony'],
+  'homograph of self': ['juliet@ex\u0430mple.com/balcony', 'juliet@ex\u0430mple.com/balcony'],
+} as const satisfies Record<string, From>
+
+const ofComponent = {
+  ...others,
+  self: ['pbx.example.com', 'pbx.example.com'],
+  'self, capitals': ['PBX.Example.COM', 'pbx.example.com'],
+  'own user': ['100@pbx.example.com', '100@pbx.example.com'],
+  'own user, full': ['100@pbx.example.com/desk', '100@pbx.example.com/desk'],
+  'own resource': ['pbx.example.com/desk', 'pbx.example.com/desk'],
+  'like self': ['pbx.example.com.evil', 'pbx.example.com.evil'],
+  'homograph of self': ['pbx.ex\u0430mple.com', 'pbx.ex\u0430mple.com'],
+} as const satisfies Record<string, From>
+
+type Client = keyof typeof ofClient
+type Component = keyof typeof ofComponent
+
+const server = ['our server', 'our server, capitals', 'our server, full stop'] as const
+const account = ['none', 'account', 'account, capitals', 'account, full width'] as const
+const self = ['self', 'self, capitals'] as const
+const contact = ['contact', 'contact, capitals'] as const
+const fullContact = ['contact, full', 'contact, full, capitals'] as const
+const contactAnywhere = [...contact, ...fullContact, 'contact, other resource'] as const
+/** Whom a message to the contact's resource comes to or passes. */
+const onTheWay = [...contact, ...fullContact, "contact's server"] as const
+/** Whoever has a JID. */
+const anyClient = named(ofClient)
+const anyComponent = named(ofComponent)
+const nobody: readonly never[] = []
+
+function named<Name extends string>(froms: Readonly<Record<Name, From>>): readonly Name[] {
+  return (Object.keys(froms) as Name[]).filter(name => froms[name][1] !== undefined)
 }
 
-interface Played extends Watched {
-  /** Different each time. */
-  readonly number: number
-  /** What we have sent so far. */
-  readonly sent: () => string
-}
+// ── what they try ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** An answer to a request of ours. */
-function answer(name: string, to: string | undefined, source: string, may: readonly Sender[], type = 'result'): Route {
-  return {
-    name,
-    source,
-    may,
-    async prepare({ account, sent }, from) {
-      let over = false
-      const before = sent().length
-      const session = account.session
-      if (session === undefined) throw new Error('not connected')
-      const end = (): void => {
-        over = true
-      }
-      session.iq('get', to, el('q', NS), { timeout: 1e6 }).then(end, end)
-      await settled()
-      const id = /<iq [^>]*\bid='([^']+)'/.exec(sent().slice(before))?.[1]
-      const error = `<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`
-      return { stanza: `<iq type='${type}' id='${id}'${from}>${type === 'error' ? error : ''}</iq>`, had: () => over }
-    },
-  }
-}
+/** A way to get at an account: what it is, by which paragraph, who may, and the attempt, which tells whether it had an effect. */
+type Way<Name> = readonly [what: string, by: string, may: readonly Name[], attempt: Attempt]
+type Attempt = (on: Stage, from: From) => Promise<boolean>
 
-const routes: readonly Route[] = [
-  {
-    name: 'a roster push',
-    source: 'RFC 6121 §2.1.6; servers that push as their own domain are believed too',
-    may: ['none', 'our bare JID', 'our bare JID in capitals', 'our server'],
-    async prepare({ account, number }, from) {
-      const jid = `c${number}@example.net`
-      const query = `<query xmlns='${NS_ROSTER}'><item jid='${jid}' subscription='both'/></query>`
-      return {
-        stanza: `<iq type='set' id='push${number}'${from}>${query}</iq>`,
-        had: () => account.buddies.get(jid) !== undefined,
-      }
-    },
-  },
-  {
-    name: 'the removal of our buddy by a roster push',
-    source: 'RFC 6121 §2.1.6',
-    may: ['none', 'our bare JID', 'our bare JID in capitals', 'our server'],
-    async prepare({ account, number }, from) {
-      account.buddies.push({ jid: 'gone@example.com', name: '', subscription: 'both', asked: false })
-      const query = `<query xmlns='${NS_ROSTER}'><item jid='gone@example.com' subscription='remove'/></query>`
-      return {
-        stanza: `<iq type='set' id='push${number}'${from}>${query}</iq>`,
-        had: () => account.buddies.get('gone@example.com') === undefined,
-      }
-    },
-  },
-  answer('the answer of our own account', undefined, 'RFC 6120 §8.1.2.1, §10.3.3', [...ourselves, 'our server']),
-  answer('its refusal', undefined, 'RFC 6120 §8.3.1', [...ourselves, 'our server'], 'error'),
-  answer('the answer of our server', 'example.com', 'RFC 6120 §8.2.3', ['our server']),
-  answer('the answer of our buddy', 'bob@example.com/r', 'RFC 6120 §8.2.3', ['our buddy']),
-  answer('the refusal of our buddy', 'bob@example.com/r', 'RFC 6120 §8.2.3', ['our buddy'], 'error'),
-  answer('the answer of a bare JID', 'bob@example.com', 'RFC 6120 §8.2.3', ['the bare JID of our buddy']),
-  {
-    name: 'the presence of our buddy',
-    source: 'RFC 6121 §4.4.2',
-    may: ['our buddy', 'another resource of our buddy', 'the bare JID of our buddy'],
-    async prepare({ account }, from) {
-      account.buddies.clearPresence()
-      return { stanza: `<presence${from}/>`, had: () => account.status('bob@example.com') === 1 }
-    },
-  },
-  {
-    name: 'the leaving of our buddy',
-    source: 'RFC 6121 §4.5.3; the bare JID stands for all resources',
-    may: ['our buddy', 'the bare JID of our buddy'],
-    async prepare({ account }, from) {
-      account.buddies.clearPresence()
-      account.buddies.presence('bob@example.com/r', el('presence', 'jabber:client'))
-      return {
-        stanza: `<presence type='unavailable'${from}/>`,
-        had: () => account.status('bob@example.com/r') === 6,
-      }
-    },
-  },
-  {
-    name: 'a message in the name of our buddy',
-    source: 'RFC 6121 §5.2.1',
-    may: ['our buddy', 'another resource of our buddy', 'the bare JID of our buddy'],
-    async prepare({ account, number }, from) {
-      let taken = false
-      const controller = new AbortController()
-      const waiting = account.receive('bob@example.com', 1e6, controller.signal)
-      waiting.then(
-        () => {
-          taken = true
-        },
-        () => {},
-      )
-      return {
-        stanza: `<message${from}><body>${number}</body></message>`,
-        had: () => {
-          controller.abort(new Error('enough'))
-          return taken
-        },
-      }
-    },
-  },
-  {
-    name: 'the return of a message to our buddy',
-    source: 'RFC 6120 §8.3: from whom it was for, or from a server on its way',
-    may: ['none', 'our bare JID', 'our bare JID in capitals', 'our server', 'our buddy', 'the bare JID of our buddy'],
-    async prepare({ account, events }, from) {
-      const id = await account.send('bob@example.com/r', 'hello')
-      const error = `<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`
-      return {
-        stanza: `<message type='error' id='${id}'${from}><body>hello</body>${error}</message>`,
-        had: () => events.some(event => event.type === 'bounce' && event.id === id),
-      }
-    },
-  },
-  {
-    name: 'the end of our subscription',
-    source: 'RFC 6121 §3.2.2: a client’s books are its server’s, and come as roster pushes',
-    may: [],
-    async prepare({ account }, from) {
-      return {
-        stanza: `<presence type='unsubscribed'${from}/>`,
-        had: () => account.buddies.get('bob@example.com')?.subscription !== 'both',
-      }
-    },
-  },
-  {
-    name: 'a request that nobody has a handler for, with an effect on the stream',
-    source: 'RFC 6120 §8.2.3: whoever asks is answered, and that is all',
-    may: [],
-    async prepare({ account, number }, from) {
-      const session = account.session
-      return {
-        stanza: `<iq type='set' id='x${number}'${from}><q xmlns='${NS}'/></iq>`,
-        had: () => account.session !== session,
-      }
-    },
-  },
+const ping = "<ping xmlns='urn:xmpp:ping'/>"
+const version = "<query xmlns='jabber:iq:version'/>"
+const info = "<query xmlns='http://jabber.org/protocol/disco#info'/>"
+const items = "<query xmlns='http://jabber.org/protocol/disco#items'/>"
+const unknown = "<q xmlns='urn:unknown'/>"
+
+const clientWays: readonly Way<Client>[] = [
+  ['roster push', 'RFC 6121 §2.1.6', [...account, ...server], pushes],
+  ['result from the server', 'RFC 6120 §8.1.2.1', [...account, ...self, ...server], answers('result', undefined)],
+  ['error from the server', 'RFC 6120 §8.1.2.1', [...account, ...self, ...server], answers('error', undefined)],
+  ['result from our account', 'RFC 6120 §8.1.2.1', [...account, ...self], answers('result', 'juliet@example.com')],
+  ['error from our account', 'RFC 6120 §8.1.2.1', [...account, ...self], answers('error', 'Juliet@Example.com')],
+  ['result from ourselves', 'RFC 6120 §8.2.3', self, answers('result', 'juliet@example.com/balcony')],
+  ['result from our chamber', 'RFC 6120 §8.2.3', ['other resource'], answers('result', 'juliet@example.com/chamber')],
+  ['result from our domain', 'RFC 6120 §8.2.3', server, answers('result', 'example.com')],
+  ['result from a contact', 'RFC 6120 §8.2.3', contact, answers('result', 'romeo@example.net')],
+  ['result from his resource', 'RFC 6120 §8.2.3', fullContact, answers('result', 'Romeo@example.net/orchard')],
+  ['error from his resource', 'RFC 6120 §8.2.3', fullContact, answers('error', 'romeo@example.net/orchard')],
+  ['result from his domain', 'RFC 6120 §8.2.3', ["contact's server"], answers('result', 'example.net')],
+  ['error from his domain', 'RFC 6120 §8.2.3', ["contact's server"], answers('error', 'EXAMPLE.net')],
+  ['ping', 'RFC 6120 §8.2.3', anyClient, asks('get', ping)],
+  ['version', 'RFC 6120 §8.2.3', anyClient, asks('get', version)],
+  ['disco#info', 'RFC 6120 §8.2.3', anyClient, asks('get', info)],
+  ['disco#items', 'RFC 6120 §8.2.3', anyClient, asks('get', items)],
+  ['an unknown question', 'RFC 6120 §8.4', anyClient, asks('set', unknown)],
+  ['chat', 'RFC 6121 §5.2.2', anyClient, says("type='chat'")],
+  ['groupchat', 'RFC 6121 §5.2.2', anyClient, says("type='groupchat'")],
+  ['normal', 'RFC 6121 §5.2.2', anyClient, says('')],
+  ['bounce of what we sent', 'RFC 6120 §8.3.1', [...account, ...server, ...onTheWay], bounces],
+  ['bounce of what we did not', 'RFC 6120 §8.3.1', nobody, bouncesUnsent],
+  ['available', 'RFC 6121 §4.2.4', contactAnywhere, comes],
+  ['unavailable', 'RFC 6121 §4.5.4', [...contact, ...fullContact], goes('unavailable')],
+  ['error for presence', 'RFC 6121 §4.7.1', nobody, goes('error')],
+  ['capabilities, announced', 'XEP-0115 §6.2', contactAnywhere, announces],
+  ['capabilities, told', 'RFC 6120 §8.2.3', fullContact, tellsCapabilities],
+  ['subscribe', 'RFC 6121 §3.1.4', anyClient, wantsToSee],
+  ['subscribed, told', 'RFC 6121 §3.1.6', anyClient, tells('subscribed')],
+  ['unsubscribed, told', 'RFC 6121 §3.2.3', anyClient, tells('unsubscribed')],
+  ['unsubscribe, told', 'RFC 6121 §3.3.3', anyClient, tells('unsubscribe')],
+  // What we may see is what the roster says, which a push changes.
+  ['subscribed, believed', 'RFC 6121 §3.1.6', nobody, subscribes('subscribed', 'both')],
+  ['unsubscribed, believed', 'RFC 6121 §3.2.3', nobody, subscribes('unsubscribed', 'both')],
+  ['probe', 'RFC 6121 §4.3', nobody, probes],
 ]
 
-/** All that has been sent so far, each chunk read once. */
-function reader(chunks: readonly Uint8Array[]): () => string {
-  let text = ''
-  let read = 0
-  return () => {
-    for (; read < chunks.length; read++) text += Buffer.from(chunks[read] as Uint8Array).toString()
-    return text
+const componentWays: readonly Way<Component>[] = [
+  ['roster push', 'XEP-0114: there is no roster', nobody, pushes],
+  ['result from ourselves', 'RFC 6120 §8.2.3', self, answers('result', 'pbx.example.com')],
+  ['result from our server', 'RFC 6120 §8.2.3', server, answers('result', 'example.com')],
+  ['error from our server', 'RFC 6120 §8.2.3', server, answers('error', 'example.com')],
+  ['result from a contact', 'RFC 6120 §8.2.3', contact, answers('result', 'Romeo@example.net')],
+  ['result from his resource', 'RFC 6120 §8.2.3', fullContact, answers('result', 'romeo@example.net/orchard')],
+  ['error from his resource', 'RFC 6120 §8.2.3', fullContact, answers('error', 'romeo@example.net/orchard')],
+  ['result from his domain', 'RFC 6120 §8.2.3', ["contact's server"], answers('result', 'example.net')],
+  ['result from our own user', 'RFC 6120 §8.2.3', ['own user'], answers('result', '100@pbx.example.com')],
+  ['ping', 'RFC 6120 §8.2.3', anyComponent, asks('get', ping)],
+  ['version', 'RFC 6120 §8.2.3', anyComponent, asks('get', version)],
+  ['disco#info', 'RFC 6120 §8.2.3', anyComponent, asks('get', info)],
+  ['disco#items', 'RFC 6120 §8.2.3', anyComponent, asks('get', items)],
+  ['an unknown question', 'RFC 6120 §8.4', anyComponent, asks('set', unknown)],
+  ['chat', 'RFC 6121 §5.2.2', anyComponent, says("type='chat'")],
+  ['groupchat', 'RFC 6121 §5.2.2', anyComponent, says("type='groupchat'")],
+  ['bounce of what we sent', 'RFC 6120 §8.3.1', onTheWay, bounces],
+  ['bounce of what we did not', 'RFC 6120 §8.3.1', nobody, bouncesUnsent],
+  ['available', 'RFC 6121 §4.2.4', contactAnywhere, comes],
+  ['unavailable', 'RFC 6121 §4.5.4', [...contact, ...fullContact], goes('unavailable')],
+  ['error for presence', 'RFC 6121 §4.7.1', nobody, goes('error')],
+  ['capabilities, announced', 'XEP-0115 §6.2', contactAnywhere, announces],
+  ['capabilities, told', 'RFC 6120 §8.2.3', fullContact, tellsCapabilities],
+  ['subscribe', 'RFC 6121 §3.1.3', anyComponent, wantsToSee],
+  ['subscribed, told', 'RFC 6121 §3.1.6', anyComponent, tells('subscribed')],
+  ['unsubscribed, told', 'RFC 6121 §3.2.3', anyComponent, tells('unsubscribed')],
+  ['unsubscribe, told', 'RFC 6121 §3.3.3', anyComponent, tells('unsubscribe')],
+  ['subscribed, believed', 'RFC 6121 §3.1.6', contactAnywhere, subscribes('subscribed', 'none')],
+  ['unsubscribed, believed', 'RFC 6121 §3.2.3', contactAnywhere, subscribes('unsubscribed', 'to')],
+  ['probe', 'RFC 6121 §4.3', anyComponent, probes],
+  ['registration', 'XEP-0077 §3.1', contactAnywhere, registers],
+  ['end of a registration', 'XEP-0077 §3.2', contactAnywhere, leaves],
+]
+
+// ── whom they mean ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What a server may bring to a component, and whether it is for it: XEP-0114 §3, RFC 6120 §8.1.1. */
+const tos: readonly (readonly [to: string | undefined, ours: boolean])[] = [
+  ['pbx.example.com', true],
+  ['PBX.Example.COM', true],
+  ['pbx.example.com.', true],
+  ['pbx.example.com/desk', true],
+  ['100@pbx.example.com', true],
+  ['100@PBX.example.com/desk@100/x', true],
+  [undefined, true],
+  ['example.com', false],
+  ['other.example.com', false],
+  ['below.pbx.example.com', false],
+  ['pbx.example.com.evil', false],
+  ['pbx.ex\u0430mple.com', false],
+  ['juliet@example.com', false],
+  ['juliet@example.com/pbx.example.com', false],
+  ['example.com/100@pbx.example.com', false],
+  ['', false],
+  ['@pbx.example.com', false],
+  ['/pbx.example.com', false],
+  ['pbx.example.com/', false],
+  ['100@200@pbx.example.com', false],
+  ['1 0@pbx.example.com', false],
+  [' pbx.example.com', false],
+]
+
+const addressedWays: readonly (readonly [what: string, attempt: Attempt])[] = [
+  ['ping', asks('get', ping)],
+  ['an unknown question', asks('set', unknown)],
+  ['chat', says("type='chat'")],
+  ['subscribe', wantsToSee],
+  ['subscribed', subscribes('subscribed', 'none')],
+  ['unsubscribe', tells('unsubscribe')],
+  ['probe', probes],
+  ['available', comes],
+]
+
+// ── the attempts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function pushes({ t, send, rest, account }: Stage, [from]: From): Promise<boolean> {
+  const { id } = send(
+    'iq',
+    from,
+    "type='set'",
+    jid => `<query xmlns='jabber:iq:roster'><item jid='${jid}@example.org' subscription='both'/></query>`,
+  )
+  const [answer] = await rest()
+  const known = account.buddies.get(`${id}@example.org`) !== undefined
+  t.equal(answer?.attrs.type === 'result', known, 'acknowledged when it is taken')
+  return known
+}
+
+/** An answer to what was asked there, which has it in its id. */
+function answers(type: 'result' | 'error', to: string | undefined): Attempt {
+  return async ({ t, session, rest, send }, [from]) => {
+    const controller = new AbortController()
+    let settled: string | undefined
+    session.iq('get', to, el('q', 'urn:test'), { signal: controller.signal }).then(
+      () => {
+        settled = 'result'
+      },
+      error => {
+        settled ??= error instanceof StanzaError ? 'error' : `${error}`
+      },
+    )
+    const [asked] = await rest()
+    send('iq', from, `type='${type}'`, () => '', asked?.attrs.id)
+    await rest()
+    const got = settled
+    controller.abort()
+    if (got !== undefined) t.equal(got, type)
+    return got !== undefined
   }
 }
 
-t.test('a client account', async t => {
-  const { port, accept } = await script(t)
-  const all = watched(t, clientConfig(port, 'autoregister=no\nbuddy=bob@example.com'), { clock: new HandClock() })
-  all.account.start()
-  const { play, peer } = await accept()
-  await play(login("<item jid='bob@example.com' subscription='both'/>"))
-  await all.next('connected')
-  const sent = reader(peer.chunks)
-  let number = 0
-  for (const route of routes) {
-    await t.test(`${route.name} (${route.source})`, async t => {
-      for (const [who, sender] of Object.entries(senders)) {
-        const from = sender === undefined ? '' : ` from='${sender}'`
-        const { stanza, had } = await route.prepare({ ...all, number: ++number, sent }, from)
-        await through(stanza, number)
-        t.equal(had(), route.may.includes(who as Sender), `${who}: ${sender}`)
+/** Everyone who asks and can be told gets an answer, and no one else. */
+function asks(type: 'get' | 'set', payload: string): Attempt {
+  return async ({ t, rest, send, component, to }, [from]) => {
+    const { id } = send('iq', from, `type='${type}'`, () => payload)
+    const [answer, ...more] = await rest()
+    t.equal(more.length, 0)
+    if (answer === undefined) return false
+    const { attrs } = answer
+    t.strictSame([attrs.id, attrs.to, attrs.from], [id, from, component ? (to ?? 'pbx.example.com') : undefined])
+    return true
+  }
+}
+
+function says(attrs: string): Attempt {
+  return async ({ t, rest, send, events, account }, [text, jid]) => {
+    const before = account.inbox.size
+    const { id } = send('message', text, attrs, id => `<body>${id}</body>`)
+    t.strictSame(await rest(), [])
+    const messages = events().flatMap(event => (event.type === 'message' ? [event.message] : []))
+    t.equal(account.inbox.size, before + messages.length)
+    for (const { from, body } of messages) t.strictSame([from, body], [jid, id], 'as from whom it is')
+    return messages.length > 0
+  }
+}
+
+async function bounces({ t, rest, send, events, account }: Stage, [from]: From): Promise<boolean> {
+  const sent = await account.send('romeo@example.net/orchard', 'hello')
+  await rest()
+  send('message', from, "type='error'", () => '<body>hello</body>', sent)
+  t.strictSame(await rest(), [])
+  const told = events()
+  for (const event of told) t.match(event, { type: 'bounce', to: 'romeo@example.net/orchard', id: sent })
+  return told.length > 0
+}
+
+async function bouncesUnsent({ t, rest, send, events }: Stage, [from]: From): Promise<boolean> {
+  send('message', from, "type='error'", () => '<body>hello</body>')
+  t.strictSame(await rest(), [])
+  return events().length > 0
+}
+
+/** Romeo, who was not there, is. */
+async function comes({ t, rest, send, write, account, events }: Stage, [from, jid]: From): Promise<boolean> {
+  write("<presence type='unavailable' from='romeo@example.net'/>")
+  await rest()
+  events()
+  send('presence', from, '', () => '<show>dnd</show>')
+  await rest()
+  const there = account.status('romeo@example.net') === 5
+  const told = events()
+  t.equal(told.length, there ? 1 : 0)
+  for (const event of told) t.match(event, { type: 'presence', from: jid, available: true, show: 'dnd' })
+  return there
+}
+
+/** What somebody can do, which he announces and tells when he is asked. */
+async function announces({ t, rest, send, write, account, to }: Stage, [from, jid]: From): Promise<boolean> {
+  write("<presence type='unavailable' from='romeo@example.net'/>")
+  send('presence', from, '', capsOf)
+  const [asked, ...more] = await rest()
+  t.equal(more.length, 0)
+  if (asked === undefined) return false
+  t.strictSame([asked.attrs.type, asked.attrs.to, asked.attrs.from], ['get', jid, to])
+  send('iq', from, "type='result'", () => info.replace('/>', "><feature var='urn:test'/></query>"), asked.attrs.id)
+  await rest()
+  const resource = account.buddies.get(jid ?? '')?.resources.get(jid?.split('/')[1] ?? '')
+  t.match(resource && account.capabilities(resource), { verified: false, info: { features: ['urn:test'] } })
+  return true
+}
+
+/** Romeo announces something, and somebody says what it is. */
+async function tellsCapabilities({ rest, send, write, account, clock }: Stage, [from]: From): Promise<boolean> {
+  const orchard = 'romeo@example.net/orchard'
+  write("<presence type='unavailable' from='romeo@example.net'/>")
+  // He may announce only so much in a minute.
+  await clock.advance(60_000)
+  send('presence', orchard, '', capsOf)
+  const [asked] = await rest()
+  send('iq', from, "type='result'", () => info, asked?.attrs.id)
+  await rest()
+  const resource = account.buddies.get(orchard)?.resources.get('orchard')
+  const told = resource !== undefined && account.capabilities(resource) !== undefined
+  send('iq', orchard, "type='error'", () => '', asked?.attrs.id)
+  await rest()
+  return told
+}
+
+/** Of the legacy format, whose versions nobody can check. */
+function capsOf(ver: string): string {
+  return `<c xmlns='http://jabber.org/protocol/caps' node='urn:node' ver='${ver}'/>`
+}
+
+/** Who may is asked for presence then. */
+async function registers({ t, rest, send, to }: Stage, [from, jid]: From): Promise<boolean> {
+  send('iq', from, "type='set'", () => "<query xmlns='jabber:iq:register'/>")
+  // Not at once.
+  const [answer, ...more] = [...(await rest()), ...(await rest())]
+  const done = answer?.attrs.type === 'result'
+  t.strictSame(
+    more.map(({ attrs }) => [attrs.type, attrs.to, attrs.from]),
+    done ? [['subscribe', jid?.split('/')[0], to]] : [],
+  )
+  return done
+}
+
+/** What Romeo shows of himself is no longer his who has left. */
+async function leaves({ rest, send, account }: Stage, [from]: From): Promise<boolean> {
+  account.buddies.subscribed('romeo@example.net', true)
+  send('iq', from, "type='set'", () => "<query xmlns='jabber:iq:register'><remove/></query>")
+  await rest()
+  await rest()
+  return account.buddies.get('romeo@example.net')?.subscription === 'none'
+}
+
+/** Romeo, who was there, is not. */
+function goes(type: 'unavailable' | 'error'): Attempt {
+  return async ({ t, rest, send, write, account, events }, [from, jid]) => {
+    write("<presence from='romeo@example.net/orchard'/>")
+    await rest()
+    events()
+    send('presence', from, `type='${type}'`, () => '')
+    await rest()
+    const gone = account.status('romeo@example.net/orchard') === 6
+    const told = events()
+    t.equal(told.length, gone ? 1 : 0)
+    for (const event of told) t.match(event, { type: 'presence', from: jid, available: false })
+    return gone
+  }
+}
+
+/** He is granted it who has asked, by his bare JID. */
+async function wantsToSee({ t, rest, send, component, to }: Stage, [from, jid]: From): Promise<boolean> {
+  send('presence', from, "type='subscribe'", () => '')
+  const [granted, ...presence] = await rest()
+  if (granted === undefined) return false
+  const asked = component ? (to ?? 'pbx.example.com').split('/')[0] : undefined
+  const asker = jid?.split('/')[0]
+  // A component shows itself, and wants to see a buddy in return; a client whomever it does not see yet.
+  const shown = component ? [undefined] : []
+  const more = component === (asker === 'romeo@example.net') ? [...shown, 'subscribe'] : shown
+  t.strictSame(
+    [granted, ...presence].map(({ attrs }) => [attrs.type, attrs.to, attrs.from]),
+    ['subscribed', ...more].map(type => [type, asker, asked]),
+  )
+  return true
+}
+
+/** Somebody is said to have done so. */
+function tells(action: 'subscribed' | 'unsubscribed' | 'unsubscribe'): Attempt {
+  return async ({ t, rest, send, events }, [text, jid]) => {
+    send('presence', text, `type='${action}'`, () => '')
+    await rest()
+    const told = events()
+    for (const event of told) t.strictSame(event, { type: 'subscription', from: jid, action })
+    return told.length > 0
+  }
+}
+
+/** What we may see of Romeo changes. @param before what there is at first */
+function subscribes(action: 'subscribed' | 'unsubscribed', before: 'none' | 'to' | 'both'): Attempt {
+  return async ({ rest, send, account }, [from]) => {
+    const romeo = account.buddies.get('romeo@example.net')
+    if (romeo === undefined) throw new Error('Romeo is no buddy')
+    romeo.subscription = before
+    send('presence', from, `type='${action}'`, () => '')
+    await rest()
+    return romeo.subscription !== before
+  }
+}
+
+async function probes({ t, rest, send, to }: Stage, [from, jid]: From): Promise<boolean> {
+  send('presence', from, "type='probe'", () => '')
+  const [answer, ...more] = await rest()
+  t.equal(more.length, 0)
+  if (answer === undefined) return false
+  const { attrs } = answer
+  t.strictSame([attrs.type, attrs.to, attrs.from], [undefined, jid, (to ?? 'pbx.example.com').split('/')[0]])
+  return true
+}
+
+// ── the stage ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** An account that is connected to a server which the test plays. */
+interface Stage {
+  readonly t: Test
+  readonly component: boolean
+  readonly account: Watched['account']
+  readonly session: Session
+  readonly clock: HandClock
+  /** What a component's stanzas are addressed to; undefined is no `to`. */
+  to: string | undefined
+  /** Sends with the next `rest()`. */
+  write(xml: string): void
+  /** The same of a stanza, whose id is made up unless it is given. */
+  send(
+    name: string,
+    from: string | undefined,
+    attrs: string,
+    content: (id: string) => string,
+    id?: string,
+  ): { id: string }
+  /** What the account has sent by the time that it has seen to all it was sent. */
+  rest(): Promise<Node[]>
+  /** What it has told since the last call. */
+  events(): AccountEvent[]
+}
+
+async function stage(t: Test, component: boolean): Promise<Stage & { connected(): void }> {
+  const listening = await script(t)
+  const config = (component ? componentConfig : clientConfig)(listening.port, 'keepalive=no\nbuddy=romeo@example.net')
+  const clock = new HandClock()
+  const { account, events, next } = watched(t, config, { clock })
+  account.start()
+  const { peer, play } = await listening.accept()
+  const hello = `C: <presence to='romeo@example.net' from='pbx.example.com'><status>{any}</status><priority>1</priority><caps/></presence>
+C: <presence type='subscribe' to='romeo@example.net' from='pbx.example.com'><status>{any}</status></presence>`
+  await play(component ? attachment + hello : login("<item jid='romeo@example.net' subscription='both'/>"))
+  await next('connected')
+  const session = account.session as Session
+  let count = 0
+  let seen = events.length
+  // Written at once, for TCP waits between two small writes.
+  let waiting = ''
+  const on: Stage = {
+    t,
+    component,
+    account,
+    session,
+    clock,
+    to: component ? 'pbx.example.com' : undefined,
+    write(xml) {
+      waiting += component ? xml.replace('<presence', "<presence to='pbx.example.com'") : xml
+    },
+    send(name, from, attrs, content, id = `n${++count}`) {
+      const addresses = [
+        ...(from === undefined ? [] : [`from='${from}'`]),
+        ...(on.to === undefined ? [] : [`to='${on.to}'`]),
+      ]
+      waiting += `<${name} id='${id}' ${addresses.join(' ')} ${attrs}>${content(id)}</${name}>`
+      return { id }
+    },
+    rest() {
+      const id = `rest${++count}`
+      const to = component ? " to='pbx.example.com'" : ''
+      peer.write(`${waiting}<iq type='get' id='${id}' from='example.com'${to}>${ping}</iq>`)
+      waiting = ''
+      return until(peer, id)
+    },
+    events() {
+      const told = events.slice(seen)
+      seen = events.length
+      return told
+    },
+  }
+  const connected = (): void => {
+    t.equal(account.state, 'Connected')
+    t.equal(account.session, session)
+    t.equal(listening.count, 1)
+    t.notOk(events.some(({ type }) => type === 'offline'))
+  }
+  return Object.assign(on, { connected })
+}
+
+/** The account answers in order, so what comes before this answer is all there is. */
+async function until(peer: Peer, id: string): Promise<Node[]> {
+  const nodes: Node[] = []
+  for (;;) {
+    const got = await peer.next()
+    if (got.type !== 'element') throw new Error(`wanted a stanza, got ${got.type}`)
+    if (got.node.attrs.id === id) return nodes
+    nodes.push(got.node)
+  }
+}
+
+/** Each who may can, and each who may not cannot. */
+function tryAll<Name extends string>(
+  role: string,
+  froms: Readonly<Record<Name, From>>,
+  ways: readonly Way<Name>[],
+): void {
+  for (const [what, by, may, attempt] of ways) {
+    t.test(`${role}: ${what}, ${by}`, async t => {
+      const on = await stage(t, role === 'component')
+      for (const [name, from] of Object.entries(froms) as [Name, From][]) {
+        const can = await attempt(on, from)
+        t.equal(can, may.includes(name), `${name}: ${from[0] ?? 'no from'} ${may.includes(name) ? 'may' : 'may not'}`)
+        on.events()
       }
+      on.connected()
     })
   }
-  t.equal(all.account.state, 'Connected')
-  t.equal(all.states.filter(state => state === 'Connecting').length, 1, 'nothing of all that has ended the stream')
-  t.equal(
-    all.events.filter(event => event.type === 'warning' && event.text.includes('roster push')).length,
-    1,
-    'told once',
-  )
+}
 
-  /** Until it has been dealt with. */
-  async function through(stanza: string, at: number): Promise<void> {
-    peer.write(`${stanza}<iq type='get' id='ping${at}' from='example.com'><ping xmlns='urn:xmpp:ping'/></iq>`)
-    while (!sent().includes(`id='ping${at}'`)) await new Promise(resolve => setImmediate(resolve))
-    await settled()
-  }
-})
+tryAll('client', ofClient, clientWays)
+tryAll('component', ofComponent, componentWays)
 
-t.test('a component account: its books are its own, and no one keeps them but the buddy himself', async t => {
-  const { port, accept } = await script(t)
-  const all = watched(t, componentConfig(port, 'autoregister=no\nbuddy=bob@example.com'), { clock: new HandClock() })
-  all.account.start()
-  const { play, peer } = await accept()
-  await play(`${attachment}${presence.replace('<presence>', "<presence to='bob@example.com' from='pbx.example.com'>")}`)
-  await all.next('connected')
-  const subscription = (): string | undefined => all.account.buddies.get('bob@example.com')?.subscription
-  const sent = reader(peer.chunks)
-  let number = 0
-  const effect = async (stanza: string): Promise<void> => {
-    peer.write(
-      `${stanza}<iq type='get' id='ping${++number}' from='example.com' to='pbx.example.com'><ping xmlns='urn:xmpp:ping'/></iq>`,
-    )
-    while (!sent().includes(`id='ping${number}'`)) await new Promise(resolve => setImmediate(resolve))
-    await settled()
+for (const [what, attempt] of addressedWays) {
+  t.test(`component: ${what}, by whom it is for`, async t => {
+    const on = await stage(t, true)
+    for (const [to, ours] of tos) {
+      on.to = to
+      t.equal(
+        await attempt(on, ['romeo@example.net/orchard', 'romeo@example.net/orchard']),
+        ours,
+        `to ${to ?? 'nobody'}`,
+      )
+      on.events()
+    }
+    on.connected()
+  })
+}
+
+t.test('a client takes whatever its server brings it: to whom it is addressed is the business of servers', async t => {
+  const on = await stage(t, false)
+  for (const to of [undefined, 'juliet@example.com', 'juliet@example.com/balcony', 'pbx.example.org', 'a@@b', '']) {
+    on.to = to
+    for (const attempt of [asks('get', ping), says("type='chat'"), comes]) {
+      t.ok(await attempt(on, ['romeo@example.net/orchard', 'romeo@example.net/orchard']), `to ${to ?? 'nobody'}`)
+      on.events()
+    }
   }
-  for (const [who, sender] of Object.entries(senders)) {
-    const from = sender === undefined ? '' : ` from='${sender}'`
-    const his = sender?.startsWith('bob@example.com') === true && !sender.includes('evil')
-    all.account.buddies.subscribed('bob@example.com', false)
-    await effect(`<presence type='subscribed'${from} to='pbx.example.com'/>`)
-    t.equal(subscription() === 'to', his, `subscribed, ${who}`)
-    all.account.buddies.subscribed('bob@example.com', true)
-    await effect(`<presence type='unsubscribed'${from} to='pbx.example.com'/>`)
-    t.equal(subscription() === 'none', his, `unsubscribed, ${who}`)
-    const query = `<query xmlns='${NS_ROSTER}'><item jid='c@example.net' subscription='both'/></query>`
-    await effect(`<iq type='set' id='push'${from} to='pbx.example.com'>${query}</iq>`)
-    t.equal(all.account.buddies.get('c@example.net'), undefined, `a component has no roster, ${who}`)
-  }
-  // What is for others is no business of ours, whoever it is from.
-  for (const to of ['example.com', 'x@pbx.example.com.evil', 'pbx.example.com.evil', '@', '']) {
-    await effect(
-      `<presence type='unavailable' from='bob@example.com' to='${to}'/><message from='bob@example.com/r' to='${to}'><body>x</body></message>`,
-    )
-    t.equal(all.account.inbox.size, 0, `to ${to}`)
-  }
-  t.equal(all.states.filter(state => state === 'Connecting').length, 1)
+  on.connected()
 })

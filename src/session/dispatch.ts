@@ -1,5 +1,5 @@
 import { StanzaError } from '../errors.ts'
-import { bareJid } from '../jid.ts'
+import { bareJid, hasJidParts } from '../jid.ts'
 import type { Handler, Route, Xep } from '../routes.ts'
 import type { Session, SessionOptions } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
@@ -130,7 +130,8 @@ export class Dispatch {
   #answer(stanza: Element, answer: Element | Error | undefined): void {
     const error = answer instanceof StanzaError
     const { from: to, id, to: asked } = stanza.attrs
-    if (!this.#session.writable || (this.#session.component && to === undefined)) return
+    // An answer to what is no JID may cost us the stream (RFC 6120 §4.9.3.9).
+    if (!this.#session.writable || (to === undefined ? this.#session.component : !hasJidParts(to))) return
     const from = this.#session.component ? asked : undefined
     const payload = error ? errorElement(answer, stanza.ns) : (answer as Element | undefined)
     const reply = this.#session.stanza(

@@ -1,5 +1,5 @@
 import { XmppError } from '../errors.ts'
-import { bareJid, parseJid, prepareJid } from '../jid.ts'
+import { bareJid, hasJidParts, parseJid, prepareJid } from '../jid.ts'
 import { printable } from '../printable.ts'
 import type { Element } from '../stream/element.ts'
 
@@ -14,6 +14,7 @@ export class OwnAddresses {
 
   /** Whether an address, prepared or not, is one of ours. Its localpart may be one that only the server takes for one. */
   has(address: string): boolean {
+    if (!hasJidParts(address)) return false
     const bare = bareJid(address)
     const domain = bare.slice(bare.indexOf('@') + 1)
     return domain === this.#domain || prepareJid(domain) === this.#domain

@@ -2,12 +2,15 @@ import t, { type Test } from 'tap'
 import { Buddies } from '../../src/account/buddies.ts'
 import { Inbox } from '../../src/account/inbox.ts'
 import { prepareJid } from '../../src/jid.ts'
+import type { Route } from '../../src/routes.ts'
 import { Session } from '../../src/session.ts'
 import type { Element } from '../../src/stream/element.ts'
+import { Parser } from '../../src/stream/parser.ts'
+import { type RosterItem, rosterPushes } from '../../src/xep/roster.ts'
 import { HandClock } from '../helper/clock.ts'
 import { heap } from '../helper/heap.ts'
 import { received } from '../helper/received.ts'
-import { openStream } from '../helper/session.ts'
+import { openSession, openStream } from '../helper/session.ts'
 
 const CHUNK = 60_000
 const COUNT = 200
@@ -64,6 +67,25 @@ t.test('roster and presence', async t => {
     buddies.presence(jid(presence), presence)
   })
   t.equal(buddies.list().length, COUNT + 1)
+})
+
+t.test('items of the roster, for whoever keeps them', async t => {
+  const { session } = await openSession()
+  for (const [what, of] of [
+    ['JID', ({ jid }: RosterItem) => jid],
+    ['name', ({ name }: RosterItem) => name],
+  ] as const) {
+    const kept: string[] = []
+    const [push] = rosterPushes(
+      item => void kept.push(of(item)),
+      () => {},
+    ).routes as [Route]
+    keepsLittle(t, what, n => {
+      const item = `<item jid='contact-number-${n}.example.com' name='${text(n)}'/>`
+      push.handler(received(`<iq type='set'><query xmlns='jabber:iq:roster'>${item}</query></iq>`), session)
+    })
+    t.equal(kept.length, COUNT + 1)
+  }
 })
 
 t.test('the JID of a session', async t => {

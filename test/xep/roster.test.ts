@@ -57,6 +57,27 @@ S: <iq type='error' id='{id}'><error type='cancel'><not-allowed xmlns='urn:ietf:
   ])
 })
 
+t.test('a stanza may be larger while the roster is awaited, and only then', async t => {
+  const query = "<query xmlns='jabber:iq:roster'/>"
+  const refusal = "<error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+  for (const [usual, meanwhile] of [
+    [262_144, 8_388_608],
+    [10_000_000, 10_000_000],
+  ] as const) {
+    for (const [type, payload] of [
+      ['result', query],
+      ['error', refusal],
+    ] as const) {
+      const { session, stream, far, peer } = await openSession({ stream: { limits: { stanzaBytes: usual } } })
+      const fetched = fetchRoster(session).catch(() => {})
+      t.equal(stream.stanzaBytes, meanwhile)
+      const script = `C: <iq type='get' id='{id}'>${query}</iq>\nS: <iq type='${type}' id='{id}'>${payload}</iq>`
+      await Promise.all([fetched, playText(far, script, 'roster', { peer })])
+      t.equal(stream.stanzaBytes, usual, type)
+    }
+  }
+})
+
 t.test('RFC 6121 §2.1.6: pushes, forged ones and absurd ones', async t => {
   const pushed: RosterItem[] = []
   const forged: string[] = []
@@ -129,6 +150,12 @@ t.test('presence in: what is odd is taken as its default', async t => {
   t.same(presence({}), plain)
   t.same(presence({ show: 'xa', status: 'gone', priority: '127' }), { show: 'xa', status: 'gone', priority: 127 })
   t.same(presence({ show: ' away\n', priority: ' -128 ' }), { ...plain, show: 'away', priority: -128 })
+  t.same(presence({ priority: '+5' }), { ...plain, priority: 5 }, 'as xs:byte has it')
+  t.same(
+    presence({ status: ' out,\n back soon ' }),
+    { ...plain, status: ' out,\n back soon ' },
+    'texts are kept as they are',
+  )
   for (const show of ['', 'busy', 'AWAY', 'online', 'constructor']) t.same(presence({ show }), plain, show)
   for (const priority of ['', '128', '-129', '1.5', 'high', 'NaN', 'Infinity', '1e9', '99999999999999999999']) {
     t.same(presence({ priority }), plain, `priority ${priority}`)
