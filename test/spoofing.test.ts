@@ -178,37 +178,40 @@ const componentWays: readonly Way<Component>[] = [
 // ── whom they mean ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** What a server may bring to a component, and whether it is for it: XEP-0114 §3, RFC 6120 §8.1.1. */
-const tos: readonly (readonly [to: string | undefined, ours: boolean])[] = [
-  ['pbx.example.com', true],
-  ['PBX.Example.COM', true],
-  ['pbx.example.com.', true],
-  ['pbx.example.com/desk', true],
-  ['100@pbx.example.com', true],
-  ['100@PBX.example.com/desk@100/x', true],
-  [undefined, true],
-  ['example.com', false],
-  ['other.example.com', false],
-  ['below.pbx.example.com', false],
-  ['pbx.example.com.evil', false],
-  ['pbx.ex\u0430mple.com', false],
-  ['juliet@example.com', false],
-  ['juliet@example.com/pbx.example.com', false],
-  ['example.com/100@pbx.example.com', false],
-  ['', false],
-  ['@pbx.example.com', false],
-  ['/pbx.example.com', false],
-  ['pbx.example.com/', false],
-  ['100@200@pbx.example.com', false],
-  ['1 0@pbx.example.com', false],
-  [' pbx.example.com', false],
+const tos: readonly (readonly [to: string | undefined, whose?: 'domain' | 'user'])[] = [
+  ['pbx.example.com', 'domain'],
+  ['PBX.Example.COM', 'domain'],
+  ['pbx.example.com.', 'domain'],
+  ['pbx.example.com/desk', 'domain'],
+  ['100@pbx.example.com', 'user'],
+  ['100@PBX.example.com/desk@100/x', 'user'],
+  [undefined, 'domain'],
+  ['example.com'],
+  ['other.example.com'],
+  ['below.pbx.example.com'],
+  ['pbx.example.com.evil'],
+  ['pbx.ex\u0430mple.com'],
+  ['juliet@example.com'],
+  ['juliet@example.com/pbx.example.com'],
+  ['example.com/100@pbx.example.com'],
+  [''],
+  ['@pbx.example.com'],
+  ['/pbx.example.com'],
+  ['pbx.example.com/'],
+  ['100@200@pbx.example.com'],
+  ['1 0@pbx.example.com'],
+  [' pbx.example.com'],
 ]
 
-const addressedWays: readonly (readonly [what: string, attempt: Attempt])[] = [
+/** Some are for the domain alone: it keeps the books. */
+const addressedWays: readonly (readonly [what: string, attempt: Attempt, only?: 'domain'])[] = [
   ['ping', asks('get', ping)],
   ['an unknown question', asks('set', unknown)],
   ['chat', says("type='chat'")],
   ['subscribe', wantsToSee],
-  ['subscribed', subscribes('subscribed', 'none')],
+  ['subscribed', tells('subscribed')],
+  ['subscribed, believed', subscribes('subscribed', 'none'), 'domain'],
+  ['unsubscribed, believed', subscribes('unsubscribed', 'to'), 'domain'],
   ['unsubscribe', tells('unsubscribe')],
   ['probe', probes],
   ['available', comes],
@@ -389,9 +392,10 @@ async function wantsToSee({ t, rest, send, component, to }: Stage, [from, jid]: 
   if (granted === undefined) return false
   const asked = component ? (to ?? 'pbx.example.com').split('/')[0] : undefined
   const asker = jid?.split('/')[0]
-  // A component shows itself, and wants to see a buddy in return; a client whomever it does not see yet.
+  // A component shows itself, and its domain wants to see a buddy in return; a client whomever it does not see yet.
   const shown = component ? [undefined] : []
-  const more = component === (asker === 'romeo@example.net') ? [...shown, 'subscribe'] : shown
+  const back = component === (asker === 'romeo@example.net') && !asked?.includes('@')
+  const more = back ? [...shown, 'subscribe'] : shown
   t.strictSame(
     [granted, ...presence].map(({ attrs }) => [attrs.type, attrs.to, attrs.from]),
     ['subscribed', ...more].map(type => [type, asker, asked]),
@@ -548,14 +552,14 @@ function tryAll<Name extends string>(
 tryAll('client', ofClient, clientWays)
 tryAll('component', ofComponent, componentWays)
 
-for (const [what, attempt] of addressedWays) {
+for (const [what, attempt, only] of addressedWays) {
   t.test(`component: ${what}, by whom it is for`, async t => {
     const on = await stage(t, true)
-    for (const [to, ours] of tos) {
+    for (const [to, whose] of tos) {
       on.to = to
       t.equal(
         await attempt(on, ['romeo@example.net/orchard', 'romeo@example.net/orchard']),
-        ours,
+        whose !== undefined && (only ?? whose) === whose,
         `to ${to ?? 'nobody'}`,
       )
       on.events()

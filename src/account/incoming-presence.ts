@@ -90,12 +90,17 @@ function onSubscribe(
   emit({ type: 'subscription', from, action: 'granted' })
   answer('subscribed')
   if (session.component) reply(session, ownPresence(session, config(), addresses))
-  if (autoregister && wanted(buddy, session)) answer('subscribe')
+  if (autoregister && inBooks(stanza, session) && wanted(buddy, session)) answer('subscribe')
 }
 
 /** Whose presence we do not see and have not asked for. What a component is told of strangers it has no place to keep. */
 function wanted(buddy: Buddy | undefined, session: Session): boolean {
   return buddy === undefined ? !session.component : !seen(buddy)
+}
+
+/** The books of a component are its domain's; what its users see and show is theirs who run them. */
+function inBooks(stanza: Element, session: Session): boolean {
+  return !session.component || bareJid(session.recipient(stanza) ?? '') === session.jid
 }
 
 /** A client's server keeps the books and pushes them; a component's books are its own. */
@@ -113,7 +118,7 @@ function onSubscriptionNews(
     const addresses = answerTo(stanza, bareJid(from), session)
     for (const type of ['unavailable', 'unsubscribed'])
       reply(session, session.stanza('presence', { ...addresses, type }))
-  } else buddies.subscribed(from, action === 'subscribed')
+  } else if (inBooks(stanza, session)) buddies.subscribed(from, action === 'subscribed')
 }
 
 /** A component answers from the address that was asked; a client's server stamps its own. */

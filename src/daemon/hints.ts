@@ -44,6 +44,8 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
       return wrongPort(config, reached)
     case 'XMPP_TLS_UNAVAILABLE':
       return 'a server without it needs forceoldssl=yes on its port for direct TLS'
+    case 'XMPP_PING_TIMEOUT':
+      return config.type === 'component' ? twice(config, 'may be attached', ', and get the answers') : ''
     case 'XMPP_OAUTH':
       if (error.condition !== undefined) return `see ${at('refresh_token')}`
       return untrusted(error) ? tokenCa : `see ${at('oauth_token_url')}`
@@ -65,7 +67,7 @@ function hintFor(error: unknown, config: AccountConfig, reached: Reached): strin
       if (config.type === 'component') return `${servedAs(config)}: check ${at('username')} too`
       return `check the domain of ${at('username')}`
     case 'conflict':
-      return config.type === 'component' ? twice(config) : ''
+      return config.type === 'component' ? twice(config, 'is attached') : ''
     case 'encryption-required':
       return config.tls === 'none' ? 'set usetls=yes' : ''
     case 'invalid-namespace':
@@ -88,10 +90,11 @@ function servedAs({ jid }: AccountConfig): string {
   return `the server's own configuration must have a component ${jid.domain}`
 }
 
-/** There is one of each name (Prosody refuses the second one, others send the first one away). */
-function twice(config: AccountConfig): string {
+/** There should be one of each name; Prosody refuses the second one, ejabberd and jabberd2 share out between them what comes. */
+function twice(config: AccountConfig, attached: string, effect = ''): string {
   const { domain } = config.jid
-  return `another component is attached as ${domain}: does a second PBX use this name, ${placed(config, ['username'])}?`
+  const question = `does a second PBX use this name, ${placed(config, ['username'])}?`
+  return `another component ${attached} as ${domain}${effect}: ${question}`
 }
 
 /** What the account shows to be let in, by the option's name. */

@@ -132,6 +132,11 @@ t.test('a component that is not let in: which option, where, and what the server
     const error = new StreamError(condition, '', { by: 'peer' })
     t.match(reasonOf(error, config, reached, shown), new RegExp(`^${condition}; ${hint}$`), `${condition}, ${reached}`)
   }
+  const silent = new XmppError('XMPP_PING_TIMEOUT', 'no answer')
+  const shared =
+    /^no answer; another component may be attached as pbx\.example\.com, and get the answers: .* username at \/x\/c:3\?$/
+  t.match(reasonOf(silent, config, 'session', shown), shared)
+  t.equal(reasonOf(silent, account(''), 'session', shown), 'no answer')
   const client = new StreamError('conflict', '', { by: 'peer' })
   t.equal(
     reasonOf(client, account(''), 'session', shown),
