@@ -12,6 +12,7 @@ Runs the XMPP server of our own tests on 127.0.0.1, to try things out with; says
       --port N                  for clients, with STARTTLS (default 5222; 0 lets the system choose)
       --direct-port N           for clients, with direct TLS (default 5223)
       --component-port N        for components (default 5347)
+      --component-tls-port N    for components, with direct TLS (default 5348)
       --user JID:PASSWORD       an account; may be given more than once
       --component DOMAIN:SECRET a component; may be given more than once
       --cert-out FILE           writes the certificate to trust, made at each start
@@ -45,8 +46,9 @@ export async function loopback(argv: readonly string[], io: Pick<Io, 'stdout' | 
     // Asking for the signal is what makes it heed one, so that comes before anybody is told that it is there.
     const { signal } = io
     if (asked.certOut !== undefined) await writeFile(asked.certOut, server.ca)
-    const { host, port, directPort, componentPort } = server
-    io.stdout(`READY host=${host} port=${port} direct-port=${directPort} component-port=${componentPort}\n`)
+    const { host, port, directPort, componentPort, componentTlsPort } = server
+    const components = `component-port=${componentPort} component-tls-port=${componentTlsPort}`
+    io.stdout(`READY host=${host} port=${port} direct-port=${directPort} ${components}\n`)
     await aborted(signal)
     return 0
   } catch (error) {
@@ -72,6 +74,7 @@ function read(argv: readonly string[]): Asked {
       port: { type: 'string', default: '5222' },
       'direct-port': { type: 'string', default: '5223' },
       'component-port': { type: 'string', default: '5347' },
+      'component-tls-port': { type: 'string', default: '5348' },
       user: { type: 'string', multiple: true, default: [] },
       component: { type: 'string', multiple: true, default: [] },
       'cert-out': { type: 'string' },
@@ -83,6 +86,7 @@ function read(argv: readonly string[]): Asked {
       port: portNumber('port', values.port),
       directPort: portNumber('direct-port', values['direct-port']),
       componentPort: portNumber('component-port', values['component-port']),
+      componentTlsPort: portNumber('component-tls-port', values['component-tls-port']),
       users: pairs('user', 'JID:PASSWORD', values.user),
       components: pairs('component', 'DOMAIN:SECRET', values.component),
     },

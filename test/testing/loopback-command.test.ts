@@ -5,7 +5,7 @@ import { connectClient } from '../../src/client.ts'
 import { connectComponent } from '../../src/component.ts'
 import { loopback } from '../../src/daemon/loopback.ts'
 
-const zero = ['--port=0', '--direct-port=0', '--component-port', '0']
+const zero = ['--port=0', '--direct-port=0', '--component-port', '0', '--component-tls-port=0']
 
 /** Runs the subcommand; `ready` has the line it says, or undefined when it ended without one. */
 function run(...argv: string[]) {
@@ -30,18 +30,28 @@ function run(...argv: string[]) {
 t.test('it serves until it is told to end', async t => {
   const file = join(t.testdir(), 'ca.pem')
   const users = ['--user', 'alice@x.example:pass:word', '--user=bob@x.example:p2']
-  const it = run(...zero, ...users, '--component', 'pbx.example:se:cret', '--cert-out', file)
+  const it = run(
+    ...zero,
+    ...users,
+    '--component',
+    'pbx.example:se:cret',
+    '--component=im.example:cret',
+    '--cert-out',
+    file,
+  )
   const line = await it.ready
-  const ports = /^READY host=127\.0\.0\.1 port=(\d+) direct-port=(\d+) component-port=(\d+)\n$/.exec(line ?? '')
+  const form = /^READY host=127\.0\.0\.1 port=(\d+) direct-port=(\d+) component-port=(\d+) component-tls-port=(\d+)\n$/
+  const ports = form.exec(line ?? '')
   t.ok(ports)
-  const [port, direct, component] = (ports ?? []).slice(1).map(Number) as [number, number, number]
+  const [port, direct, component, tls] = (ports ?? []).slice(1).map(Number) as [number, number, number, number]
   const ca = await readFile(file, 'utf8')
   const host = '127.0.0.1'
   const alice = await connectClient({ host, port, ca, jid: 'alice@x.example/a', password: 'pass:word' })
   const bob = await connectClient({ host, port: direct, tls: 'direct', ca, jid: 'bob@x.example', password: 'p2' })
   const pbx = await connectComponent({ host, port: component, domain: 'pbx.example', secret: 'se:cret' })
+  const im = await connectComponent({ host, port: tls, tls: 'direct', ca, domain: 'im.example', secret: 'cret' })
   await t.rejects(connectClient({ host, port, ca, jid: 'alice@x.example', password: 'pass' }))
-  const ended = Promise.allSettled([alice, bob, pbx].map(session => session.run()))
+  const ended = Promise.allSettled([alice, bob, pbx, im].map(session => session.run()))
   it.stop()
   t.equal(await it.code, 0)
   for (const { status } of await ended) t.equal(status, 'rejected', 'system-shutdown')
@@ -54,6 +64,7 @@ t.test('what makes no sense is said, with the usage and exit 2, and never with a
     [['--port', '65536'], /--port takes a number from 0 to 65535/],
     [['--direct-port', 'x'], /--direct-port takes a number/],
     [['--component-port='], /--component-port takes a number/],
+    [['--component-tls-port=-1'], /--component-tls-port takes a number/],
     [['--nonsense'], /nonsense/],
     [['--nonsense=a@x:hush'], /nonsense/],
     [['--user'], /--user/],
