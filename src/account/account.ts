@@ -1,7 +1,6 @@
 import { type Clock, systemClock } from '../clock.ts'
 import type { AccountConfig } from '../config/account.ts'
 import type { Effect } from '../config/options.ts'
-import { detached } from '../detached.ts'
 import { Emitter } from '../emitter.ts'
 import { describe, XmppError } from '../errors.ts'
 import { bareJid, formatJid, parseJid } from '../jid.ts'
@@ -31,6 +30,7 @@ import { configured } from './debug.ts'
 import type { AccountEvent, AccountState } from './events.ts'
 import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
 import { AccountRoster } from './roster.ts'
+import { Sent } from './sent.ts'
 import { Tokens } from './tokens.ts'
 
 /** What an account needs from outside; everything has a default. */
@@ -49,9 +49,6 @@ export interface AccountEnvironment {
 
 /** What an account shows of itself; see the options `status` and `statusmessage`. */
 export type ShownPresence = Pick<AccountConfig, 'status' | 'statusmessage'>
-
-/** Messages whose bounces are still believed. */
-const MAX_SENT = 1000
 
 /** One account of xmpp.conf: it keeps itself connected between `start()` and `stop()`, knows its buddies and holds messages. */
 export class Account extends Emitter<AccountEvent> {
@@ -86,8 +83,7 @@ export class Account extends Emitter<AccountEvent> {
   #stale = false
   /** Tells the server that it is still us after a lost connection (XEP-0388 §2.3). */
   readonly #userAgentId = crypto.randomUUID()
-  /** Ids of the latest messages we sent, oldest first, and to whom, prepared. */
-  readonly #sent = new Map<string, string>()
+  readonly #sent = new Sent()
   /** The servers tried for the connection that is on or being made. */
   #tried: Target[] = []
   #dropped = 0
@@ -116,7 +112,7 @@ export class Account extends Emitter<AccountEvent> {
       clock: this.#clock,
       capabilities: this.#capabilities,
       emit: event => this.emit(event),
-      sent: (id, fits) => this.#takeSent(id, fits),
+      sent: this.#sent,
     })
   }
 
@@ -241,7 +237,7 @@ export class Account extends Emitter<AccountEvent> {
       throw new XmppError('XMPP_NOT_CONNECTED', text)
     }
     const id = session.nextId()
-    this.#remember(id, prepared)
+    this.#sent.remember(id, prepared)
     const attrs = { type: 'chat', to, from: session.jid, id }
     await session.send(session.stanza('message', attrs, session.stanza('body', {}, body)))
     return id
@@ -260,20 +256,6 @@ export class Account extends Emitter<AccountEvent> {
   /** What a buddy's resource can do (XEP-0115); undefined while that is not known, or when it has announced nothing. */
   capabilities({ caps }: Resource): Capabilities | undefined {
     return caps && this.#capabilities.of(caps)
-  }
-
-  #remember(id: string, to: string): void {
-    this.#sent.set(id, detached(to))
-    if (this.#sent.size <= MAX_SENT) return
-    const [oldest] = this.#sent.keys()
-    if (oldest !== undefined) this.#sent.delete(oldest)
-  }
-
-  #takeSent(id: string, fits: (to: string) => boolean): string | undefined {
-    const to = this.#sent.get(id)
-    if (to === undefined || !fits(to)) return undefined
-    this.#sent.delete(id)
-    return to
   }
 
   // ── the life of a connection ─────────────────────────────────────────────────────────────────────────────────────────

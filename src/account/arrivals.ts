@@ -9,6 +9,7 @@ import type { Inbox } from './inbox.ts'
 import { onMessage } from './incoming-messages.ts'
 import { onPresence, type Watchers } from './incoming-presence.ts'
 import type { AccountRoster } from './roster.ts'
+import type { Sent } from './sent.ts'
 
 /** What an account lends to the handlers of what it receives. */
 export interface ArrivalsHost {
@@ -19,8 +20,7 @@ export interface ArrivalsHost {
   readonly clock: Clock
   readonly capabilities: BuddyCapabilities
   readonly emit: (event: AccountEvent) => void
-  /** To whom a message with that id was sent by us; once for each, and only if `fits` says that it is about that one. */
-  readonly sent: (id: string, fits: (to: string) => boolean) => string | undefined
+  readonly sent: Sent
 }
 
 /** Handlers for the roster pushes, messages and presence of an account. */

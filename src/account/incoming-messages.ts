@@ -15,7 +15,7 @@ export function onMessage({ emit, inbox, clock, sent }: ArrivalsHost, stanza: El
   const { type, id } = stanza.attrs
   if (type === 'error') {
     if (id === undefined) return
-    const to = sent(id, to => mayReturn(to, stanza, session))
+    const to = sent.take(id, to => mayReturn(to, stanza, session))
     if (to !== undefined) emit({ type: 'bounce', to, id, error: StanzaError.from(stanza) })
     return
   }
