@@ -1,10 +1,15 @@
 /** What buddies can do (XEP-0115). */
 import t, { type Test } from 'tap'
+import { Buddies } from '../../src/account/buddies.ts'
+import { BuddyCapabilities } from '../../src/account/capabilities.ts'
+import type { AnnouncedCaps } from '../../src/xep/0115-caps.ts'
 import type { Capabilities } from '../../src/xep/0115-lookup.ts'
 import { CapsLookup } from '../../src/xep/0115-lookup.ts'
 import { verificationString } from '../../src/xep/0115-verification.ts'
 import { HandClock, quiet } from '../helper/clock.ts'
 import { settled } from '../helper/pair.ts'
+import { received } from '../helper/received.ts'
+import { openSession } from '../helper/session.ts'
 import {
   attachment,
   clientConfig,
@@ -202,4 +207,27 @@ t.test('a new session knows nothing of those before', async t => {
   await it.clock.advance(5000)
   await stopped
   t.ok(await quiet(it.clock), 'no timer is left')
+})
+
+t.test('what cannot be checked takes only so much memory: the oldest of it goes first', async t => {
+  const features = [JINGLE.repeat(16_000)]
+  class Tells extends CapsLookup {
+    override lookup(): Promise<Capabilities> {
+      return Promise.resolve({ info: { ...phone, features }, verified: false })
+    }
+  }
+  const all = new BuddyCapabilities(new Tells())
+  const buddies = new Buddies()
+  buddies.push({ jid: 'romeo@example.com', name: '', subscription: 'both', asked: false })
+  const { session } = await openSession()
+  const announced = []
+  for (let n = 0; n < 50; n++) {
+    const from = `romeo@example.com/${n}`
+    buddies.presence(from, received(`<presence>${c('1', '')}</presence>`))
+    await all.see(session, buddies, from)
+    announced.push(buddies.get('romeo@example.com')?.resources.get(`${n}`)?.caps as AnnouncedCaps)
+  }
+  const kept = announced.map(each => all.of(each) !== undefined)
+  // Of two bytes a character in 4 MiB.
+  t.strictSame(kept, [...Array(43).fill(false), ...Array(7).fill(true)])
 })
