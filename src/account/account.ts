@@ -19,7 +19,7 @@ import { TlsSessions } from '../stream/tls-sessions.ts'
 import type { Turns } from '../turns.ts'
 import { type Capabilities, CapsLookup } from '../xep/0115-lookup.ts'
 import { keepalive } from '../xep/0199-ping.ts'
-import { changeBuddies, probe, sayGoodbye, sendPresence, subscribe } from './announce.ts'
+import { Announcer, probe } from './announce.ts'
 import { arrivals } from './arrivals.ts'
 import { Buddies, type JabberStatus, type Resource } from './buddies.ts'
 import { BuddyCapabilities } from './capabilities.ts'
@@ -60,6 +60,7 @@ export class Account extends Emitter<AccountEvent> {
   readonly #books: ConnectionBooks
   readonly #capabilities: BuddyCapabilities
   readonly #roster = new AccountRoster(this.buddies)
+  readonly #announcer = new Announcer(() => this.#effective, this.buddies)
   readonly #tlsSessions = new TlsSessions()
   readonly #tokens: Tokens
   /** Made when a text comes that may hold secrets, anew when there are others. */
@@ -79,8 +80,6 @@ export class Account extends Emitter<AccountEvent> {
   #presence: ReadonlyMap<string, readonly Resource[]> = new Map()
   /** The session in which our presence has been sent. */
   #announced: Session | undefined
-  /** The configuration has changed since our presence was last sent. */
-  #stale = false
   /** Tells the server that it is still us after a lost connection (XEP-0388 §2.3). */
   readonly #userAgentId = crypto.randomUUID()
   readonly #sent = new Sent()
@@ -107,6 +106,7 @@ export class Account extends Emitter<AccountEvent> {
     this.#arrivals = arrivals({
       config: () => this.#effective,
       buddies: this.buddies,
+      announcer: this.#announcer,
       roster: this.#roster,
       inbox: this.inbox,
       clock: this.#clock,
@@ -164,14 +164,15 @@ export class Account extends Emitter<AccountEvent> {
 
   /**
    * Shows another presence, over reconnects too, until the options `status` or `statusmessage` change.
-   * @throws XmppError `XMPP_XML_CHARACTER` for a message that cannot be sent
+   * @throws XmppError `XMPP_XML_CHARACTER` for a message that cannot be sent; `XMPP_SEND_LIMIT`: it is shown when the server reads again
+   *   and the connection is made anew
    */
   show(presence: ShownPresence): void {
     escapeXml(presence.statusmessage)
     this.#shown = presence
     const session = this.#session
-    if (session?.stream.writable) sendPresence(session, this.#effective, this.buddies.list())
-    else this.#stale = true
+    if (session?.stream.writable) this.#announcer.say(session)
+    else this.#announcer.changed()
   }
 
   /** The session while the account is connected. */
@@ -207,22 +208,33 @@ export class Account extends Emitter<AccountEvent> {
     if (before.debug !== config.debug) this.#debug = undefined
     const { status, statusmessage } = config
     if (before.status !== status || before.statusmessage !== statusmessage) this.#shown = undefined
-    if (bareJid(formatJid(before.jid)) !== bareJid(formatJid(config.jid))) this.#roster.forget()
     this.buddies.configure(config.buddy)
+    if (leaving !== undefined) await leaving
+    // Not before: until then what comes is about the one that was.
+    this.#forgetOther(before)
     if (leaving !== undefined) {
-      await leaving
       if (this.#wanted) this.#launch()
       return
     }
     const session = this.#session
     if (!session?.stream.writable) {
-      this.#stale ||= effects.has('presence') || effects.has('buddies')
+      if (effects.has('presence') || effects.has('buddies')) this.#announcer.changed()
       return
     }
     if (effects.has('live')) this.#watch(session)
     if (config.autoprune) void this.#prune(session)
-    if (effects.has('presence')) sendPresence(session, this.#effective, this.buddies.list())
-    if (effects.has('buddies')) changeBuddies(session, config, this.buddies, before.buddy)
+    if (effects.has('presence')) this.#announcer.say(session)
+    if (effects.has('buddies')) this.#announcer.changeBuddies(session, before.buddy)
+  }
+
+  /** What was known of another account, and what another server counts in its own way, is nothing of this one's. */
+  #forgetOther({ type, jid, serverhost, port }: AccountConfig): void {
+    const now = this.#config
+    const same = type === now.type && bareJid(formatJid(jid)) === bareJid(formatJid(now.jid))
+    if (!same || serverhost !== now.serverhost || port !== now.port) this.#roster.forget()
+    if (same) return
+    this.buddies.roster([])
+    this.#announcer.watchers.clear()
   }
 
   /**
@@ -271,7 +283,7 @@ export class Account extends Emitter<AccountEvent> {
     if (abort === undefined) return
     if (!abort.signal.aborted) {
       this.#setState('Disconnecting')
-      if (this.#session?.stream.writable) sayGoodbye(this.#session, this.buddies.list())
+      if (this.#session?.stream.writable) this.#announcer.goodbye(this.#session)
       abort.abort(new XmppError('XMPP_STOPPED', 'the account was stopped'))
     }
     await this.#ended
@@ -317,7 +329,10 @@ export class Account extends Emitter<AccountEvent> {
         this.#tried.push(target)
         this.#setState('Connecting')
       },
-      xeps: [this.#arrivals, ...(this.#config.type === 'component' ? componentXeps(this.buddies) : [])],
+      xeps: [
+        this.#arrivals,
+        ...(this.#config.type === 'component' ? componentXeps(this.buddies, this.#announcer.watchers) : []),
+      ],
       stream: {
         clock: this.#clock,
         ...(this.#environment.streamLimits && { limits: this.#environment.streamLimits }),
@@ -357,7 +372,7 @@ export class Account extends Emitter<AccountEvent> {
     if (!session.stream.writable) return
     this.#session = session
     this.#watch(session)
-    this.#announce(session)
+    this.#announcer.announce(session)
     probe(session, this.buddies.list())
     this.#announced = session
     this.#connected(session, resumed)
@@ -370,7 +385,7 @@ export class Account extends Emitter<AccountEvent> {
     this.#warnOfRisks(session)
     this.#session = session
     this.#watch(session)
-    if (this.#stale) this.#announce(session)
+    if (this.#announcer.stale) this.#announcer.announce(session)
     this.#connected(session, true)
   }
 
@@ -382,12 +397,6 @@ export class Account extends Emitter<AccountEvent> {
   async #prune(session: Session): Promise<void> {
     const pruned = await this.#roster.prune(session)
     if (pruned !== undefined) this.emit({ type: 'pruned', ...pruned })
-  }
-
-  #announce(session: Session): void {
-    this.#stale = false
-    sendPresence(session, this.#effective, this.buddies.list())
-    subscribe(session, this.#config, this.buddies.list())
   }
 
   #connected(session: Session, resumed: boolean): void {

@@ -2,27 +2,91 @@
 import type { AccountConfig } from '../config/account.ts'
 import type { Session } from '../session.ts'
 import type { Attrs, Element } from '../stream/element.ts'
-import { availablePresence, subscription } from '../xep/presence.ts'
+import { availablePresence, subscription, unavailablePresence } from '../xep/presence.ts'
 import type { Buddies, Buddy } from './buddies.ts'
+import { Watchers } from './watchers.ts'
+
+/** How an account shows itself, and to whom. */
+export class Announcer {
+  /** Whom a component owes the changes of its presence and its goodbye (RFC 6121 §4.6.3), beside its buddies. */
+  readonly watchers = new Watchers()
+  readonly #config: () => AccountConfig
+  readonly #buddies: Buddies
+  /** What we show has changed since it was last said. */
+  #stale = false
+  /** The server takes us for unavailable, and tells us nobody's presence. */
+  #hidden = false
+
+  /** @param config with the presence that is to be shown */
+  constructor(config: () => AccountConfig, buddies: Buddies) {
+    this.#config = config
+    this.#buddies = buddies
+  }
+
+  get stale(): boolean {
+    return this.#stale
+  }
+
+  /** There is no connection by which it could be said. */
+  changed(): void {
+    this.#stale = true
+  }
+
+  /** Our presence, and the questions that go with it. */
+  announce(session: Session): void {
+    this.say(session)
+    subscribe(session, this.#config(), this.#buddies.list())
+  }
+
+  /** Our presence, to everyone who may see it. @throws what {@link Session.send} throws; it is still to be said then */
+  say(session: Session): void {
+    this.#stale = true
+    const hidden = this.#config().status === 'unavailable'
+    // Who becomes available is told by its server who is there; who is not is told nothing (RFC 6121 §4.2.2, §4.5.2).
+    if (!session.component && hidden !== this.#hidden) this.#buddies.clearPresence()
+    this.#hidden = hidden
+    for (const addresses of this.#audience(session)) session.send(ownPresence(session, this.#config(), addresses))
+    this.#stale = false
+  }
+
+  /** Greets the buddies that a reload has brought, and takes leave of those it has taken away. @param before the `buddy=` lines that there were */
+  changeBuddies(session: Session, before: readonly string[]): void {
+    const added = this.#buddies.list().filter(({ jid, configured }) => configured && !before.includes(jid))
+    subscribe(session, this.#config(), added)
+    if (!session.component) return
+    for (const { jid } of added) session.send(ownPresence(session, this.#config(), { to: jid }))
+    for (const jid of before) {
+      if (this.#buddies.get(jid) === undefined) session.send(unavailablePresence(session, undefined, { to: jid }))
+    }
+  }
+
+  /** Says that we are gone. */
+  goodbye(session: Session): void {
+    try {
+      for (const addresses of this.#audience(session)) session.send(unavailablePresence(session, undefined, addresses))
+    } catch (error) {
+      // The server does not read any more: there is nobody left to be polite to.
+      session.stream.destroy(error as Error)
+    }
+  }
+
+  *#audience({ component }: Session): Iterable<Attrs> {
+    if (!component) return yield {}
+    for (const { jid } of this.#buddies.list()) yield { to: jid }
+    for (const [from, to] of this.watchers) yield { from, to }
+  }
+}
 
 /** The presence that an account's configuration asks for, with what addresses it has. */
 export function ownPresence(session: Session, config: AccountConfig, { to, from }: Attrs = {}): Element {
   const { status, statusmessage, priority } = config
-  if (status === 'unavailable') {
-    return session.stanza('presence', { type: 'unavailable', to, from }, session.stanza('status', {}, statusmessage))
-  }
+  if (status === 'unavailable') return unavailablePresence(session, statusmessage, { to, from })
   const state = { show: status === 'available' ? undefined : status, status: statusmessage, priority }
   return availablePresence(session, state, { to, from })
 }
 
-/** Our presence, to everyone who may see it or, by a component, to these buddies. */
-export function sendPresence(session: Session, config: AccountConfig, buddies: readonly Buddy[]): void {
-  if (!session.component) session.send(ownPresence(session, config))
-  else for (const { jid } of buddies) session.send(ownPresence(session, config, { to: jid }))
-}
-
 /** Asks those `buddy=` lines for their presence that we do not see yet, if autoregister says so. */
-export function subscribe(session: Session, { autoregister }: AccountConfig, buddies: readonly Buddy[]): void {
+function subscribe(session: Session, { autoregister }: AccountConfig, buddies: readonly Buddy[]): void {
   if (!autoregister) return
   for (const buddy of buddies) {
     if (!buddy.configured || seen(buddy)) continue
@@ -40,32 +104,5 @@ export function probe(session: Session, buddies: readonly Buddy[]): void {
   if (!session.component) return
   for (const { jid, subscription } of buddies) {
     if (subscription === 'to') session.send(session.stanza('presence', { type: 'probe', to: jid }))
-  }
-}
-
-/** Greets the buddies that a reload has brought, and takes leave of those it has taken away. */
-export function changeBuddies(
-  session: Session,
-  config: AccountConfig,
-  buddies: Buddies,
-  before: readonly string[],
-): void {
-  const added = buddies.list().filter(({ jid, configured }) => configured && !before.includes(jid))
-  subscribe(session, config, added)
-  if (!session.component) return
-  sendPresence(session, config, added)
-  for (const jid of before) {
-    if (buddies.get(jid) === undefined) session.send(session.stanza('presence', { type: 'unavailable', to: jid }))
-  }
-}
-
-/** Says that we are gone. */
-export function sayGoodbye(session: Session, buddies: readonly Buddy[]): void {
-  const targets = session.component ? buddies.map(({ jid }) => jid) : [undefined]
-  try {
-    for (const to of targets) session.send(session.stanza('presence', { type: 'unavailable', to }))
-  } catch (error) {
-    // The server does not read any more: there is nobody left to be polite to.
-    session.stream.destroy(error as Error)
   }
 }

@@ -2,12 +2,13 @@ import type { Clock } from '../clock.ts'
 import type { AccountConfig } from '../config/account.ts'
 import { onEvery, type Xep } from '../routes.ts'
 import { rosterPushes } from '../xep/roster.ts'
+import type { Announcer } from './announce.ts'
 import type { Buddies } from './buddies.ts'
 import type { BuddyCapabilities } from './capabilities.ts'
 import type { AccountEvent } from './events.ts'
 import type { Inbox } from './inbox.ts'
 import { onMessage } from './incoming-messages.ts'
-import { onPresence, type Watchers } from './incoming-presence.ts'
+import { onPresence, type Strangers } from './incoming-presence.ts'
 import type { AccountRoster } from './roster.ts'
 import type { Sent } from './sent.ts'
 
@@ -15,6 +16,7 @@ import type { Sent } from './sent.ts'
 export interface ArrivalsHost {
   readonly config: () => AccountConfig
   readonly buddies: Buddies
+  readonly announcer: Announcer
   readonly roster: AccountRoster
   readonly inbox: Inbox
   readonly clock: Clock
@@ -32,8 +34,8 @@ export function arrivals(host: ArrivalsHost): Xep {
     told = true
   }
   const roster = rosterPushes((item, ver) => host.roster.push(item, ver), onForged)
-  const watchers: Watchers = { session: undefined, atLogin: 0, granted: 0 }
+  const strangers: Strangers = { session: undefined, atLogin: 0, granted: 0 }
   const message = onEvery('message', (stanza, session) => onMessage(host, stanza, session))
-  const presence = onEvery('presence', (stanza, session) => onPresence(host, stanza, session, watchers))
+  const presence = onEvery('presence', (stanza, session) => onPresence(host, stanza, session, strangers))
   return { name: 'account', routes: [...(roster.routes ?? []), message, presence] }
 }

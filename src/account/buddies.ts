@@ -96,12 +96,17 @@ export class Buddies {
     if (subscription === 'none' || subscription === 'from') buddy.resources.clear()
   }
 
-  /** For a component, which has no roster: a buddy lets us see its presence, or no longer does. */
-  subscribed(jid: string, granted: boolean): void {
+  /**
+   * For a component, which has no roster: a buddy lets us see its presence, or no longer does.
+   * @returns whether we see it now and did not before
+   */
+  subscribed(jid: string, granted: boolean): boolean {
     const buddy = this.get(jid)
-    if (buddy === undefined) return
+    if (buddy === undefined) return false
+    const before = buddy.subscription
     buddy.subscription = granted ? 'to' : 'none'
     if (!granted) buddy.resources.clear()
+    return granted && before !== 'to'
   }
 
   /**

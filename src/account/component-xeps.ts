@@ -1,15 +1,19 @@
 import type { Xep } from '../routes.ts'
 import { register } from '../xep/0077-register.ts'
 import type { Buddies } from './buddies.ts'
+import type { Watchers } from './watchers.ts'
 
 /** What a component account answers beside what every account does: buddies may register, as they may with res_xmpp. */
-export function componentXeps(buddies: Buddies): readonly Xep[] {
+export function componentXeps(buddies: Buddies, watchers: Watchers): readonly Xep[] {
   return [
     register({
       allowed: jid => buddies.get(jid) !== undefined,
       registered: jid => buddies.get(jid)?.subscription === 'to',
       instructions: 'By registering you let this telephone system see when you are available.',
-      onRemove: ({ jid }) => buddies.subscribed(jid, false),
+      onRemove: ({ jid, address }) => {
+        buddies.subscribed(jid, false)
+        watchers.delete(address, jid)
+      },
     }),
   ]
 }

@@ -7,13 +7,13 @@ import type { ArrivalsHost } from './arrivals.ts'
 import type { Buddies, Buddy } from './buddies.ts'
 
 /**
- * Contacts up to which strangers who ask may see our presence. Each is an item of our roster on the server, so without a bound they
+ * Contacts up to which strangers who ask may see a client's presence. Each is an item of our roster on the server, so without a bound they
  * could make it as large as they like.
  */
-const MAX_WATCHERS = 2000
+const MAX_CONTACTS = 2000
 
-/** Strangers who see our presence. */
-export interface Watchers {
+/** Strangers who see a client's presence. */
+export interface Strangers {
   session: Session | undefined
   /** Contacts when the first request of the session came. */
   atLogin: number
@@ -21,29 +21,40 @@ export interface Watchers {
   granted: number
 }
 
-/** Whether one more stranger may see us. A component has no roster that could grow. */
-function roomFor(watchers: Watchers, buddies: Buddies, session: Session): boolean {
-  if (watchers.session !== session) Object.assign(watchers, { session, atLogin: buddies.size, granted: 0 })
-  return session.component || Math.max(buddies.size, watchers.atLogin + watchers.granted) < MAX_WATCHERS
+/** Whether one more stranger may see a client, who is counted then. */
+function admit(strangers: Strangers, buddies: Buddies, session: Session): boolean {
+  if (strangers.session !== session) Object.assign(strangers, { session, atLogin: buddies.size, granted: 0 })
+  if (Math.max(buddies.size, strangers.atLogin + strangers.granted) >= MAX_CONTACTS) return false
+  strangers.granted++
+  return true
+}
+
+/** Whether a component may show itself to one more: its buddies it tells anyway, of the others it keeps a list. */
+function watched({ buddies, announcer }: ArrivalsHost, from: string, stanza: Element, session: Session): boolean {
+  if (inBooks(stanza, session) && buddies.get(from) !== undefined) return true
+  return announcer.watchers.add(askedOf(stanza, session), bareJid(from))
 }
 
 /** Presence of every type: of buddies, and of who asks or tells something of subscriptions (RFC 6121 §3). */
-export function onPresence(host: ArrivalsHost, stanza: Element, session: Session, watchers: Watchers): void {
+export function onPresence(host: ArrivalsHost, stanza: Element, session: Session, strangers: Strangers): void {
   const from = session.sender(stanza)
   if (from === undefined) return
   const { type } = stanza.attrs
   if (type === undefined || type === 'unavailable') onAvailability(host, from, stanza, session)
-  else if (type === 'subscribe') onSubscribe(host, from, stanza, session, watchers)
+  else if (type === 'subscribe') onSubscribe(host, from, stanza, session, strangers)
   else if (type === 'subscribed' || type === 'unsubscribe' || type === 'unsubscribed') {
     onSubscriptionNews(host, from, type, stanza, session)
-  } else if (type === 'probe' && session.component) {
-    onProbe(host, from, stanza, session)
-  }
+  } else if (!session.component) return
+  else if (type === 'probe') onProbe(host, from, stanza, session)
+  // Who cannot be told need not be (RFC 6121 §4.6.3).
+  else if (type === 'error') host.announcer.watchers.delete(askedOf(stanza, session), bareJid(from))
 }
 
 /** A contact's server asks a component for its presence (RFC 6121 §4.3.2); a client's server answers for it. */
-function onProbe({ config, buddies }: ArrivalsHost, from: string, stanza: Element, session: Session): void {
+function onProbe(host: ArrivalsHost, from: string, stanza: Element, session: Session): void {
+  const { config, buddies } = host
   if (config().auth_policy === 'accept' || buddies.get(from)?.configured) {
+    watched(host, from, stanza, session)
     reply(session, ownPresence(session, config(), answerTo(stanza, from, session)))
   } else {
     const addresses = answerTo(stanza, bareJid(from), session)
@@ -67,28 +78,26 @@ function onAvailability(
 }
 
 /** Whether someone may see our presence is what auth_policy says; with autoregister whoever may is asked for theirs in return. */
-function onSubscribe(
-  { config, emit, buddies }: ArrivalsHost,
-  from: string,
-  stanza: Element,
-  session: Session,
-  watchers: Watchers,
-): void {
+function onSubscribe(host: ArrivalsHost, from: string, stanza: Element, session: Session, strangers: Strangers): void {
+  const { config, emit, buddies } = host
   const { auth_policy, autoregister } = config()
   const buddy = buddies.get(from)
   const addresses = answerTo(stanza, bareJid(from), session)
   const answer = (type: SubscriptionType): void => reply(session, session.stanza('presence', { ...addresses, type }))
   if (auth_policy === 'deny') {
+    answer('unsubscribed')
     emit({ type: 'subscription', from, action: 'refused' })
-    return answer('unsubscribed')
+    return
   }
-  if (buddy === undefined && !roomFor(watchers, buddies, session)) {
+  const room = session.component
+    ? watched(host, from, stanza, session)
+    : buddy !== undefined || admit(strangers, buddies, session)
+  if (!room) {
     emit({ type: 'subscription', from, action: 'requested' })
     return
   }
-  if (buddy === undefined) watchers.granted++
-  emit({ type: 'subscription', from, action: 'granted' })
   answer('subscribed')
+  emit({ type: 'subscription', from, action: 'granted' })
   if (session.component) reply(session, ownPresence(session, config(), addresses))
   if (autoregister && inBooks(stanza, session) && wanted(buddy, session)) answer('subscribe')
 }
@@ -98,14 +107,19 @@ function wanted(buddy: Buddy | undefined, session: Session): boolean {
   return buddy === undefined ? !session.component : !seen(buddy)
 }
 
-/** The books of a component are its domain's; what its users see and show is theirs who run them. */
+/** The books of a component are its domain's: for whom it sees, it asks from there. */
 function inBooks(stanza: Element, session: Session): boolean {
-  return !session.component || bareJid(session.recipient(stanza) ?? '') === session.jid
+  return !session.component || askedOf(stanza, session) === session.jid
+}
+
+/** The address of ours that a stanza is for, as a bare JID, which may be one to our server alone. */
+function askedOf(stanza: Element, session: Session): string {
+  return bareJid(session.recipient(stanza) ?? stanza.attrs.to ?? '')
 }
 
 /** A client's server keeps the books and pushes them; a component's books are its own. */
 function onSubscriptionNews(
-  { buddies, emit }: ArrivalsHost,
+  { buddies, emit, announcer }: ArrivalsHost,
   from: string,
   action: 'subscribed' | 'unsubscribe' | 'unsubscribed',
   stanza: Element,
@@ -118,7 +132,11 @@ function onSubscriptionNews(
     const addresses = answerTo(stanza, bareJid(from), session)
     for (const type of ['unavailable', 'unsubscribed'])
       reply(session, session.stanza('presence', { ...addresses, type }))
-  } else if (inBooks(stanza, session)) buddies.subscribed(from, action === 'subscribed')
+    announcer.watchers.delete(askedOf(stanza, session), bareJid(from))
+  } else if (inBooks(stanza, session) && buddies.subscribed(from, action === 'subscribed')) {
+    // A server that has let us see a contact before says no more than that (RFC 6121 §3.1.3).
+    reply(session, session.stanza('presence', { type: 'probe', to: bareJid(from) }))
+  }
 }
 
 /** A component answers from the address that was asked; a client's server stamps its own. */

@@ -89,8 +89,11 @@ export class AccountRoster {
           this.#buddies.push({ jid, name: '', subscription: 'remove', asked: false })
           removed.push(jid)
         } catch (error) {
-          if (error instanceof XmppError && ended.has(error.code)) waiting.length = 0
-          failed.push({ jid, reason: describe(error) })
+          const reason = describe(error)
+          failed.push({ jid, reason })
+          if (!(error instanceof XmppError && ended.has(error.code))) continue
+          for (const { jid, inRoster, configured } of waiting.splice(0))
+            if (inRoster && !configured) failed.push({ jid, reason })
         }
       }
     }

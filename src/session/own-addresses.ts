@@ -23,15 +23,15 @@ export class OwnAddresses {
   /**
    * Servers end the stream for a sender that is none of ours (Prosody and ejabberd, `invalid-from`) and for a stanza to nobody (ejabberd,
    * `improper-addressing`), so neither leaves us.
-   * @throws XmppError `XMPP_ADDRESS`; `XMPP_JID_MALFORMED` for a sender that is no JID
+   * @throws XmppError `XMPP_ADDRESS`; `XMPP_JID_MALFORMED` for a sender that is no JID, nor anything that a server takes for one of ours
    */
   check({ name, attrs: { from, to } }: Element): void {
     if (to === undefined) {
       const text = `a component must say to whom a <${name}> goes: no server passes on one without "to"`
       throw new XmppError('XMPP_ADDRESS', text)
     }
-    if (from === undefined || from === this.#domain) return
-    if (parseJid(from).domain === this.#domain) return
+    if (from === undefined || from === this.#domain || this.has(from)) return
+    parseJid(from)
     const sender = printable(from.slice(0, 100))
     const text = `a component speaks for ${this.#domain} and its users: a <${name}> from ${sender} would end the stream`
     throw new XmppError('XMPP_ADDRESS', text)

@@ -31,17 +31,27 @@ export function availablePresence(session: Session, state: PresenceState = {}, a
   )
 }
 
-/** Tells that we are gone. */
-export function unavailablePresence(session: Session, status?: string): Element {
-  return session.stanza('presence', { type: 'unavailable' }, ...(status ? [session.stanza('status', {}, status)] : []))
+/** Tells that we are gone; with `to` one JID only. */
+export function unavailablePresence(session: Session, status?: string, addresses: Attrs = {}): Element {
+  return withStatus(session, { ...addresses, type: 'unavailable' }, status)
 }
 
 /** The types of presence that deal with subscriptions (RFC 6121 §3). */
 export type SubscriptionType = 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed'
 
-/** RFC 6121 §3: asks for, grants, gives up or takes away a presence subscription. */
-export function subscription(session: Session, type: SubscriptionType, to: string, status?: string): Element {
-  return session.stanza('presence', { type, to }, ...(status ? [session.stanza('status', {}, status)] : []))
+/** RFC 6121 §3: asks for, grants, gives up or takes away a presence subscription. @param from for a component: which of its addresses; default its domain */
+export function subscription(
+  session: Session,
+  type: SubscriptionType,
+  to: string,
+  status?: string,
+  from?: string,
+): Element {
+  return withStatus(session, { type, to, from }, status)
+}
+
+function withStatus(session: Session, attrs: Attrs, status: string | undefined): Element {
+  return session.stanza('presence', attrs, ...(status ? [session.stanza('status', {}, status)] : []))
 }
 
 /** What a received presence says; anything odd in it is taken as its default, never as an error. */

@@ -127,6 +127,29 @@ t.test('presence as configured, and as changed at run time', async t => {
   t.equal(all.states.filter(state => state === 'Connecting').length, 1, 'on the same connection')
 })
 
+t.test('who shows himself as unavailable is told nothing by his server, and all of it when he comes back', async t => {
+  const { port, accept } = await script(t)
+  const { account, next } = watched(t, clientConfig(port, 'keepalive=no'), { clock: new HandClock() })
+  account.start()
+  const { play } = await accept()
+  await play(
+    `${login("<item jid='romeo@example.net' subscription='both'/>")}S: <presence from='romeo@example.net/r'/>\n`,
+  )
+  await next('presence')
+  account.show({ status: 'away', statusmessage: '' })
+  await play(`C: <presence><priority>1</priority><show>away</show><caps/></presence>\n`)
+  t.equal(account.status('romeo@example.net'), 1)
+  account.show({ status: 'unavailable', statusmessage: '' })
+  t.equal(account.status('romeo@example.net'), 6, 'he may go without our being told')
+  await play(`C: <presence type='unavailable'/>\nS: <presence from='romeo@example.net/r'/>\n`)
+  await next('presence')
+  t.equal(account.status('romeo@example.net'), 1, 'on its way, or for our eyes alone')
+  account.show({ status: 'unavailable', statusmessage: 'soon' })
+  t.equal(account.status('romeo@example.net'), 1)
+  account.show({ status: 'available', statusmessage: '' })
+  t.equal(account.status('romeo@example.net'), 6, 'until he is shown again')
+})
+
 t.test('only those buddies are asked that we do not see and have not asked', async t => {
   const { port, accept } = await script(t)
   const buddies = ['new', 'none', 'from', 'asked', 'to', 'both'].map(name => `buddy=${name}@example.com`).join('\n')
@@ -488,7 +511,10 @@ S: <presence type='unsubscribe' from='romeo@example.com' to='sales@pbx.example.c
 C: <presence type='unavailable' from='sales@pbx.example.com' to='romeo@example.com'/>
 C: <presence type='unsubscribed' from='sales@pbx.example.com' to='romeo@example.com'/>
 `)
-  await play(`S: <presence type='subscribed' from='bob@example.com' to='pbx.example.com'/>\n`)
+  // Who has been seen before is not shown again by his server: that takes a probe.
+  await play(
+    `S: <presence type='subscribed' from='bob@example.com' to='pbx.example.com'/>\nC: <presence type='probe' from='pbx.example.com' to='bob@example.com'/>\n`,
+  )
   await next('subscription', ({ action }) => action === 'subscribed')
   t.equal(account.buddies.get('bob@example.com')?.subscription, 'to')
   await play(`S: <presence from='bob@example.com/r' to='pbx.example.com'><show>dnd</show></presence>\n`)
@@ -507,13 +533,67 @@ S: <message from='bob@example.com' to='pbx.example.com'><body>from bob</body></m
 `)
   t.match(await next('message'), { message: { body: 'from bob' } })
 
+  account.show({ status: 'dnd', statusmessage: 'busy' })
+  const busy = (from: string, to: string): string =>
+    `C: <presence from='${from}' to='${to}'><status>busy</status><priority>1</priority><show>dnd</show><caps/></presence>\n`
+  // Whoever has been told is told of changes, as far as he has not said that he does not care or that he is not there.
+  await play(`
+${busy('pbx.example.com', 'bob@example.com')}
+${busy('6001@pbx.example.com', 'romeo@example.com')}
+${busy('pbx.example.com', 'romeo@example.com')}
+S: <presence type='error' from='romeo@example.com' to='pbx.example.com'/>
+`)
   const stopped = account.stop()
   await play(`
 C: <presence type='unavailable' from='pbx.example.com' to='bob@example.com'/>
+C: <presence type='unavailable' from='6001@pbx.example.com' to='romeo@example.com'/>
 C: </stream:stream>
 S: </stream:stream>
 `)
   await stopped
+})
+
+t.test('what a component has shown of itself it shows again when it comes back', async t => {
+  const { port, accept } = await script(t)
+  const clock = new HandClock()
+  const lines = 'autoregister=no\nbuddy=bob@example.com'
+  const { account, next } = watched(t, componentConfig(port, lines), { clock })
+  account.start()
+  const available = (from: string, to: string): string =>
+    `C: <presence from='${from}' to='${to}'><status>Online and Available</status><priority>1</priority><caps/></presence>\n`
+  const first = await accept()
+  await first.play(`${attachment}${available('pbx.example.com', 'bob@example.com')}
+S: <presence type='subscribe' from='bob@example.com' to='PBX.example.com'/>
+C: <presence type='subscribed' from='PBX.example.com' to='bob@example.com'/>
+${available('PBX.example.com', 'bob@example.com')}
+S: <presence type='subscribe' from='eve@example.com' to='♥@pbx.example.com'/>
+C: <presence type='subscribed' from='♥@pbx.example.com' to='eve@example.com'/>
+${available('♥@pbx.example.com', 'eve@example.com')}
+`)
+  first.socket.destroy()
+  await next('offline')
+  await clock.advance(1000)
+  const second = await accept()
+  await second.play(
+    attachment + available('pbx.example.com', 'bob@example.com') + available('♥@pbx.example.com', 'eve@example.com'),
+  )
+  await next('connected')
+
+  const moved = account.update(componentConfig(port, `username=im.example.com\n${lines}`), new Set(['reconnect']))
+  await second.play(`
+C: <presence type='unavailable' from='pbx.example.com' to='bob@example.com'/>
+C: <presence type='unavailable' from='♥@pbx.example.com' to='eve@example.com'/>
+C: </stream:stream>
+S: </stream:stream>
+`)
+  await moved
+  const third = await accept()
+  // As another component it has told nobody but its buddies.
+  await third.play(
+    `${attachment}${available('pbx.example.com', 'bob@example.com')}`.replaceAll('pbx.example.com', 'im.example.com'),
+  )
+  await next('connected')
+  t.equal(account.jid, 'im.example.com')
 })
 
 t.test('a component with auth_policy=deny is seen by its buddies alone', async t => {
@@ -543,7 +623,9 @@ t.test('a component that comes back sees its buddies again', async t => {
   await first.play(
     `${attachment}${hello}C: <presence type='subscribe' from='pbx.example.com' to='bob@example.com'><status>{any}</status></presence>\n`,
   )
-  await first.play(`S: <presence type='subscribed' from='bob@example.com' to='pbx.example.com'/>\n`)
+  await first.play(
+    `S: <presence type='subscribed' from='bob@example.com' to='pbx.example.com'/>\nC: <presence type='probe' from='pbx.example.com' to='bob@example.com'/>\n`,
+  )
   await next('subscription')
   first.socket.destroy()
   await next('offline')

@@ -1,5 +1,6 @@
 /** A component account: every address of its domain can be asked, and buddies may register. */
 import t, { type Test } from 'tap'
+import type { AccountConfig } from '../../src/config/account.ts'
 import { startLoopback } from '../../src/testing/index.ts'
 import { HandClock } from '../helper/clock.ts'
 import { accounts, attachment, clientConfig, componentConfig, login, script, watched } from './setting.ts'
@@ -55,6 +56,7 @@ S: <iq type='set' id='3' from='bob@example.com/r' to='pbx.example.com'><query ${
 C: <iq type='result' id='3' to='bob@example.com/r' from='pbx.example.com'/>
 C: <presence type='subscribe' from='pbx.example.com' to='bob@example.com'/>
 S: <presence type='subscribed' from='bob@example.com' to='pbx.example.com'/>
+C: <presence type='probe' from='pbx.example.com' to='bob@example.com'/>
 `)
   await next('subscription')
   await play(`
@@ -72,6 +74,39 @@ C: <presence type='unavailable' from='pbx.example.com' to='bob@example.com'/>
 `)
   t.match(account.buddies.get('bob@example.com'), { subscription: 'none', configured: true })
   t.equal(account.status('bob@example.com'), 6, 'whose presence is nobody’s business any more')
+})
+
+t.test('a component that is started anew sees who let it see him before', async t => {
+  const users = { 'bob@example.org': 'secret' }
+  const server = await startLoopback({ users, components: { 'pbx.example.com': 'secret' }, starttls: 'none' })
+  t.teardown(() => server.stop())
+  const [bob, config] = accounts(
+    `[bob]
+username=bob@example.org/r
+secret=secret
+serverhost=127.0.0.1
+port=${server.port}
+usetls=no
+buddy=pbx.example.com
+[pbx]
+type=component
+username=pbx.example.com
+secret=secret
+serverhost=127.0.0.1
+port=${server.componentPort}
+buddy=bob@example.org`,
+    server.ca,
+  ) as [AccountConfig, AccountConfig]
+  const client = watched(t, bob)
+  client.account.start()
+  await client.next('connected')
+  for (const run of ['first', 'second']) {
+    const { account, next } = watched(t, config)
+    account.start()
+    await next('presence', ({ from }) => from === 'bob@example.org/r')
+    t.equal(account.status('bob@example.org'), 1, run)
+    await account.stop()
+  }
 })
 
 t.test('a client has no registration to offer: that is its server’s', async t => {

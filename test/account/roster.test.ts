@@ -1,6 +1,15 @@
 import t, { type Test } from 'tap'
 import { HandClock } from '../helper/clock.ts'
-import { authentication, binding, clientConfig, presence, script, watched } from './setting.ts'
+import {
+  attachment,
+  authentication,
+  binding,
+  clientConfig,
+  componentConfig,
+  presence,
+  script,
+  watched,
+} from './setting.ts'
 
 const result = `S: <iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>juliet@example.com/balcony</jid></bind></iq>\n`
 const versions = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><ver xmlns='urn:xmpp:features:rosterver'/>"
@@ -97,6 +106,65 @@ t.test('another account has another roster', async t => {
   t.strictSame(names(), [])
 })
 
+t.test('what comes of the earlier account while it leaves is nothing of the next one', async t => {
+  for (const known of [true, false]) {
+    const { accept, next, names, update } = await setUp(t, 'autoprune=yes\nautoregister=no\nbuddy=bob@example.com')
+    const first = await accept()
+    const friend = answer(item('friend'), '7')
+    await first.play(known ? versioned('') + answer('', '6') + presence : versioned(''))
+    if (known) await next('connected')
+    const lines = 'username=juliet@other.example/balcony\nautoprune=yes\nautoregister=no\nbuddy=bob@example.com'
+    const moved = update(lines, 'reconnect')
+    await first.play(
+      known
+        ? `C: <presence type='unavailable'/>\nC: </stream:stream>\n${push('p1', item('friend'), '7')}S: </stream:stream>\n`
+        : `C: </stream:stream>\n${friend}S: </stream:stream>\n`,
+    )
+    await moved
+    t.strictSame(names(), [])
+    const second = await accept()
+    await second.play(
+      `${versioned('')}${answer(item('bob'), '7')}${presence}`
+        .replaceAll('juliet@example.com', 'juliet@other.example')
+        .replaceAll("'example.com'", "'other.example'"),
+    )
+    await next('connected')
+    t.strictSame(names(), ['bob both'])
+  }
+})
+
+t.test('another server counts in its own way', async t => {
+  const { accept, next, names, update } = await setUp(t)
+  const first = await accept()
+  await first.play(versioned('') + answer(item('bob'), '1') + presence)
+  await next('connected')
+  const moved = update('serverhost=127.1', 'reconnect')
+  await first.play(`C: <presence type='unavailable'/>\nC: </stream:stream>\nS: </stream:stream>\n`)
+  await moved
+  t.strictSame(names(), ['bob both'], 'whom we know until then')
+  const second = await accept()
+  await second.play(versioned('') + answer(item('carol'), '1') + presence)
+  await next('connected')
+  t.strictSame(names(), ['carol both'])
+})
+
+t.test('a client that becomes a component brings no contacts along', async t => {
+  const { accept, next, account, port } = await setUp(t)
+  const first = await accept()
+  await first.play(plain + answer(item('friend', 'to')) + presence)
+  await next('connected')
+  const moved = account.update(componentConfig(port), new Set(['reconnect']))
+  await first.play(`C: <presence type='unavailable'/>\nC: </stream:stream>\nS: </stream:stream>\n`)
+  await moved
+  const second = await accept()
+  await second.play(attachment)
+  await next('connected')
+  await second.play(`S: <iq type='get' id='1' from='example.com' to='pbx.example.com'><ping xmlns='urn:xmpp:ping'/></iq>
+C: <iq type='result' id='1' to='example.com' from='pbx.example.com'/>
+`)
+  t.strictSame(account.buddies.list(), [])
+})
+
 t.test('pushes around the answer are not lost', async t => {
   const { accept, next, names } = await setUp(t)
   const { play } = await accept()
@@ -153,6 +221,29 @@ t.test('autoprune removes whom no buddy names, once, and waits for the confirmat
   const second = await again(first.socket)
   await second.play(plain + answer(item('bob') + item('dave')) + presence + removal('dave', 'd') + done('d'))
   t.match(await next('pruned'), { removed: ['dave@example.com'], failed: [] })
+})
+
+t.test('autoprune tells of all who are there still when the connection is lost', async t => {
+  const { accept, next, account } = await setUp(
+    t,
+    'stream_management=no\nautoprune=yes\nautoregister=no\nbuddy=i@example.com',
+  )
+  const { play, socket } = await accept()
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
+  await play(
+    plain +
+      answer(names.map(name => item(name)).join('')) +
+      presence +
+      ['a', 'b', 'c', 'd', 'e'].map(name => removal(name, name)).join('') +
+      done('a') +
+      removal('f', 'f'),
+  )
+  socket.destroy()
+  const { removed, failed } = await next('pruned')
+  t.strictSame(removed, ['a@example.com'])
+  t.strictSame(failed.map(({ jid }) => jid.slice(0, 1)).sort(), ['b', 'c', 'd', 'e', 'f', 'g', 'h'])
+  for (const { reason } of failed) t.ok(reason)
+  await account.stop()
 })
 
 t.test('autoprune never follows a roster that is empty or could not be read', async t => {
