@@ -79,6 +79,8 @@ export class Session {
   /** Made when something is first asked. */
   #pending: Requests | undefined
   #acks: Acknowledgements | undefined
+  /** Undefined when they have been called. */
+  #whenOver: Set<() => void> | undefined = new Set()
   #keep = false
   #closing = false
   /** Nothing is asked before it has another stream. */
@@ -276,6 +278,12 @@ export class Session {
     this.#pending?.end(cause)
   }
 
+  /** Calls once when nothing will arrive in this session any more: its stream has ended, and it will not be resumed. At once if that is so already. */
+  whenOver(listener: () => void): void {
+    if (this.#whenOver === undefined) listener()
+    else this.#whenOver.add(listener)
+  }
+
   /** Counts what has been handled on either side: it stands still while nothing arrives anywhere. */
   get progress(): number {
     const books = this.#acks?.books
@@ -446,7 +454,15 @@ export class Session {
     const ending = endingOf(cause, this.clock.now(), this.resumptions > 0)
     this.#ending = this.#closing ? { ...ending, resumable: false } : ending
     if (!this.#keep || ending.blamed) this.giveUp(cause)
-    else if (this.resumption === undefined) this.#pending?.end(cause)
+    else if (this.resumption === undefined) this.#over(cause)
+  }
+
+  /** There will be no more answers. */
+  #over(cause: unknown): void {
+    this.#pending?.end(cause)
+    const listeners = this.#whenOver
+    this.#whenOver = undefined
+    for (const listener of listeners ?? []) listener()
   }
 
   /** What is left of it, for whoever comes after. */
@@ -459,7 +475,7 @@ export class Session {
       // A server that has lost count cannot tell what has arrived.
     }
     this.#acks?.stop()
-    this.#pending?.end(cause)
+    this.#over(cause)
     const left = books?.takeUnacknowledged() ?? []
     // Of a request `iq()` tells whoever has made it.
     return left.filter(

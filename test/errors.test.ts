@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { systemClock } from '../src/clock.ts'
 import { Emitter } from '../src/emitter.ts'
 import { describe, retold, SaslError, StanzaError, StreamError, XmppError } from '../src/errors.ts'
 import { el } from '../src/stream/element.ts'
@@ -107,21 +106,6 @@ t.test('an emitter', async t => {
   bell.ring(3)
   t.same(heard, [1, 3], 'a listener that throws keeps nobody from hearing')
   t.equal((await warned).message, 'deaf')
-})
-
-t.test('the clock of the process', async t => {
-  t.ok(Math.abs(systemClock.now() - Date.now()) < 1000)
-  const order: string[] = []
-  await new Promise<void>(resolve => {
-    const cancel = systemClock.after(1, () => order.push('cancelled'))
-    systemClock.after(20, () => {
-      order.push('late')
-      resolve()
-    })
-    cancel()
-    cancel()
-  })
-  t.same(order, ['late'])
 })
 
 t.test('the version is the package’s', async t => {

@@ -5,7 +5,6 @@ import { bareJid, formatJid, parseJid } from '../jid.ts'
 import { onEvery, type Xep } from '../routes.ts'
 import type { Session } from '../session.ts'
 import { Element, el } from '../stream/element.ts'
-import type { XmlStream } from '../stream/stream.ts'
 import { mayReturn } from './bounce.ts'
 
 export const NS_RECEIPTS = 'urn:xmpp:receipts'
@@ -102,8 +101,8 @@ interface Waiting {
 class Awaited {
   readonly #most: number
   readonly #waiting = new Map<string, Waiting>()
-  /** Streams whose end is told. */
-  readonly #watched = new WeakSet<XmlStream>()
+  /** Sessions whose end is told. */
+  readonly #watched = new WeakSet<Session>()
 
   constructor(most: number) {
     this.#most = most
@@ -168,11 +167,9 @@ class Awaited {
 
   /** A session that waits for another stream may yet bring the receipt; else nothing will. */
   #watch(session: Session): void {
-    const { stream } = session
-    if (this.#watched.has(stream)) return
-    this.#watched.add(stream)
-    stream.whenOver(() => {
-      if (session.writable) return
+    if (this.#watched.has(session)) return
+    this.#watched.add(session)
+    session.whenOver(() => {
       const why = new XmppError('XMPP_STREAM_ENDED', 'the stream ended before the receipt came')
       for (const waiting of [...this.#waiting.values()]) if (waiting.session === session) waiting.reject(why)
     })

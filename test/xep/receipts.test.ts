@@ -304,3 +304,33 @@ t.test('a connection that is lost and resumed brings the receipt all the same', 
   )
   t.strictSame(await receipt, { from: 'romeo@example.com/r', id })
 })
+
+t.test('the end of a session ends the wait, whatever it might have been resumed for', async t => {
+  const xep = receipts()
+  const management = { resumable: { id: 'x', location: undefined, max: 60 } }
+  for (const end of ['politely', 'given up'] as const) {
+    const it = await openSession({ xeps: [xep], keep: true, management })
+    const waiting = rejects(
+      t,
+      xep.sendWithReceipt(it.session, el('message', 'jabber:client', { to: 'romeo@example.com' })),
+      {
+        code: 'XMPP_STREAM_ENDED',
+      },
+    )
+    if (end === 'politely') it.peer.write('</stream:stream>')
+    else {
+      it.far.destroy()
+      await settled()
+      t.ok(it.session.waiting)
+      it.session.giveUp(new Error('enough'))
+    }
+    await waiting
+    await rejects(
+      t,
+      (async () => xep.sendWithReceipt(it.session, el('message', 'jabber:client', { to: 'romeo@example.com' })))(),
+      {
+        code: 'XMPP_STREAM_ENDED',
+      },
+    )
+  }
+})
