@@ -8,7 +8,8 @@ export function componentXeps(buddies: Buddies, watchers: Watchers): readonly Xe
   return [
     register({
       allowed: jid => buddies.get(jid) !== undefined,
-      registered: jid => buddies.get(jid)?.subscription === 'to',
+      // Who is seen. The others may have registered when another daemon ran.
+      registered: jid => buddies.get(jid)?.subscription === 'to' || undefined,
       instructions: 'By registering you let this telephone system see when you are available.',
       onRemove: ({ jid, address }) => {
         buddies.subscribed(jid, false)

@@ -133,6 +133,11 @@ export class Inbox {
     return this.#all.length
   }
 
+  /** Receivers that wait. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
   /** The oldest of what is held, up to so many, and how much there is; nothing is taken. */
   held(most: number): HeldMessages {
     this.#expire()

@@ -1,4 +1,5 @@
 import type { Account } from '../account/account.ts'
+import type { Resource } from '../account/buddies.ts'
 import { describeAccount } from '../config/index.ts'
 import { printable } from '../printable.ts'
 import type { Output } from './console.ts'
@@ -12,6 +13,47 @@ export function showConnections(accounts: readonly Account[]): Output {
     text: `Jabber Users and their status:\n${rows.join('')}----\n   Number of clients: ${accounts.length}\n`,
     data: accounts.map(connection),
   }
+}
+
+/** `xmpp show buddies`: the text is Asterisk's, the data tells more. */
+export function showBuddies(accounts: readonly Account[]): Output {
+  const lines = ['XMPP buddy lists']
+  for (const account of accounts) {
+    lines.push(`Client: ${printable(account.name)}`)
+    for (const { jid, resources } of account.buddies.list()) {
+      lines.push(`\tBuddy:\t${printable(jid)}`)
+      for (const resource of resources.values()) {
+        lines.push(`\t\tResource: ${printable(resource.name)}`)
+        const { node, ver } = resource.caps ?? { node: '', ver: '' }
+        lines.push(`\t\t\tnode: ${printable(node)}`, `\t\t\tversion: ${printable(ver)}`)
+        const features = account.capabilities(resource)?.info.features
+        const can = (feature: string): string => (features?.includes(feature) ? 'yes' : 'no')
+        lines.push(`\t\t\tGoogle Talk capable: ${can(GOOGLE_VOICE)}`, `\t\t\tJingle capable: ${can(JINGLE)}`)
+      }
+    }
+  }
+  const data = accounts.map(account => ({
+    account: account.name,
+    buddies: account.buddies.list().map(({ resources, ...buddy }) => ({
+      ...buddy,
+      resources: [...resources.values()].map(resource => ({
+        ...resource,
+        capabilities: capabilitiesOf(account, resource),
+      })),
+    })),
+  }))
+  return { text: `${lines.join('\n')}\n`, data }
+}
+
+const GOOGLE_VOICE = 'http://www.google.com/xmpp/protocol/voice/v1'
+/** XEP-0166. */
+const JINGLE = 'urn:xmpp:jingle:1'
+
+function capabilitiesOf(account: Account, resource: Resource): object | null {
+  const known = account.capabilities(resource)
+  if (known === undefined) return null
+  const { identities, features } = known.info
+  return { verified: known.verified, identities, features }
 }
 
 /** `xmpp show config`: as `res-xmpp check --print` shows it, and what was changed at run time. */

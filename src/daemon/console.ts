@@ -3,7 +3,7 @@ import { type AccountConfig, readOption } from '../config/index.ts'
 import { describe } from '../errors.ts'
 import { printable, printableJson } from '../printable.ts'
 import type { AccountSet } from './accounts.ts'
-import { showConfig, showConnections, showMessages } from './console-show.ts'
+import { showBuddies, showConfig, showConnections, showMessages } from './console-show.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 import { UsageError } from './io.ts'
 
@@ -54,6 +54,9 @@ export async function runCommand(
   }
 }
 
+/** Of the commands that the control socket takes at one time; the rest is for those who want to know what is going on. */
+const MAX_RECEIVERS = 200
+
 /** In the order in which `help` shows them; where one begins with another's words the longer stands first. */
 const commands: readonly Command[] = [
   {
@@ -100,8 +103,12 @@ const commands: readonly Command[] = [
     words: 'xmpp receive',
     args: 'ACCOUNT JID [TIMEOUT]',
     summary: 'Prints the next message from a JID, waiting for it up to TIMEOUT seconds (20)',
-    run: ([name = '', jid = '', timeout = '20'], { accounts }, signal) =>
-      receive(find(accounts, name), jid, timeout, signal),
+    run: ([name = '', jid = '', timeout = '20'], { accounts }, signal) => {
+      const account = find(accounts, name)
+      const waiting = accounts.list().reduce((sum, { inbox }) => sum + inbox.waiting, 0)
+      if (waiting >= MAX_RECEIVERS) throw new Error(`${waiting} commands are waiting for messages already`)
+      return receive(account, jid, timeout, signal)
+    },
   },
   {
     words: 'xmpp status',
@@ -141,29 +148,6 @@ const commands: readonly Command[] = [
   },
 ]
 
-function showBuddies(accounts: readonly Account[]): Output {
-  const lines = ['XMPP buddy lists']
-  for (const account of accounts) {
-    lines.push(`Client: ${printable(account.name)}`)
-    for (const { jid, resources } of account.buddies.list()) {
-      lines.push(`\tBuddy:\t${printable(jid)}`)
-      for (const resource of resources.values()) {
-        lines.push(`\t\tResource: ${printable(resource.name)}`)
-        const { node, ver } = resource.caps ?? { node: '', ver: '' }
-        lines.push(`\t\t\tnode: ${printable(node)}`, `\t\t\tversion: ${printable(ver)}`)
-        const features = account.capabilities(resource)?.info.features
-        const can = (feature: string): string => (features?.includes(feature) ? 'yes' : 'no')
-        lines.push(`\t\t\tGoogle Talk capable: ${can(GOOGLE_VOICE)}`, `\t\t\tJingle capable: ${can(JINGLE)}`)
-      }
-    }
-  }
-  const data = accounts.map(({ name, buddies }) => ({
-    account: name,
-    buddies: buddies.list().map(({ resources, ...buddy }) => ({ ...buddy, resources: [...resources.values()] })),
-  }))
-  return { text: `${lines.join('\n')}\n`, data }
-}
-
 function showPresence(account: Account, word: string, message: string): Output {
   const reading = readOption('status', word)
   if ('expected' in reading) throw new Error(`STATUS must be ${reading.expected}, not '${word}'`)
@@ -171,10 +155,6 @@ function showPresence(account: Account, word: string, message: string): Output {
   account.show({ status, statusmessage: message === '' ? account.presence.statusmessage : message })
   return { text: '', data: account.presence }
 }
-
-const GOOGLE_VOICE = 'http://www.google.com/xmpp/protocol/voice/v1'
-/** XEP-0166. */
-const JINGLE = 'urn:xmpp:jingle:1'
 
 function setDebug(word: string, accounts: readonly Account[]): Output {
   if (word !== 'on' && word !== 'off') throw new UsageError()

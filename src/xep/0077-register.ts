@@ -45,8 +45,8 @@ export interface RegisterOptions {
   readonly instructions: string
   /** All of which have to be filled in. Default none. */
   readonly fields?: readonly RegistrationField[]
-  /** Whether someone is registered already, by prepared bare JID. Default nobody. */
-  readonly registered?: (jid: string) => boolean
+  /** Whether someone is registered already, by prepared bare JID; who is not cannot leave. Default undefined, for everyone: that is not known. */
+  readonly registered?: (jid: string) => boolean | undefined
   /** Before the answer; a StanzaError thrown refuses. */
   readonly onRegister?: (registration: Registration) => Promise<void> | void
   /** Before the answer. */
@@ -96,6 +96,7 @@ async function submit(options: RegisterOptions, stanza: Element, session: Sessio
   }
   // §3.2: it stands alone, so that nobody leaves by a form filled in wrong.
   if (query.elements.length > 1) throw new StanzaError('modify', 'bad-request')
+  if (options.registered?.(who.jid) === false) throw new StanzaError('auth', 'registration-required')
   await options.onRemove?.({ ...who, session, fields: {} })
   if (options.presence !== false) later(session, who, ['unsubscribe', 'unsubscribed', 'unavailable'])
 }

@@ -137,7 +137,7 @@ t.test('xmpp show buddies', async t => {
           jid: 'romeo@example.com',
           configured: true,
           resources: [
-            { name: 'r1', priority: 0, status: '' },
+            { name: 'r1', priority: 0, status: '', capabilities: null },
             {
               name: 'r2',
               show: 'away',
@@ -155,7 +155,7 @@ t.test('xmpp show buddies', async t => {
 })
 
 t.test('xmpp show buddies says who can be called', async t => {
-  const { server, juliet, run } = await setUp(t, 'buddy=romeo@example.com')
+  const { server, juliet, run, json } = await setUp(t, 'buddy=romeo@example.com')
   const features = ['urn:xmpp:jingle:1', 'http://www.google.com/xmpp/protocol/voice/v1']
   for (const [at, feature] of features.entries()) {
     const romeo = await connectClient({
@@ -180,6 +180,15 @@ t.test('xmpp show buddies says who can be called', async t => {
     'Google Talk capable: yes',
     'Jingle capable: no',
   ])
+  const { data } = (await json('xmpp', 'show', 'buddies')) as { data: [{ buddies: [{ resources: object[] }] }] }
+  for (const [at, resource] of data[0].buddies[0].resources.entries()) {
+    const { capabilities } = resource as { capabilities: { verified: boolean; features: string[] } }
+    t.equal(capabilities.verified, true)
+    t.strictSame(
+      capabilities.features.filter(feature => features.includes(feature)),
+      [features[at]],
+    )
+  }
 })
 
 t.test('what peers sent is escaped, in text and in JSON', async t => {
@@ -276,6 +285,30 @@ t.test('xmpp send', async t => {
   })
   await both
   t.strictSame(sent, ['romeo@example.com chat two  blanks and more\nlines', 'romeo@example.com chat --json'])
+})
+
+t.test('not all commands at a time can wait for messages', async t => {
+  const { run, accounts, context } = await setUp(t)
+  const gone = new AbortController()
+  const waiting = Array.from({ length: 200 }, (_, at) =>
+    runCommand(
+      { argv: ['xmpp', 'receive', at % 2 ? 'asterisk' : 'Other', 'romeo@example.com', '1000'], json: false },
+      context,
+      gone.signal,
+    ),
+  )
+  t.match(await run('xmpp', 'receive', 'asterisk', 'romeo@example.com'), {
+    exit: 1,
+    out: '',
+    err: '200 commands are waiting for messages already\n',
+  })
+  gone.abort(new Error('enough'))
+  await Promise.all(waiting)
+  t.equal(
+    accounts.list().reduce((sum, { inbox }) => sum + inbox.waiting, 0),
+    0,
+  )
+  t.match(await run('xmpp', 'receive', 'asterisk', 'romeo@example.com', '0'), { exit: 1, err: '' })
 })
 
 t.test('xmpp receive', async t => {

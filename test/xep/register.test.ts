@@ -83,6 +83,20 @@ ${refused(id, 'modify', 'not-acceptable', 'aim.example.com', text).replace('rome
   t.strictSame(done, [])
 })
 
+t.test('nobody leaves who is known not to be there', async t => {
+  for (const [registered, may] of [
+    [() => false, false],
+    [() => true, true],
+    [() => undefined, true],
+  ] as const) {
+    const { play, done } = await gateway({ registered, presence: false })
+    await play(`
+S: <iq type='set' id='1' from='romeo@example.com/orchard' to='aim.example.com'><query ${NS}><remove/></query></iq>
+${may ? "C: <iq type='result' id='1' to='romeo@example.com/orchard' from='aim.example.com'/>" : refused('1', 'auth', 'registration-required')}`)
+    t.equal(done.length, may ? 1 : 0)
+  }
+})
+
 t.test('a form that is not filled in, and one that is refused', async t => {
   let reason: Error = new StanzaError('cancel', 'conflict', 'that name is taken')
   const { play, done } = await gateway({
