@@ -12,7 +12,7 @@ export function documentOptions(): string {
 or octal (\`017\`). \`res-xmpp check\` says what is wrong with a file, \`res-xmpp sample\` prints one to begin with.
 
 \`#exec\` runs its command, by \`/bin/sh\` and as the user of the daemon, only when the daemon (or \`check\`) was started with \`--execincludes\`; otherwise the line is ignored, with a
-warning. What the command prints on either stream is read like an included file. It may take 10 s and print 1 MiB; one that takes longer, prints more or exits with another code than 0
+warning. What the command prints is read like an included file; if it exits with another code than 0, or says something on its standard error, that is a warning. It may take 10 s and print 1 MiB; one that takes longer or prints more
 counts as a missing file.
 
 The secret of an account may lie elsewhere: in a file (\`secret_file\`) or in the daemon's environment (\`secret_env\`), instead of \`secret\` and never beside it. The file holds it in UTF-8
@@ -48,7 +48,7 @@ and connects again.
 - Any other word that is neither yes nor no is a warning. It means no for both.
 - A buddy given twice is a warning. res_xmpp gives up the whole file.
 - A line that is not UTF-8, or holds a NUL byte, is an error of its section. Asterisk takes such a line as it is, up to the NUL.
-- The command of an \`#exec\` that fails is an error. Asterisk takes what it has printed, be it nothing.
+- The command of an \`#exec\` that takes longer than 10 s, prints more than 1 MiB or is killed counts as a missing file. Asterisk waits for it, and takes what it has printed.
 - A \`--;\` that ends no comment block is text, with a warning. Asterisk ignores the rest of the file.
 `
 }

@@ -42,11 +42,13 @@ function format(problem: Problem, severity: string): string {
 }
 
 /**
- * Collects problems. A large file that is not a configuration at all could yield millions of them, so only the first
- * `limit` errors and the first `limit` warnings are kept and the rest is counted.
+ * Collects problems, each of them once, though a line may be read several times: in a file that is included twice, or in a template for each of its heirs. A large
+ * file that is not a configuration at all could yield millions of them, so only the first `limit` errors and the first `limit` warnings are kept and the rest is
+ * counted.
  */
 export class ProblemLog {
-  readonly #kept: Problem[] = []
+  readonly #kept = new Map<string, { readonly problem: Problem; readonly sections: Set<string> }>()
+  #errors = 0
   readonly #seen = { error: 0, warning: 0 }
   readonly #limit: number
 
@@ -54,9 +56,9 @@ export class ProblemLog {
     this.#limit = limit
   }
 
-  /** Errors seen so far, the ones not kept included. */
+  /** Errors told so far, the ones not kept included. */
   get errors(): number {
-    return this.#seen.error
+    return this.#errors
   }
 
   error(code: string, where: Where, message: string): void {
@@ -75,11 +77,15 @@ export class ProblemLog {
   /** Everything kept, in order of file (as in `files`; others behind them) and line. */
   list(files: readonly string[]): Problem[] {
     const order = new Map<string, number>()
-    for (const file of [...files, ...this.#kept.map(problem => problem.file)]) {
+    const kept = [...this.#kept.values()].map(({ problem, sections: { size } }) => {
+      const others = size > 1 ? ` (the same in ${size - 1} more section${size > 2 ? 's' : ''})` : ''
+      return { ...problem, message: problem.message + others }
+    })
+    for (const file of [...files, ...kept.map(problem => problem.file)]) {
       if (!order.has(file)) order.set(file, order.size)
     }
     const rank = ({ code, file }: Problem): number => (code === 'more' ? Infinity : (order.get(file) ?? 0))
-    const sorted = this.#kept.toSorted((a, b) => rank(a) - rank(b) || a.line - b.line)
+    const sorted = kept.toSorted((a, b) => rank(a) - rank(b) || a.line - b.line)
     for (const severity of ['error', 'warning'] as const) {
       const more = this.#seen[severity] - this.#limit
       const file = files[0] ?? sorted[0]?.file ?? ''
@@ -89,9 +95,16 @@ export class ProblemLog {
   }
 
   #add(severity: Problem['severity'], code: string, where: Where, message: string): void {
-    if (++this.#seen[severity] > this.#limit) return
+    if (severity === 'error') this.#errors++
     const { file, line, section, option } = where
-    this.#kept.push({
+    const key = JSON.stringify([severity, code, file, line, option, message])
+    const known = this.#kept.get(key)
+    if (known !== undefined) {
+      if (section !== undefined) known.sections.add(section)
+      return
+    }
+    if (++this.#seen[severity] > this.#limit) return
+    const problem = {
       severity,
       code,
       file,
@@ -99,6 +112,7 @@ export class ProblemLog {
       ...(section === undefined ? {} : { section }),
       ...(option === undefined ? {} : { option }),
       message,
-    })
+    }
+    this.#kept.set(key, { problem, sections: new Set(section === undefined ? [] : [section]) })
   }
 }

@@ -35,16 +35,16 @@ export const files: FileSource = {
 export const filesAndPrograms: FileSource = { ...files, exec: command => runCommand(command) }
 
 /**
- * What a shell command prints on both streams. The shell and all it has started have gone when it returns.
+ * What a shell command prints. The shell and all it has started have gone when it returns. What it says of errors is not shown: that may be a secret.
  * @param time ms it may take
  */
 export function runCommand(
   command: string,
   time = COMMAND_TIME,
-): { readonly output: Uint8Array } | { readonly failure: string } {
+): { readonly output: Uint8Array; readonly warning?: string | undefined } | { readonly failure: string } {
   // A process group of its own: what the shell has started can hold on to nothing of ours.
-  const { pid, error, status, signal, stdout } = spawnSync('/bin/sh', ['-c', `exec 2>&1\n${command}`], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+  const { pid, error, status, signal, stdout, stderr } = spawnSync('/bin/sh', ['-c', command], {
+    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: time,
     killSignal: 'SIGKILL',
     maxBuffer: COMMAND_OUTPUT,
@@ -56,8 +56,12 @@ export function runCommand(
   if (code === 'ENOBUFS') return { failure: `it prints more than ${COMMAND_OUTPUT} bytes` }
   if (error !== undefined) return { failure: error.message }
   if (signal !== null) return { failure: `it was ended by ${signal}` }
-  if (status !== 0) return { failure: `it has failed with exit code ${status}${exits[status ?? 0] ?? ''}` }
-  return { output: stdout as Buffer }
+  const notes = [
+    ...(status === 0 ? [] : [`it has failed with exit code ${status}${exits[status ?? 0] ?? ''}`]),
+    ...(stderr.length === 0 ? [] : [`it has written ${stderr.length} bytes to its standard error, which are not read`]),
+    ...(stdout.length > 0 ? [] : ['it has printed nothing']),
+  ]
+  return { output: stdout as Buffer, warning: notes.length === 0 ? undefined : notes.join('; ') }
 }
 
 /** ms that a command of `#exec` may take. */

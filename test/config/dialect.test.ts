@@ -38,38 +38,32 @@ const lines: Case[] = [
     want: ['s: a=<1>'],
   },
   {
-    rule: 'a line of 8190 bytes with its line end counts',
-    text: `[s]\n${long(8189)}\nb=2`,
-    want: [`s: a=<${'x'.repeat(8187)}> b=<2>`],
+    rule: 'a line of 8190 bytes counts',
+    text: `[s]\n${long(8190)}\nb=2`,
+    want: [`s: a=<${'x'.repeat(8188)}> b=<2>`],
   },
   {
-    rule: 'a line of 8191 bytes with its line end is skipped',
-    text: `[s]\n${long(8190)}`.concat('\n'),
-    want: ['s:'],
-    problems: ['line-too-long@2'],
-  },
-  {
-    rule: 'and takes the next one with it, for its line end is not seen',
-    text: `[s]\n${long(8190)}\nb=2\nc=3`,
-    want: ['s: c=<3>'],
-    problems: ['line-too-long@2', 'line-swallowed@3'],
-  },
-  {
-    rule: 'so does one that fills the buffer twice, and one that follows it and fills it again',
-    text: `[s]\n${long(8191 * 2 - 1)}\n${long(8190)}\nb=2\nc=3`,
-    want: ['s: c=<3>'],
-    problems: ['line-too-long@2', 'line-swallowed@3', 'line-swallowed@4'],
-  },
-  {
-    rule: 'a line of 8192 bytes with its line end is skipped alone',
+    rule: 'a line of 8191 bytes is skipped, and no other with it',
     text: `[s]\n${long(8191)}\nb=2`,
     want: ['s: b=<2>'],
     problems: ['line-too-long@2'],
   },
   {
+    rule: 'so is one that is as long as several of them',
+    text: `[s]\n${long(8191 * 2)}\nb=2\n${long(8191 * 3 + 1)}\nc=3`,
+    want: ['s: b=<2> c=<3>'],
+    problems: ['line-too-long@2', 'line-too-long@4'],
+  },
+  {
+    rule: 'so is the last one, which has no line end',
+    text: `[s]\na=1\n${long(8191)}`,
+    want: ['s: a=<1>'],
+    problems: ['line-too-long@3'],
+  },
+  {
     rule: 'CR counts for the length of a line',
-    text: `[s]\r\n${long(8188)}\r\nb=2\r\n${long(8190)}\r\nc=3`,
-    want: [`s: a=<${'x'.repeat(8186)}> b=<2> c=<3>`],
+    text: `[s]\r\n${long(8189)}\r\nb=2\r\n${long(8190)}\r\nc=3`,
+    want: [`s: a=<${'x'.repeat(8187)}> b=<2> c=<3>`],
     problems: ['line-too-long@4'],
   },
   {
@@ -338,6 +332,21 @@ const sections: Case[] = [
     want: ['a: x=<1>', 'a: x=<2> z=<3>'],
   },
   {
+    rule: 'what is in quotes does not separate the parts of a filter',
+    text: `[a]\nx=1\n[a]\nx=a&b=c\n[a](+x="a&b=c")\nz=3`,
+    want: ['a: x=<1>', 'a: x=<a&b=c> z=<3>'],
+  },
+  {
+    rule: 'nor what is behind a backslash, and a whole part may be in quotes',
+    text: `[a]\nx=1\n[a]\nx=a&b\n[a](+"x=a\\&b")\nz=3`,
+    want: ['a: x=<1>', 'a: x=<a&b> z=<3>'],
+  },
+  {
+    rule: 'a ] right behind the [ is one of what it allows',
+    text: '[a]\nx=1\n[a]\nx=]\n[a](+x=[]b])\nz=3\n[a](+x=^[^]]$)\nz=4',
+    want: ['a: x=<1> z=<4>', 'a: x=<]> z=<3>'],
+  },
+  {
     rule: 'a second = ends the expression',
     text: '[a]\nx=1\n[a]\nx=2\n[a](+x=2=9)\nz=3',
     want: ['a: x=<1>', 'a: x=<2> z=<3>'],
@@ -496,6 +505,11 @@ const variables: Case[] = [
   { rule: '+= does not know =>', text: '[s]\na +=> 2', want: ['s: a=<> 2>'] },
   { rule: '+= again and again', text: '[s]\na+=1\na+=2\nb=x\na+=3\na=4\na+=5', want: ['s: a=<123> b=<x> a=<45>'] },
   {
+    rule: '+= takes the last of its spelling, and the place of the first of any',
+    text: '[s]\nA=1\na=1\na+=2\n[u]\na=X\na=x\na+=1\n[v]\nA=1\na+=2',
+    want: ['s: a=<12> a=<1>', 'u: a=<x1> a=<x>', 'v: A=<1> a=<2>'],
+  },
+  {
     rule: '+= to what is inherited leaves the parent alone',
     text: '[t](!)\na=1\n[s](t)\na+=2\n[u](t)',
     want: ['t!: a=<1>', 's: a=<12>', 'u: a=<1>'],
@@ -506,7 +520,7 @@ const variables: Case[] = [
 ]
 
 const chain = (files: number): Record<string, string> =>
-  Object.fromEntries(Array.from({ length: files }, (_, i) => [`f${i + 2}`, `v${i + 2}=1\n#include f${i + 3}\n`]))
+  Object.fromEntries(Array.from({ length: files }, (_, i) => [`f${i + 1}`, `v${i + 1}=1\n#include f${i + 2}\n`]))
 
 const directives: Case[] = [
   { rule: '#include', text: '#include x\n[u]', files: { x: '[s]\na=1\n' }, want: ['s: a=<1>', 'u:'] },
@@ -528,6 +542,10 @@ const directives: Case[] = [
     files: { x: '[s]', y: 'a=1' },
     want: ['s: a=<1>'],
   },
+  { rule: 'only quotes around the whole go', text: '#include "a"b', files: { '"a"b': '[s]' }, want: ['s:'] },
+  { rule: 'and only a pair', text: '#include <x"', files: { '<x"': '[s]' }, want: ['s:'] },
+  { rule: 'what is between them stays', text: '#include "a\\b"c"', files: { 'a\\b"c': '[s]' }, want: ['s:'] },
+  { rule: 'no file between them', text: '[s]\n#include ""\na=1', want: 'rejected', problems: ['file-rejected@2'] },
   { rule: 'blanks before it', text: ' \t#include x', files: { x: '[s]' }, want: ['s:'] },
   { rule: 'a tab behind the name', text: '#include\tx', files: { x: '[s]' }, want: ['s:'] },
   {
@@ -691,23 +709,23 @@ const directives: Case[] = [
     problems: ['exec-refused@2', 'exec-refused@3'],
   },
   {
-    rule: 'ten levels',
-    text: '[s]\n#include f2',
-    files: { ...chain(8), f10: 'v10=1' },
-    want: ['s: v2=<1> v3=<1> v4=<1> v5=<1> v6=<1> v7=<1> v8=<1> v9=<1> v10=<1>'],
+    rule: 'ten levels of included files',
+    text: '[s]\n#include f1',
+    files: { ...chain(9), f10: 'v10=1' },
+    want: ['s: v1=<1> v2=<1> v3=<1> v4=<1> v5=<1> v6=<1> v7=<1> v8=<1> v9=<1> v10=<1>'],
   },
   {
     rule: 'the eleventh counts as missing',
-    text: '[s]\n#include f2\nz=1',
-    files: { ...chain(9), f11: 'v11=1' },
-    want: ['s~: v2=<1> v3=<1> v4=<1> v5=<1> v6=<1> v7=<1> v8=<1> v9=<1> v10=<1> z=<1>'],
+    text: '[s]\n#include f1\nz=1',
+    files: { ...chain(10), f11: 'v11=1' },
+    want: ['s~: v1=<1> v2=<1> v3=<1> v4=<1> v5=<1> v6=<1> v7=<1> v8=<1> v9=<1> v10=<1> z=<1>'],
     problems: ['rest-dropped@f10:2'],
   },
   {
     rule: 'the eleventh of #tryinclude is left out with a warning',
-    text: '[s]\n#include f2\nz=1',
-    files: { ...chain(8), f10: '#tryinclude f11\ny=1', f11: 'v11=1' },
-    want: ['s: v2=<1> v3=<1> v4=<1> v5=<1> v6=<1> v7=<1> v8=<1> v9=<1> y=<1> z=<1>'],
+    text: '[s]\n#include f1\nz=1',
+    files: { ...chain(9), f10: '#tryinclude f11\ny=1', f11: 'v11=1' },
+    want: ['s: v1=<1> v2=<1> v3=<1> v4=<1> v5=<1> v6=<1> v7=<1> v8=<1> v9=<1> y=<1> z=<1>'],
     problems: ['include-depth@f10:1'],
   },
 ]
@@ -744,6 +762,51 @@ t.test('file and line are those of the place where something was written', async
 t.test('a rejected file keeps what could be read apart', async t => {
   const dialect = read('[a]\nx=1\n[b](nosuch)\ny=2\n[c]\nz=3\n')
   t.strictSame([dialect.sections, show(dialect.salvage)], [[], ['a: x=<1>', 'c: z=<3>']])
+})
+
+t.test('a header that cannot be read takes its section with it, and no other', async t => {
+  for (const [header, code] of [
+    ['[b\xe9](t)', 'not-utf8'],
+    ['[b\0]', 'nul-byte'],
+  ]) {
+    const text = `[t](!)\nx=1\n[a](t)\n${header}\nusername=b\nz\n[c](t)\ny=2\n`
+    const { problems, sections } = read(Buffer.from(text, 'latin1'))
+    t.strictSame(show(sections), ['t!: x=<1>', 'a: x=<1>', 'c: x=<1> y=<2>'])
+    t.strictSame(
+      problems.map(({ code, line, section }) => [code, line, section]),
+      [
+        [code, 4, undefined],
+        ['no-equals', 6, undefined],
+      ],
+    )
+  }
+})
+
+t.test('a problem of one line is told once, however often the line is read', async t => {
+  const twice = read('[s]\n#include x\n[u]\n#include x\n[v]\n#include x', { x: 'no\n' })
+  t.match(twice.problems, [{ code: 'no-equals', section: 's', message: / \(the same in 2 more sections\)$/ }])
+  t.match(read('[s]\n#include x\n#include x', { x: 'no\n' }).problems, [{ message: /name = value$/ }])
+})
+
+t.test('a filter that takes too long, and filters that look at too much', async t => {
+  const started = cpuTime()
+  const slow = read(`[a]\nx=${'a'.repeat(2000)}\n[a](+x=a*a*a*b)\n`)
+  t.match(slow.problems, [{ code: 'file-rejected', message: /is not found out within 1000 ms/ }])
+  const many = read(`${'[s]\na=1\n'.repeat(20_000)}${'[s](+zz=1)\n'.repeat(20_000)}`)
+  t.match(many.problems.at(-1), { code: 'file-rejected', message: /^too much has to be looked at/ })
+  t.ok(cpuTime() - started < 10_000)
+})
+
+t.test('what a filter looks for may be a secret', async t => {
+  for (const filter of [
+    'secret=hunter2',
+    'secret',
+    'secret=',
+    'secret=hunter2[',
+    'TEMPLATES=hunter2',
+    'secret hunter2',
+  ])
+    for (const { message } of read(`[a]\nx=1\n[a](+${filter})\n`).problems) t.notMatch(message, /hunter2/, filter)
 })
 
 t.test('a file that is not there', async t => {
@@ -791,14 +854,14 @@ t.test('#exec, where there is somebody to run it', async t => {
   const simple = run('[t](!)\nx=1\n[s]\n#exec "pw -u x"\nz=9')
   t.strictSame([simple.shown, simple.found], [['t!: x=<1>', 's: secret=<12> z=<9>', 'u: x=<1> b=<2>'], []])
   t.strictSame(asked, ['pw -u x'])
-  t.match(simple.sections[1]?.entries[0], { file: '#exec pw…', line: 1 }, 'arguments may be secrets')
-  t.match(simple.sections[2], { file: '#exec pw…', line: 3 })
-  t.strictSame(simple.read, [top, '#exec pw…'])
+  t.match(simple.sections[1]?.entries[0], { file: `${top}:4: #exec pw…`, line: 1 }, 'arguments may be secrets')
+  t.match(simple.sections[2], { file: `${top}:4: #exec pw…`, line: 3 })
+  t.strictSame(simple.read, [top, `${top}:4: #exec pw…`])
 
   const nested = run('[t](!)\n[s]\n#EXEC nested', { y: 'c=3' })
   t.strictSame([nested.shown, nested.found], [['t!:', 's: secret=<12>', 'u: b=<2> c=<3>'], []])
   const bad = run('[s]\n#exec bad\nc=3')
-  t.strictSame([bad.shown, bad.found], [['s: a=<1> c=<3>'], ['rest-dropped@#exec bad:2']])
+  t.strictSame([bad.shown, bad.found], [['s: a=<1> c=<3>'], [`rest-dropped@${top}:2: #exec bad:2`]])
   const failed = run('[s]\n#exec /bin/no such\nc=3')
   t.strictSame([failed.shown, failed.found], ['rejected', ['file-rejected@2']])
   t.match(failed.problems[0]?.message, /^what #exec \/bin\/no… prints cannot be included: it has failed; as long/)
@@ -808,7 +871,7 @@ t.test('#exec, where there is somebody to run it', async t => {
   const endless = run('[s]\n#exec again')
   t.strictSame(
     [endless.shown, endless.found],
-    [[`s~:${' d=<1>'.repeat(8)}`], ['rest-dropped@#exec again:1']],
+    [[`s~:${' d=<1>'.repeat(9)}`], [`rest-dropped@${top}:2: #exec again${':1: #exec again'.repeat(9)}:1`]],
     'it counts as a level',
   )
   t.strictSame(run('[s]\n#exec long', {}, { bytes: 50 }).shown, 'rejected', 'its bytes count')

@@ -43,6 +43,9 @@ t.test('paths', async t => {
     '/': ['etc'],
     '/etc': ['b.conf', 'a.conf', 'd', '.h.conf', 'w{x}'],
     '/etc/d': ['x.conf', 'y.txt'],
+    // What it leads to is for the file system to say: it may be a link.
+    '/etc/d/..': ['a.conf'],
+    '/etc/.': ['a.conf'],
     '/etc/w{x}': ['z.conf'],
     '.': ['r.conf'],
   }
@@ -53,7 +56,8 @@ t.test('paths', async t => {
     ['/etc/{a,}.conf', ['/etc/a.conf']],
     ['/etc/*/x.conf', ['/etc/d/x.conf']],
     ['/etc/*/*.conf', ['/etc/d/x.conf', '/etc/w{x}/z.conf']],
-    ['/etc/d/../a*', ['/etc/a.conf']],
+    ['/etc/d/../a*', ['/etc/d/../a.conf']],
+    ['/etc/./a*', ['/etc/./a.conf']],
     ['*.conf', ['r.conf']],
     [`${escapeGlob('/etc/w{x}')}/*`, ['/etc/w{x}/z.conf']],
     ['/etc/none/*', []],
@@ -77,5 +81,7 @@ t.test('hostile patterns', async t => {
   t.equal(matchesGlob(`${'*a'.repeat(100)}b`, 'a'.repeat(255)), false)
   t.equal(expandGlob(`/${'{a,b}'.repeat(40)}`, () => []).length, 0)
   t.equal(expandGlob('{'.repeat(5000), () => []).length, 0)
+  const twenty = Array.from({ length: 20 }, (_, at) => `d${at}`)
+  t.throws(() => expandGlob(`/d1${'/*/..'.repeat(6)}/*.none`, () => twenty), RangeError)
   t.ok(cpuTime() - started < 2000, 'at once')
 })

@@ -973,7 +973,9 @@ t.test('a thousand accounts', async t => {
 t.test('a secret that a comment cuts short is worth a word', async t => {
   const cut = ['warning cut-by-comment@5 secret']
   t.strictSame(client('secret=abc;def\n').problems, cut)
-  t.strictSame(client('secret=abc;def').problems, [], 'at the very end of a file nobody can tell')
+  t.strictSame(client('secret=abc;def').problems, cut, 'at the very end of a file')
+  t.strictSame(client('secret=abc').problems, [])
+  t.strictSame(client('secret=abc;def\nsecret+=ghi\n').problems, cut, 'what is added behind it makes it no whole')
   t.strictSame(client('secret=abc ;def\n').problems, [], 'an ordinary comment')
   t.strictSame(client('secret=abc\\;def\n').problems, [])
   t.strictSame(client('secret=abc;def\nsecret=abc\n').problems, [], 'only the value that counts')

@@ -152,26 +152,36 @@ t.test('#exec is run with --execincludes alone', async t => {
   })
   const on = await checked(t, { 'xmpp.conf': text, pw: 's' }, '--print', '--execincludes')
   t.match(on, { code: 0, out: /^\[general\]\n[\s\S]*\npriority = 7\n/ })
-  const failing = await checked(t, { 'xmpp.conf': text.replace('printf', 'exit'), pw: 's' }, '--execincludes')
-  t.match(failing, { code: 1, out: /^\/xmpp.conf:5: error: .*#exec exit…/ })
+  const failing = await checked(t, { 'xmpp.conf': text.replace(/printf.*/, 'exit 3 ; x'), pw: 's' }, '--execincludes')
+  t.match(failing, {
+    code: 0,
+    out: /^\/xmpp.conf:5: warning: \[a\] #exec exit…: it has failed with exit code 3; .*nothing\n$/,
+  })
+  const killed = await checked(t, { 'xmpp.conf': text.replace(/printf.*/, 'kill -9 $$$$'), pw: 's' }, '--execincludes')
+  t.match(killed, {
+    code: 1,
+    out: /^\/xmpp.conf:5: error: .*#exec kill… prints cannot be included: it was ended by SIGKILL/,
+  })
 })
 
 t.test('what a command prints', async t => {
   const printed = (command: string, time?: number) => {
     const result = runCommand(command, time)
-    return 'output' in result ? Buffer.from(result.output).toString() : result.failure
+    return 'output' in result ? `${Buffer.from(result.output)}|${result.warning ?? ''}` : result.failure
   }
-  t.equal(
-    printed('echo a=1; echo b=2 >&2; printf "%s" "c=\u00e9"'),
-    'a=1\nb=2\nc=\u00e9',
-    'both streams, in their order',
+  t.equal(printed('echo a=1; printf "%s" "c=\u00e9"'), 'a=1\nc=\u00e9|')
+  const errors = 'it has written 8 bytes to its standard error, which are not read'
+  t.equal(printed('echo a=1; echo hunter2 >&2'), `a=1\n|${errors}`)
+  t.equal(printed('true'), '|it has printed nothing')
+  t.equal(printed('echo a=1; exit 3'), 'a=1\n|it has failed with exit code 3')
+  t.match(
+    printed('/nonexistent/program'),
+    /exit code 127, which a shell gives for what it does not find; it has written/,
   )
-  t.equal(printed('true'), '')
-  t.equal(printed('exit 3'), 'it has failed with exit code 3')
-  t.match(printed('/nonexistent/program'), /exit code 127, which a shell gives for what it does not find/)
   t.equal(printed('kill -9 $$'), 'it was ended by SIGKILL')
   t.match(printed('while :; do echo 0123456789; done'), /^it prints more than 1048576 bytes$/)
-  t.equal(printed('cat'), '', 'nobody types anything into it')
+  t.match(printed('while :; do echo 0123456789 >&2; done'), /^it prints more than 1048576 bytes$/)
+  t.equal(printed('cat'), '|it has printed nothing', 'nobody types anything into it')
 })
 
 t.test('a command that takes too long is ended, with all it has started', async t => {

@@ -127,7 +127,7 @@ t.test('a secret from a file or the environment, and #exec, in the daemon', asyn
     t.match((await rx('xmpp', 'reload')).out, 'nothing has changed')
     writeFileSync(secret, 'another')
     t.match((await rx('xmpp', 'reload')).out, /^\[asterisk\] changed: secret_file \(connects again\)$/m)
-    await program.line(/check username at .*:2 and secret_file at #exec echo…:1/)
+    await program.line(/check username at .*:2 and secret_file at .*xmpp\.conf:\d+: #exec echo…:1/)
     program.child.kill('SIGTERM')
     t.equal((await program.finished).code, 0)
     t.notMatch(program.err, /another|pa55/)

@@ -2,8 +2,8 @@
 export interface Directive {
   /** In lower case, without the `#`. */
   readonly name: string
-  /** Without its `"…"` or `<…>`; '' when there is none. */
-  readonly argument: string
+  /** Without its `"…"` or `<…>`; undefined when there is none. */
+  readonly argument: string | undefined
 }
 
 /** Reads `#name argument`. The name ends at the first blank: `#include"x"` is an unknown directive, as in Asterisk. */
@@ -12,12 +12,11 @@ export function parseDirective(text: string): Directive {
   while (end < text.length && text.charCodeAt(end) > 0x20) end++
   let start = end
   while (start < text.length && text.charCodeAt(start) <= 0x20) start++
-  return { name: text.slice(1, end).toLowerCase(), argument: unquote(text.slice(start)) }
+  const argument = start === text.length ? undefined : unquote(text.slice(start))
+  return { name: text.slice(1, end).toLowerCase(), argument }
 }
 
+/** Only around the whole: what is between them stays as it is, other quotes and backslashes too. */
 function unquote(argument: string): string {
-  // Inside quotes a backslash protects the next character, and the quotes go wherever they stand.
-  if (argument.startsWith('"')) return argument.replace(/"|\\(.?)/g, '$1')
-  if (argument.startsWith('<') && argument.endsWith('>')) return argument.slice(1, -1)
-  return argument
+  return /^(?:".*"|<.*>|")$/s.test(argument) ? argument.slice(1, -1) : argument
 }

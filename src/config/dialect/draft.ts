@@ -1,3 +1,4 @@
+import { foldName } from '../names.ts'
 import type { Place } from '../problem.ts'
 import { trimBlanks } from './lines.ts'
 
@@ -21,7 +22,7 @@ export class Draft {
   /** Something in it could not be read, so what it says is not to be trusted. */
   damaged = false
   readonly #entries: Entry[] = []
-  /** Of each name where its entries are; only made once there is a `+=`. */
+  /** Of each name, whatever its case, where its entries are; only made once there is a `+=`. */
   #places: Map<string, number[]> | undefined
 
   constructor(name: string, place: Place) {
@@ -41,7 +42,7 @@ export class Draft {
 
   /**
    * `name += value`: goes behind the last value of exactly that name. False when there is none. The result takes the place of that entry; but,
-   * as in Asterisk, of an earlier one of the name with the same value, and instead of an empty value that of the first.
+   * as in Asterisk, of an earlier one of the name with the same value, the case of both apart, and instead of an empty value that of the first.
    */
   append({ name, value, cut }: Pick<Entry, 'name' | 'value' | 'cut'>): boolean {
     const entries = this.#entries
@@ -49,16 +50,17 @@ export class Draft {
       this.#places = new Map()
       for (const [index, entry] of entries.entries()) remember(this.#places, entry.name, index)
     }
-    const places = this.#places.get(name) ?? []
-    const last = places.at(-1)
+    const places = this.#places.get(foldName(name)) ?? []
+    const last = places.slice(-mostCompared).findLast(index => entries[index]?.name === name)
     const before = last === undefined ? undefined : entries[last]
     if (last === undefined || before === undefined) return false
-    const alike = (index: number): boolean => before.value === '' || entries[index]?.value === before.value
+    const alike = (index: number): boolean =>
+      before.value === '' || index === last || sameValue(entries[index]?.value ?? '', before.value)
     const index = places.slice(0, mostCompared).find(alike) ?? last
     const { file, line } = entries[index] ?? before
     const text = before.value === '' ? trimBlanks(value) : before.value + value
     // Entries are shared between a template and its heirs, so a new one takes the place.
-    entries[index] = { name, value: text, file, line, ...(cut ? { cut } : {}) }
+    entries[index] = { name, value: text, file, line, ...(cut || before.cut ? { cut: true } : {}) }
     return true
   }
 }
@@ -66,8 +68,13 @@ export class Draft {
 /** How many entries of one name are looked at, so that a hostile file takes no longer than its length. */
 const mostCompared = 100
 
+function sameValue(a: string, b: string): boolean {
+  return a === b || (a.length === b.length && foldName(a) === foldName(b))
+}
+
 function remember(places: Map<string, number[]>, name: string, index: number): void {
-  const known = places.get(name)
-  if (known === undefined) places.set(name, [index])
+  const key = foldName(name)
+  const known = places.get(key)
+  if (known === undefined) places.set(key, [index])
   else known.push(index)
 }

@@ -1,9 +1,14 @@
+import { shownName } from '../names.ts'
 import type { Draft } from './draft.ts'
 import { trimBlanks } from './lines.ts'
 import { Refusal } from './refusal.ts'
 
 /** Whether a section is one that a `[name](+filter)` may continue. */
-export type Filter = (draft: Draft) => boolean
+export interface Filter {
+  fits(draft: Draft): boolean
+  /** Something in it is repeated: matching may take for ever. */
+  readonly slow: boolean
+}
 
 /**
  * Reads what stands behind the `+`: `name=regex&name2=regex`, each of which some variable of the section must match, both
@@ -18,24 +23,47 @@ export type Filter = (draft: Draft) => boolean
 export function parseFilter(text: string): Filter {
   let templates: 'no' | 'include' | 'restrict' = 'no'
   const tests: { readonly name: RegExp; readonly value: RegExp }[] = []
-  // Nothing behind the last "&" is no part.
-  for (const part of text.replace(/&$/, '').split('&')) {
-    if (text === '') break
+  for (let [part, rest] = next(text, '&'); part !== undefined; [part, rest] = next(rest, '&')) {
     // What stands behind a second "=" counts for nothing.
-    const [name = '', value] = part.split('=', 2).map(stripped)
-    if (value === undefined) throw new Refusal(`"(+${text})": "${part}" has no "=", write name=regex`, true)
-    if (value === '') throw new Refusal(`"(+${text})": "${part}" matches nothing, not even an empty value`, true)
+    const [name = '', behind] = next(part, '=')
+    const [value] = next(behind, '=')
+    const shown = `"(+${shownName(name)}=…)"`
+    if (behind === undefined) throw new Refusal(`"(+${shownName(name)})" has no "=": write name=regex`, true)
+    if (value === undefined || value === '')
+      throw new Refusal(`${shown} matches nothing without an expression, not even an empty value`, true)
     if (name !== 'TEMPLATES') {
       tests.push({ name: parseRegExp(name), value: parseRegExp(value) })
     } else if (/^(include|restrict)$/i.test(value)) {
       templates = value.toLowerCase() as 'include' | 'restrict'
     } else {
-      throw new Refusal(`"(+${text})": TEMPLATES is "include" or "restrict", not "${value}"`, true)
+      throw new Refusal(`${shown}: it is "include" or "restrict"`, true)
     }
   }
-  return draft =>
-    (templates === 'include' || draft.template === (templates === 'restrict')) &&
-    tests.every(test => draft.entries.some(entry => test.name.test(entry.name) && test.value.test(entry.value)))
+  return {
+    slow: /[*+?{]/.test(text),
+    fits: draft =>
+      (templates === 'include' || draft.template === (templates === 'restrict')) &&
+      tests.every(test => draft.entries.some(entry => test.name.test(entry.name) && test.value.test(entry.value))),
+  }
+}
+
+/**
+ * What stands before a separator, stripped, and what stands behind it, undefined when there is no separator. In quotes, and behind a backslash, it does not
+ * separate. Nothing is no part.
+ */
+function next(text: string | undefined, separator: string): [part: string | undefined, rest: string | undefined] {
+  if (text === undefined || text === '') return [undefined, undefined]
+  const quotes: string[] = []
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '\\') at += 2
+    const character = text[at] ?? ''
+    if (character === '"' || character === "'") {
+      if (quotes.at(-1) === character) quotes.pop()
+      else quotes.push(character)
+    }
+    if (character === separator && quotes.length === 0) return [stripped(text.slice(0, at)), text.slice(at + 1)]
+  }
+  return [stripped(text), undefined]
 }
 
 /** Without blanks around it, and without one pair of quotes. */
@@ -63,15 +91,18 @@ const classes = new Map(
 )
 
 function parseRegExp(text: string): RegExp {
-  // A repetition of nothing is passed over there.
-  const source = text.replace(/^[*+?]+/, '').replace(/\[([:.=])([^\][]*)\1\]/g, (whole, kind: string, name: string) => {
+  // A repetition of nothing is passed over there, and a "]" right behind the "[" is a member.
+  const readable = text.replace(/^[*+?]+/, '').replace(/\[(\^?)\]/g, '[$1\\]')
+  const source = readable.replace(/\[([:.=])([^\][]*)\1\]/g, (whole, kind: string, name: string) => {
     const members = kind === ':' ? classes.get(name) : undefined
-    if (members === undefined) throw new Refusal(`the filter "${text}" uses "${whole}", which is not supported`, true)
+    if (members === undefined) throw new Refusal(`a filter uses "${whole}", which is not supported`, true)
     return members
   })
   try {
     return new RegExp(source)
   } catch (error) {
-    throw new Refusal(`the filter "${text}" is not a regular expression: ${(error as Error).message}`, true)
+    // Its own words repeat all of it, which may hold a secret.
+    const why = (error as Error).message.split(': ').at(-1)
+    throw new Refusal(`what a filter says is not a regular expression: ${why}`, true)
   }
 }

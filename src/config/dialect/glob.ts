@@ -1,5 +1,3 @@
-import { join } from 'node:path'
-
 /** Whether a path is a pattern: it holds `*`, `?`, `[` or `{`. */
 export function isGlob(path: string): boolean {
   return /[*?[{]/.test(path)
@@ -14,10 +12,21 @@ export function escapeGlob(path: string): string {
  * The paths that match a pattern: `*`, `?` and `[a-z]`, `[!a-z]` within one name, `{a,b}` anywhere, `\` before a character
  * that means itself. A leading dot is only matched by a dot. Sorted, but the choices of a brace stay in their order.
  * @param list the names in a directory; nothing for what is none
+ * @throws RangeError for a pattern for which too much has to be looked at
  */
 export function expandGlob(pattern: string, list: (directory: string) => readonly string[]): string[] {
-  return [...new Set(expandBraces(pattern).flatMap(choice => walk(choice, list)))]
+  let looked = 0
+  const look = (directory: string): readonly string[] => {
+    const names = list(directory)
+    looked += 1 + names.length
+    if (looked > mostLooked) throw new RangeError('too many files and directories have to be looked at for it')
+    return names
+  }
+  return [...new Set(expandBraces(pattern).flatMap(choice => walk(choice, look)))]
 }
+
+/** Names and directories, all together. */
+const mostLooked = 200_000
 
 /** Whether one file name matches one pattern without `/` and braces. */
 export function matchesGlob(pattern: string, name: string): boolean {
@@ -64,7 +73,7 @@ function walk(pattern: string, list: (directory: string) => readonly string[]): 
     found = found.flatMap(directory => {
       const names =
         part === '.' || part === '..' ? [part] : list(directory || '.').filter(name => matchesGlob(part, name))
-      return names.map(name => join(directory, name))
+      return names.map(name => (/^\/?$/.test(directory) ? directory : `${directory}/`) + name)
     })
   }
   return found.sort()

@@ -8,8 +8,14 @@ export interface LiveLine {
   readonly cut: true | undefined
 }
 
-/** Told what is wrong with a line; after an `error` the line is not yielded. */
-export type LineReport = (severity: 'error' | 'warning', code: string, line: number, message: string) => void
+/** Told what is wrong with a line; after an `error` the line is not yielded. @param header it would have begun a section */
+export type LineReport = (
+  severity: 'error' | 'warning',
+  code: string,
+  line: number,
+  message: string,
+  header?: boolean,
+) => void
 
 /**
  * The lines of a file that say something, without their comments. The file is walked as bytes (one character per byte), since
@@ -20,20 +26,12 @@ export function* liveLines(bytes: Uint8Array, comments: Comments, report: LineRe
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   comments.begin((code, line, message) => report('warning', code, line, message))
   let number = 0
-  let end = 0
-  /** The line before fills Asterisk's buffer to the last byte: its line end is not seen, and the next one is taken for it. */
-  let full = false
-  for (let start = file.subarray(0, 3).equals(bom) ? 3 : 0; start < file.length; start = end) {
+  let next = 0
+  for (let start = 0; start < file.length; start = next) {
     number++
     const newline = file.indexOf(lineFeed, start)
-    end = newline < 0 ? file.length : newline + 1
-    const swallowed = full
-    full = newline >= 0 && (end - start) % longLine === 0
-    if (swallowed) {
-      const why = 'the line before it is as long as the buffer of Asterisk, which then skips two lines, and so do we'
-      report('warning', 'line-swallowed', number, why)
-      continue
-    }
+    const end = newline < 0 ? file.length : newline
+    next = end + 1
     if (end - start >= longLine) {
       report(
         'warning',
@@ -43,14 +41,15 @@ export function* liveLines(bytes: Uint8Array, comments: Comments, report: LineRe
       )
       continue
     }
-    const stripped = comments.strip(file.toString('latin1', start, end), number)
+    const from = start === 0 && file.subarray(0, 3).equals(bom) ? 3 : start
+    const stripped = comments.strip(`${file.toString('latin1', from, end)}\n`, number)
     const live = trimBlanks(stripped)
     if (live === '') continue
     const text = decode(live)
     // The line's own end is a blank, so only a comment leaves text without one at the end.
-    const cut = newline >= 0 && stripped.charCodeAt(stripped.length - 1) > 0x20 ? true : undefined
+    const cut = stripped.charCodeAt(stripped.length - 1) > 0x20 ? true : undefined
     if (typeof text === 'string') yield { number, text, cut }
-    else report('error', text.code, number, text.message)
+    else report('error', text.code, number, text.message, live.startsWith('['))
   }
   comments.end()
 }
@@ -67,7 +66,7 @@ export function trimBlanks(text: string): string {
 const bom = Buffer.from('\ufeff')
 const lineFeed = 0x0a
 
-/** Asterisk reads into 8192 bytes, the last of them a NUL: a line that fills the rest, its line end counted, is skipped. */
+/** Without its line end. Asterisk reads into 8192 bytes, the last of them a NUL, and skips a line whose end is not in the rest. */
 const longLine = 8191
 
 const beyondAscii = /[\x80-\xff]/

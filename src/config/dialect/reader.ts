@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute } from 'node:path'
 import { type Place, ProblemLog } from '../problem.ts'
 import { type FileSource, unreadable } from '../source.ts'
 import { Comments } from './comments.ts'
@@ -12,7 +12,7 @@ import { longestName, SectionList } from './sections.ts'
 
 /** Bounds of one reading; past any of them but `levels` the whole file is rejected. */
 export interface DialectLimits {
-  /** Files in a chain of includes, the top one counted. The one past it counts as missing. Default 10. */
+  /** Files in a chain of includes, the top one not counted. The one past it counts as missing. Default 10. */
   readonly levels?: number
   /** Files read, repetitions counted. Default 10,000. */
   readonly files?: number
@@ -67,14 +67,15 @@ export class Reader {
     comments: Comments,
   ): { section: Draft | undefined; whole: boolean } {
     let section = open
-    const report: LineReport = (severity, code, line, message) => {
-      const where = { file, line, section: nameOf(section) }
+    const report: LineReport = (severity, code, line, message, header) => {
+      const where = { file, line, section: header ? undefined : nameOf(section) }
       if (severity === 'warning') {
         this.log.warn(code, where, message)
         return
       }
-      if (section !== undefined) section.damaged = true
-      this.log.error(code, where, message)
+      this.log.error(code, where, header ? `${message}; and so is all up to the next section` : message)
+      if (header) this.list.current = section = nobody(where)
+      else if (section !== undefined) section.damaged = true
     }
     for (const { text, number, cut } of liveLines(bytes, comments, report)) {
       const place: Place & Pick<Entry, 'cut'> = { file, line: number, ...(cut ? { cut } : {}) }
@@ -90,7 +91,7 @@ export class Reader {
         }
         this.#reject(place, `${error.message}; as long as this stands, nothing of the file is used`)
         // Going on finds what else is wrong. What belongs to no section is kept away from the one before it.
-        if (error.orphans) this.list.current = section = new Draft('', place)
+        if (error.orphans) this.list.current = section = nobody(place)
       }
     }
     return { section, whole: true }
@@ -136,12 +137,12 @@ export class Reader {
         where,
         'not #include, #tryinclude or #exec: the line is ignored (a comment begins with ";")',
       )
-    } else if (argument === '') {
+    } else if (argument === undefined) {
       const what = name === 'exec' ? 'command' : 'file'
       this.log.warn('no-argument', where, `#${name} names no ${what}: the line is ignored`)
-    } else if (level >= this.#levels) {
+    } else if (level > this.#levels) {
       const shown = name === 'exec' ? shownCommand(argument) : `"${argument}"`
-      const message = `${shown} would be level ${level + 1} of includes, ${this.#levels} are allowed (does a file include itself?)`
+      const message = `${shown} would be level ${level} of includes, ${this.#levels} are allowed (does a file include itself?)`
       if (name !== 'tryinclude') throw new Refusal(message)
       this.log.warn('include-depth', where, `${message}; the line is ignored`)
     } else if (name === 'exec') {
@@ -156,9 +157,10 @@ export class Reader {
   /** @returns why nothing was included, undefined when something was */
   #include(argument: string, where: Place, level: number): string | undefined {
     const directory = dirname(this.#path)
-    const resolve = (base: string): string => (isAbsolute(argument) ? argument : join(base, argument))
+    // Not shortened: what `..` leads to behind a link is not for us to say.
+    const resolve = (base: string): string => (isAbsolute(argument) || base === '.' ? argument : `${base}/${argument}`)
     const glob = isGlob(argument)
-    const paths = glob ? this.#source.glob(resolve(escapeGlob(directory))) : [resolve(directory)]
+    const paths = glob ? this.#glob(resolve(escapeGlob(directory)), argument) : [resolve(directory)]
     let found = false
     let missing = 'no file matches it'
     // For Asterisk what a pattern matches is one text: sections and comments reach over the ends of its files.
@@ -184,18 +186,30 @@ export class Reader {
     return found ? undefined : missing
   }
 
-  /** Reads what a command prints as an included file. @throws Refusal when it has failed */
+  #glob(pattern: string, argument: string): readonly string[] {
+    try {
+      return this.#source.glob(pattern)
+    } catch (error) {
+      if (error instanceof RangeError) throw new Refusal(`"${argument}" cannot be included: ${error.message}`)
+      throw error
+    }
+  }
+
+  /** Reads what a command prints as an included file. @throws Refusal when nothing is to be had of it */
   #exec(command: string, where: Place, level: number): void {
-    const file = shownCommand(command)
+    const shown = shownCommand(command)
     const result = this.#source.exec?.(command) ?? { failure: 'nothing here runs it' }
-    if ('failure' in result) throw new Refusal(`what ${file} prints cannot be included: ${result.failure}`)
+    if ('failure' in result) throw new Refusal(`what ${shown} prints cannot be included: ${result.failure}`)
+    if (result.warning !== undefined) this.log.warn('exec', where, `${shown}: ${result.warning}`)
+    // Several may begin with the same word.
+    const file = `${where.file}:${where.line}: ${shown}`
     this.#count(file, result.output, where)
     this.#file(file, result.output, level + 1, this.list.current, new Comments())
   }
 
   #variable(text: string, place: Place, section: Draft | undefined): void {
     if (section === undefined) throw new Refusal('something is set here before the first [section]', true)
-    const where = { ...place, section: section.name }
+    const where = { ...place, section: nameOf(section) }
     // A backslash takes the meaning of `[`, `#` and `=` from the first character of a name.
     const escaped = text.startsWith('\\')
     const line = escaped ? text.slice(1) : text
@@ -249,6 +263,11 @@ const refused = '"#exec" is ignored: a program is run from a configuration file 
 function shownCommand(command: string): string {
   const [word = ''] = /^[\w./-]*/.exec(command) ?? []
   return word === command ? `#exec ${word}` : `#exec ${word}…`
+}
+
+/** What stands in for a section whose header could not be read: what it says belongs to nobody. */
+function nobody(place: Place): Draft {
+  return new Draft('', place)
 }
 
 /** Undefined for what stands in for a section whose header could not be read. */

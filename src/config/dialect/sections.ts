@@ -1,3 +1,4 @@
+import { createContext, runInContext } from 'node:vm'
 import { foldName } from '../names.ts'
 import type { Place } from '../problem.ts'
 import { Draft } from './draft.ts'
@@ -12,6 +13,8 @@ export class SectionList {
   current: Draft | undefined
   readonly #byName = new Map<string, Draft[]>()
   #room: number
+  /** Sections and entries that filters may still look at. */
+  #looks = 10_000_000
 
   /** @param room how many entries there may be, inherited ones included: templates can double them line by line. */
   constructor(room: number) {
@@ -34,9 +37,12 @@ export class SectionList {
       if (word === '!') {
         current.template = true
       } else if (word.startsWith('+')) {
-        const found = this.#find(header.name, parseFilter(word.slice(1)))
-        if (found === undefined)
-          throw new Refusal(`"(${word})" continues a section [${header.name}], but none before this line fits`, true)
+        const found = this.#find(header.name, parseFilter(word.slice(1)), place)
+        if (found === undefined) {
+          // What a filter looks for may be a secret.
+          const shown = word === '+' ? '(+)' : '(+…)'
+          throw new Refusal(`"${shown}" continues a section [${header.name}], but none before this line fits`, true)
+        }
         if (current === fresh) {
           this.#copy(current, found, place)
           if (fresh.template) found.template = true
@@ -71,8 +77,14 @@ export class SectionList {
     return name === '' ? this.all : (this.#byName.get(foldName(name)) ?? [])
   }
 
-  #find(name: string, filter: Filter): Draft | undefined {
-    return this.#called(name).find(draft => filter(draft))
+  #find(name: string, filter: Filter, place: Place): Draft | undefined {
+    const find = (): Draft | undefined =>
+      this.#called(name).find(draft => {
+        this.#looks -= 1 + draft.entries.length
+        if (this.#looks < 0) throw new Overflow('too much has to be looked at for the filters of "(+…)"', place)
+        return filter.fits(draft)
+      })
+    return filter.slow ? withinTime(find) : find()
   }
 
   #copy(from: Draft, to: Draft, place: Place): void {
@@ -87,6 +99,23 @@ export class SectionList {
 
 /** In bytes. */
 export const longestName = 79
+
+let context: ReturnType<typeof createContext> | undefined
+
+/** ms. An expression can be such that matching takes for ever. */
+const patience = 1000
+
+/** @throws Refusal when it has taken too long */
+function withinTime<T>(run: () => T): T {
+  context ??= createContext()
+  context.run = run
+  try {
+    return runInContext('run()', context, { timeout: patience }) as T
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+    throw new Refusal(`whether the filter fits is not found out within ${patience} ms`, true)
+  }
+}
 
 function cutBytes(text: string, bytes: number): string {
   if (Buffer.byteLength(text) <= bytes) return text
