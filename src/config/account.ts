@@ -6,6 +6,7 @@ import { checkHost, fillPort, readTls, readTlsCa, type TlsMode } from './connect
 import type { Group } from './group.ts'
 import { checkGiven, readLogin } from './login.ts'
 import { checkUsable, provesSomething } from './mechanisms.ts'
+import { foldName } from './names.ts'
 import type { AccountOptions, GeneralOptions, OptionName } from './options.ts'
 import type { Place, ProblemLog } from './problem.ts'
 import { resolveSecret, type SecretPlaces } from './secret-source.ts'
@@ -52,8 +53,7 @@ export function readAccount(
 ): AccountConfig | undefined {
   const errors = log.errors
   const sheet: AccountSheet = new Sheet(group, 'account', log, general)
-  if (group.name.trim() === '')
-    log.error('no-account-name', { file: group.file, line: group.line }, 'the section has no name')
+  checkName(group, log)
   const jid = readJid(sheet)
   resolveSecret(sheet, secrets)
   const mechanisms = readLogin(sheet)
@@ -77,6 +77,16 @@ export function readAccount(
 }
 
 type AccountSheet = Sheet<AccountOptions>
+
+function checkName({ name, file, line }: Group, log: ProblemLog): void {
+  const trimmed = name.trim()
+  const where = { file, line, section: name }
+  if (trimmed === '') log.error('no-account-name', { file, line }, 'the section has no name')
+  else if (trimmed !== name) {
+    const meant = foldName(trimmed) === 'general' ? ', so this is an account and not [general]' : ''
+    log.warn('name-with-blanks', where, `blanks in the brackets are part of the name${meant}: write [${trimmed}]`)
+  }
+}
 
 /** What res_xmpp binds when `username` names no resource. */
 export const defaultResource = 'asterisk-xmpp'
@@ -133,4 +143,6 @@ function readBuddies(sheet: AccountSheet): void {
   if (sheet.get('autoprune') && lines.size === 0 && sheet.get('type') === 'client') {
     sheet.warn('risk', 'autoprune', 'no buddy is named, so everyone would be removed from the roster')
   }
+  if (sheet.given('autoprune').length > 0 && sheet.get('autoprune') && sheet.get('type') === 'component')
+    sheet.warn('no-effect', 'autoprune', 'a component has no roster')
 }

@@ -1,6 +1,5 @@
-import { isAbsolute, join } from 'node:path'
 import { nodeCrypto } from '../builtin.ts'
-import { type FileSource, unreadable } from './source.ts'
+import { type FileSource, resolvePath, unreadable } from './source.ts'
 
 /** The certificates of a file as PEM text and nothing else of it, or what is wrong with the file. */
 export type CaReading = { readonly pem: string } | { readonly error: string }
@@ -12,7 +11,7 @@ export type CaReading = { readonly pem: string } | { readonly error: string }
 export function caReader(source: FileSource, directory: string): (path: string) => CaReading {
   const known = new Map<string, CaReading>()
   return path => {
-    const full = isAbsolute(path) ? path : join(directory, path)
+    const full = resolvePath(directory, path)
     const reading = known.get(full) ?? readCa(full, source)
     known.set(full, reading)
     return reading

@@ -1,6 +1,5 @@
-import { isAbsolute, join } from 'node:path'
 import { nodeCrypto } from '../builtin.ts'
-import { exposedMode, type FileSource, unreadable } from './source.ts'
+import { exposedMode, type FileSource, resolvePath, unreadable } from './source.ts'
 
 /** A certificate to show, with its private key; both PEM. The key shows up in no JSON and no inspection of the object. */
 export class ClientCertificate {
@@ -34,7 +33,7 @@ export type ClientCertificateReading =
  */
 export function clientCertificateReader(source: FileSource, directory: string) {
   return (certfile: string, keyfile: string | undefined): ClientCertificateReading => {
-    const paths = [certfile, keyfile ?? certfile].map(path => (isAbsolute(path) ? path : join(directory, path)))
+    const paths = [certfile, keyfile ?? certfile].map(path => resolvePath(directory, path))
     const [certPath = '', keyPath = ''] = paths
     try {
       const certs = readCertificates(certfile === '' ? '' : certPath, source)

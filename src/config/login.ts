@@ -87,6 +87,8 @@ function checkTokenUrl(sheet: AccountSheet): void {
   if (sheet.given('oauth_token_url').length === 0 || text === undefined) return
   const fault = tokenUrlFault(text)
   if (fault !== undefined) sheet.error('bad-value', 'oauth_token_url', fault)
+  else if (sheet.given('refresh_token').length === 0)
+    sheet.warn('no-effect', 'oauth_token_url', 'there is no refresh_token that needs it')
 }
 
 function checkNoSasl(sheet: AccountSheet): void {

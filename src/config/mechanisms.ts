@@ -44,10 +44,7 @@ export function readMechanisms(sheet: AccountSheet): readonly string[] | undefin
   const known: readonly string[] = Object.values(mechanismNames).flat()
   const unknown = names.filter(name => !known.includes(name))
   for (const name of unknown) {
-    const hint = didYouMean(
-      name,
-      known.map(each => each.toLowerCase()),
-    )
+    const hint = didYouMean(name, known)
     sheet.error(
       'bad-value',
       'sasl_mechanisms',

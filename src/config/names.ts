@@ -25,7 +25,7 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   let nearest: string | undefined
   let best = Math.max(1, Math.floor(typed.length / 3)) + 1
   for (const candidate of known) {
-    const distance = editDistance(typed, candidate)
+    const distance = editDistance(typed, foldName(candidate))
     if (distance < best) {
       best = distance
       nearest = candidate

@@ -1,7 +1,6 @@
-import { isAbsolute, join } from 'node:path'
 import type { AccountOptions } from './options.ts'
 import type { Sheet } from './sheet.ts'
-import { exposedMode, exposedText, type FileSource, unreadable } from './source.ts'
+import { exposedMode, exposedText, type FileSource, resolvePath, unreadable } from './source.ts'
 
 /** The options that an account's secret may come from. */
 export const secretOptions = ['secret', 'secret_env', 'secret_file'] as const
@@ -67,7 +66,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function fromFile(path: string, { source, directory }: SecretPlaces): SecretReading {
   if (path === '') return { error: 'it names no file' }
-  const full = isAbsolute(path) ? path : join(directory, path)
+  const full = resolvePath(directory, path)
   const bytes = source.read(full)
   if (bytes === undefined) return { error: `"${full}" cannot be read: ${unreadable(full, source)}` }
   if (bytes.byteLength > mostBytes)

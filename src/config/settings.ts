@@ -1,7 +1,8 @@
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname } from 'node:path'
 import { didYouMean } from './names.ts'
 import { type Problem, ProblemLog } from './problem.ts'
 import { locateSettings, type SettingLine } from './setting-lines.ts'
+import { resolvePath } from './source.ts'
 import { parseBoolean } from './values.ts'
 
 /** The daemon's own settings, res-xmpp.conf. */
@@ -129,7 +130,7 @@ function elsewhere({ section, key }: SettingLine): string {
 function path(longest = 4095): Setting['read'] {
   return (text, file) => {
     if (text === undefined || text === '') return { expected: 'a path' }
-    const value = isAbsolute(text) ? text : join(dirname(file), text)
+    const value = resolvePath(dirname(file), text)
     return Buffer.byteLength(value) > longest ? { expected: `a path of at most ${longest} bytes` } : { value }
   }
 }

@@ -1,6 +1,6 @@
 import type { Entry } from './dialect/draft.ts'
 import type { Group } from './group.ts'
-import { didYouMean, foldName, shownName, shownValue } from './names.ts'
+import { didYouMean, foldName, nearestName, shownName, shownValue } from './names.ts'
 import {
   type AccountOptions,
   findOption,
@@ -79,7 +79,7 @@ export class Sheet<Values extends AccountOptions | GeneralOptions> {
     const option = findOption(name)
     const scope = option?.scope
     if (scope === undefined) {
-      const hint = didYouMean(entry.name, optionNames(this.#scope))
+      const hint = didYouMean(entry.name, optionNames(this.#scope)) || this.#elsewhere(entry.name)
       this.log.error('unknown-option', where, `there is no such option${hint}`)
     } else if (scope !== 'both' && scope !== this.#scope) {
       this.log.error('wrong-scope', where, misplaced[scope])
@@ -88,6 +88,14 @@ export class Sheet<Values extends AccountOptions | GeneralOptions> {
       if (entries === undefined) this.#given.set(name, [entry])
       else entries.push(entry)
     }
+  }
+
+  /** What is near to a mistyped name and has another scope. */
+  #elsewhere(name: string): string {
+    const scope = this.#scope === 'general' ? 'account' : 'general'
+    const near = nearestName(name, optionNames(scope))
+    const home = scope === 'general' ? '[general]' : 'the section of an account'
+    return near === undefined ? '' : ` (did you mean "${near}"? It belongs into ${home})`
   }
 
   #fill(name: OptionName, inherited: Partial<GeneralOptions>): void {
@@ -103,12 +111,21 @@ export class Sheet<Values extends AccountOptions | GeneralOptions> {
     const reading = text === undefined ? { value: undefined } : readValue(option, text)
     if ('expected' in reading) {
       const not = option.secret || text === undefined ? '' : `, not ${shownValue(text)}`
-      this.error('bad-value', name, `expected ${reading.expected}${not}`)
+      this.error('bad-value', name, `expected ${reading.expected}${not}${quotes(option, text)}`)
     } else {
-      if ('warning' in reading && reading.warning !== undefined) this.warn('bad-value', name, reading.warning)
+      if ('warning' in reading && reading.warning !== undefined)
+        this.warn('bad-value', name, reading.warning + quotes(option, text))
       this.#values.set(name, reading.value)
     }
   }
+}
+
+/** What to say of a value that would be right without its quotes. */
+function quotes(option: Option, text = ''): string {
+  const inner = /^(["'])(.*)\1$/s.exec(text)?.[2]
+  const reading = inner === undefined ? undefined : readValue(option, inner)
+  const meant = reading !== undefined && 'value' in reading && reading.warning === undefined
+  return meant ? '; quotes are part of a value, so leave them out' : ''
 }
 
 const misplaced = {

@@ -1,3 +1,5 @@
+import { isAbsolute, join } from 'node:path'
+
 /** Where files come from; this layer opens none itself. */
 export interface FileSource {
   /** The bytes of a file, or undefined when there is none (or it cannot be read). */
@@ -20,6 +22,11 @@ export interface FileSource {
 /** What to say of a file that a source does not give. */
 export function unreadable(path: string, source: FileSource): string {
   return source.whyNot?.(path) ?? 'it does not exist or cannot be read'
+}
+
+/** Where a file is that an option names. @param directory what relative paths are relative to */
+export function resolvePath(directory: string, path: string): string {
+  return isAbsolute(path) ? path : join(directory, path)
 }
 
 /** The permission bits of a file that everyone can read; undefined for others, and where they are not known. */

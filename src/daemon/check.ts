@@ -64,7 +64,9 @@ async function showRoster(config: LoadedConfig, name: string, json: boolean, io:
   for (const problem of errors) io.stderr(`${printable(formatProblem(problem))}\n`)
   const account = config.accounts.find(each => foldName(each.name) === foldName(name))
   if (account === undefined) {
-    io.stderr(`res-xmpp: there is no account ${printable(name)}${errors.length > 0 ? ' without an error' : ''}\n`)
+    const error = `there is no account ${name}${errors.length > 0 ? ' without an error' : ''}`
+    io.stderr(`res-xmpp: ${printable(error)}\n`)
+    if (json) io.stdout(`${printableJson({ account: name, error })}\n`)
     return 1
   }
   // It connects, which no other check does.
@@ -86,7 +88,7 @@ function text({ sections, accounts, general, problems }: Checked, path: string, 
       lines.push(`\n[${printable(account.name)}]\n${settings(describeAccount(account))}`)
   if (!print && problems.length === 0) {
     const [count, word] = accounts === undefined ? [sections.length, 'section'] : [accounts.length, 'account']
-    lines.push(`${path}: ${count} ${word}${count === 1 ? '' : 's'}, nothing wrong\n`)
+    lines.push(`${printable(path)}: ${count} ${word}${count === 1 ? '' : 's'}, nothing wrong\n`)
   }
   return lines.join('')
 }

@@ -633,7 +633,7 @@ t.test('events and the dialplan', async t => {
 t.test('autoprune that would remove everyone', async t => {
   t.strictSame(client('autoprune=yes').problems, ['warning risk@5 autoprune'])
   t.strictSame(client('autoprune=yes\nbuddy=b@x').problems, [])
-  t.strictSame(component('autoprune=yes').problems, [], 'it has no roster')
+  t.strictSame(component('autoprune=yes').problems, ['warning no-effect@6 autoprune'], 'it has no roster')
 })
 
 t.test('what an account logs in with', async t => {
@@ -648,7 +648,11 @@ t.test('what an account logs in with', async t => {
       { refresh_token: 'r', oauth_clientid: 'i', oauth_secret: 'o' },
       ['warning token-wins@5 refresh_token'],
     ],
-    ['oauth_token_url=http://[::1]:8080/token', { oauth_token_url: 'http://[::1]:8080/token' }, []],
+    [
+      'oauth_token_url=http://[::1]:8080/token',
+      { oauth_token_url: 'http://[::1]:8080/token' },
+      ['warning no-effect@5 oauth_token_url'],
+    ],
     ['oauth_clientid=i', { oauth_clientid: 'i' }, ['warning no-effect@5 oauth_clientid']],
   ]
   for (const [lines, account, problems] of logins) fits(t, client(lines), { account, problems })
@@ -670,7 +674,7 @@ t.test('what an account logs in with', async t => {
   }
   t.match(
     load('[a]\nusername=a@x\nsecret=s\nserverhost=h\nsasl_mechanisms=SCRAM-SHA-257').problems[0]?.message,
-    /did you mean "scram-sha-256"/,
+    /did you mean "SCRAM-SHA-256"/,
   )
 })
 
@@ -753,6 +757,20 @@ t.test('the mechanisms that may be named are those that there are', async t => {
   }
 })
 
+t.test('quotes and blanks that somebody means for nothing', async t => {
+  const told = (lines: string): string[] =>
+    load(`[a]\nusername=a@b\nsecret=s\nserverhost=h\n${lines}`).problems.map(({ message }) => message)
+  t.match(told('port="5222"'), [/quotes are part of a value, so leave them out$/])
+  t.match(told("keepalive='no'"), [/taken for no; quotes are part of a value/])
+  t.match(told('tls_verify="no"'), [/; quotes are part of a value/])
+  t.notMatch(told('port="x"').join(), /quotes/)
+  const { problems } = load('[ general ]\nusername=a@b\nsecret=s\n[a ]\nusername=c@d\nsecret=s\n')
+  t.match(problems, [
+    { code: 'name-with-blanks', section: ' general ', message: /an account and not \[general\]: write \[general\]/ },
+    { code: 'name-with-blanks', section: 'a ', message: /of the name: write \[a\]$/ },
+  ])
+})
+
 t.test('unknown options', async t => {
   const hints: [typed: string, meant: string | undefined][] = [
     ['usetsl', 'usetls'],
@@ -767,6 +785,11 @@ t.test('unknown options', async t => {
     ['prot', 'port'],
     ['xyz', undefined],
   ]
+  const other = load('[general]\nusrname=a\n[a]\ncolection_nodes=yes\n').problems.map(({ message }) => message)
+  t.match(other, [
+    /did you mean "username"\? It belongs into the section of an account/,
+    /did you mean "collection_nodes"\? It belongs into \[general\]/,
+  ])
   for (const [typed, meant] of hints) {
     const message = load(`[a]\n${typed}=1`).problems.find(problem => problem.code === 'unknown-option')?.message
     t.equal(/did you mean "(\w+)"/.exec(message ?? '')?.[1], meant, typed)

@@ -67,6 +67,7 @@ t.test('every line can be used as it is shown', async t => {
     refresh_token: ['oauth_clientid =', 'oauth_secret ='],
     oauth_clientid: ['refresh_token =', 'oauth_secret ='],
     oauth_secret: ['refresh_token =', 'oauth_clientid ='],
+    oauth_token_url: ['refresh_token =', 'oauth_clientid =', 'oauth_secret ='],
     tls_keyfile: ['tls_certfile ='],
     tls_certfile: ['tls_keyfile ='],
   }
