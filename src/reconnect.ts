@@ -35,6 +35,8 @@ export interface ReconnectOptions {
   readonly clock?: Clock
   /** 0 ≤ random() < 1. */
   readonly random?: () => number
+  /** Told of each wait for the next attempt; calling `tryNow` ends it, and the next wait is as after a first failure. */
+  readonly onWaiting?: (tryNow: () => void) => void
 }
 
 /** A connection that stayed up this long, in ms, was a good one: the next failure counts as the first again. */
@@ -49,7 +51,7 @@ const STABLE_RESUMED = 1000
  */
 export async function* stayConnected(
   connect: (attempted: Attempted) => Promise<Session>,
-  { signal, clock = systemClock, random = Math.random }: ReconnectOptions,
+  { signal, clock = systemClock, random = Math.random, onWaiting }: ReconnectOptions,
 ): AsyncGenerator<Link, void, void> {
   let redirect: Redirect | undefined
   let redirects = 0
@@ -101,7 +103,7 @@ export async function* stayConnected(
       if (redirect !== undefined) redirects++
       const retryIn = redirect === undefined ? retryDelay(error, attempt, random()) : 0
       yield { type: 'offline', error, retryIn, kept: earlier?.waiting ? earlier : undefined }
-      if (retryIn > 0) await sleep(clock, retryIn, signal)
+      if (retryIn > 0 && (await sleep(clock, retryIn, signal, onWaiting))) attempt = -1
     }
   } finally {
     earlier?.giveUp(signal.reason)
@@ -160,16 +162,24 @@ const lastingGrantErrors = new Set([
   'invalid_scope',
 ])
 
-function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+/** @returns whether somebody has cut it short */
+function sleep(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal,
+  onWaiting: ReconnectOptions['onWaiting'],
+): Promise<boolean> {
   return new Promise(resolve => {
-    if (signal.aborted) return resolve()
-    const done = (): void => {
+    if (signal.aborted) return resolve(false)
+    const end = (short: boolean): void => {
       cancel()
-      signal.removeEventListener('abort', done)
-      resolve()
+      signal.removeEventListener('abort', aborted)
+      resolve(short)
     }
-    const cancel = clock.after(ms, done)
-    signal.addEventListener('abort', done)
+    const aborted = (): void => end(false)
+    const cancel = clock.after(ms, () => end(false))
+    signal.addEventListener('abort', aborted)
+    onWaiting?.(() => end(true))
   })
 }
 

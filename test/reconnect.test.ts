@@ -67,11 +67,13 @@ function harness() {
       signal.addEventListener('abort', () => reject(signal.reason))
       pending.push({ resolve, reject, signal, redirect })
     })
+  const waits: (() => void)[] = []
   const done = (async () => {
-    for await (const link of stayConnected(connect, { signal: controller.signal, clock, random: () => 1 }))
+    const onWaiting = (tryNow: () => void): void => void waits.push(tryNow)
+    for await (const link of stayConnected(connect, { signal: controller.signal, clock, random: () => 1, onWaiting }))
       links.push(link)
   })()
-  return { clock, controller, links, pending, done }
+  return { clock, controller, links, pending, waits, done }
 }
 
 /** A session that nobody reads yet, as connect() makes it. */
@@ -127,6 +129,32 @@ t.test('failures in a row, then a good connection', async t => {
   await settled()
   t.match(links.at(-1), { retryIn: 2000 })
   // That of the wait that is on; connect() is this test's own and leaves one for each attempt.
+  t.equal(getEventListeners(controller.signal, 'abort').length, 1 + pending.length)
+  controller.abort()
+  await done
+  t.equal(clock.pending, 0)
+})
+
+t.test('a wait that is cut short, and then the next ones from the beginning', async t => {
+  const { clock, controller, links, pending, waits, done } = harness()
+  for (const retryIn of [1000, 2000, 4000]) {
+    await settled()
+    pending.at(-1)?.reject(lost)
+    await settled()
+    t.match(links.at(-1), { type: 'offline', retryIn })
+    if (retryIn < 4000) await clock.advance(retryIn)
+  }
+  t.equal(pending.length, 3)
+  waits.at(-1)?.()
+  await settled()
+  t.equal(pending.length, 4)
+  t.equal(clock.pending, 0)
+  for (const tryNow of waits) tryNow()
+  await settled()
+  t.equal(pending.length, 4, 'once')
+  pending.at(-1)?.reject(lost)
+  await settled()
+  t.match(links.at(-1), { type: 'offline', retryIn: 1000 })
   t.equal(getEventListeners(controller.signal, 'abort').length, 1 + pending.length)
   controller.abort()
   await done

@@ -74,6 +74,8 @@ export class Account extends Emitter<AccountEvent> {
   /** Started and not stopped since. */
   #wanted = false
   #abort: AbortController | undefined
+  /** Ends the wait for the next attempt. */
+  #tryNow: (() => void) | undefined
   #ended: Promise<void> = Promise.resolve()
   #stopKeepalive: (() => void) | undefined
   /** What was known of the buddies when the connection was lost, for the case that its session is resumed. */
@@ -178,6 +180,14 @@ export class Account extends Emitter<AccountEvent> {
   /** The session while the account is connected. */
   get session(): Session | undefined {
     return this.#session
+  }
+
+  /** Connects now, if it waits for its next attempt. @returns whether it did */
+  retry(): boolean {
+    const tryNow = this.#tryNow
+    this.#tryNow = undefined
+    tryNow?.()
+    return tryNow !== undefined
   }
 
   /** Connects, and again whenever the connection is lost. */
@@ -293,7 +303,10 @@ export class Account extends Emitter<AccountEvent> {
   async #run(signal: AbortSignal): Promise<void> {
     const { random } = this.#environment
     this.#tokens.restart()
-    const options = { signal, clock: this.#clock, ...(random && { random }) }
+    const onWaiting = (tryNow: () => void): void => {
+      this.#tryNow = tryNow
+    }
+    const options = { signal, clock: this.#clock, onWaiting, ...(random && { random }) }
     for await (const link of stayConnected(attempted => this.#connect(attempted), options)) {
       if (link.type === 'offline') this.#offline(link)
       else {
@@ -304,11 +317,13 @@ export class Account extends Emitter<AccountEvent> {
       }
     }
     this.#forget()
+    this.#tryNow = undefined
     this.#presence = new Map()
     this.#announced = undefined
   }
 
   async #connect(attempted: Attempted): Promise<Session> {
+    this.#tryNow = undefined
     const turn = await this.#environment.turns?.take(attempted.signal)
     try {
       return await this.#connectNow(attempted)

@@ -60,6 +60,8 @@ const LONGEST = 16_384
 /** A room's password that is a word, or the little that some mechanisms say, would mask what has nothing to do with it. */
 const SHORTEST = 8
 
+const unchanged: Hide = text => text
+
 /** What is written down of what goes over the wire: without secrets, and without what a server repeats of them. */
 export class Dump {
   readonly #hideSecrets: Hide
@@ -75,9 +77,9 @@ export class Dump {
   write(direction: Direction, element: Element): string {
     const ours = direction === 'out'
     const masked = maskSecrets(element, ours ? text => this.#remember(text) : undefined)
-    // Of what we say only an error quotes the peer. Otherwise what happens to be a word of ours stays: masking it would tell the secret.
-    if (ours && !element.is('error', NS_STREAM)) return `${masked}`
-    return `${hideInElement(masked, text => this.#hideSent(this.#hideSecrets(text)))}`
+    // Of what we say only an error quotes the peer.
+    const quoted = !ours || element.is('error', NS_STREAM)
+    return `${hideInElement(masked, text => (quoted ? this.#hideSent : unchanged)(this.#hideSecrets(text)))}`
   }
 
   #remember(text: string): void {

@@ -29,8 +29,8 @@ export function readLogin(sheet: AccountSheet): readonly string[] | undefined {
 function checkSecret(sheet: AccountSheet): void {
   const component = sheet.get('type') === 'component'
   const needed = component
-    ? 'a component proves its identity with it and nothing else'
-    : 'without it, refresh_token or tls_certfile the account has no usable credential'
+    ? 'it is not given, nor secret_file or secret_env: a component proves its identity with its secret and nothing else'
+    : 'it is not given, nor secret_file, secret_env, refresh_token or tls_certfile: the account has nothing to log in with'
   const others = component ? [] : (['refresh_token', 'tls_certfile'] as const)
   const anonymous = !component && isAnonymous(sheet)
   if (!anonymous && others.every(name => sheet.given(name).length === 0)) checkSecretGiven(sheet, needed)
@@ -95,7 +95,10 @@ function checkNoSasl(sheet: AccountSheet): void {
   if (sheet.given('refresh_token').length > 0) {
     sheet.error('contradiction', 'usesasl', 'refresh_token needs SASL: leave it at yes')
   } else {
-    checkSecretGiven(sheet, 'XEP-0078 (usesasl=no) logs in with a password and nothing else')
+    checkSecretGiven(
+      sheet,
+      'it is not given, nor secret_file or secret_env: XEP-0078 (usesasl=no) logs in with a password and nothing else',
+    )
   }
   warnOfNoEffect(sheet, 'sasl_mechanisms', 'usesasl=no uses none')
   if (sheet.get('channel_binding') !== 'required') {

@@ -183,7 +183,7 @@ export const options = {
     default: 'no',
     change: 'live',
     summary:
-      'Remove from the roster whomever no `buddy` names, once after each login. `res-xmpp check --roster ACCOUNT` shows beforehand who that would be.',
+      'Remove from the roster whomever no `buddy` names, once after each login, or at the reload that switches it on. `res-xmpp check --roster ACCOUNT` shows beforehand who that would be.',
   },
   timeout: {
     scope: 'account',

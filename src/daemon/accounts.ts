@@ -30,7 +30,7 @@ export class AccountSet {
 
   /**
    * Makes the accounts be what a configuration says: starts new ones, stops what is gone, changes what has changed. What has
-   * not changed is not touched.
+   * not changed is not touched, unless it waits for its next attempt to connect, which it makes then: what kept it may be mended.
    * @returns one line for each change
    */
   async apply(configs: readonly AccountConfig[]): Promise<string[]> {
@@ -68,9 +68,11 @@ export class AccountSet {
       return `[${change.name}] changed: ${change.options.join(', ')}${change.effects.has('reconnect') ? ' (connects again)' : ''}`
     })
     const results = await Promise.allSettled(work)
-    return results.map((result, at) => {
+    const lines = results.map((result, at) => {
       return result.status === 'fulfilled' ? result.value : `[${changes[at]?.name}] failed: ${describe(result.reason)}`
     })
+    const retried = this.list().filter(account => account.retry() && !changed.has(foldName(account.name)))
+    return [...lines, ...retried.map(({ name }) => `[${name}] tries now to connect`)]
   }
 
   /** Leaves politely everywhere. */

@@ -35,7 +35,9 @@ function report(
   keep: readonly RosterItem[],
 ): string {
   const total = remove.length + keep.length
-  const would = autoprune ? 'autoprune=yes removes at the next login' : 'autoprune=yes would remove'
+  const would = autoprune
+    ? 'autoprune=yes removes at the next login, or the reload that switches it on'
+    : 'autoprune=yes would remove'
   const lines = [
     `[${printable(name)}] contacts in the roster: ${total}`,
     ...(total === 0

@@ -97,6 +97,27 @@ t.test('a change that needs it reconnects that account only', async t => {
   t.equal(b?.session, session)
 })
 
+t.test('who waits for its next attempt makes it, though nothing has changed', async t => {
+  const { server, set, added, config } = await setUp(t)
+  const configs = [config('a', 'juliet', 'secret=wrong'), config('b', 'romeo')]
+  await set.apply(configs)
+  const [a, b] = added as [Watched, Watched]
+  const { retryIn } = await a.next('offline')
+  t.ok(retryIn >= 60_000)
+  await b.next('connected')
+  // Only now it waits.
+  await new Promise(resolve => setImmediate(resolve))
+  t.strictSame(await set.apply(configs), ['[a] tries now to connect'])
+  t.ok((await a.next('offline')).retryIn < 90_000, 'from the beginning')
+  t.strictSame(await set.apply([config('a', 'juliet', 'secret=secret'), config('b', 'romeo')]), [
+    '[a] changed: secret (connects again)',
+  ])
+  await a.next('connected')
+  t.strictSame(await set.apply([config('a', 'juliet', 'secret=secret'), config('b', 'romeo')]), [])
+  t.equal(b.states.filter(state => state === 'Connecting').length, 1)
+  t.equal(server.connected.length, 2)
+})
+
 t.test('a removed account that comes back is a new one', async t => {
   const { set, added, config } = await setUp(t)
   await set.apply([config('a', 'juliet')])

@@ -122,12 +122,16 @@ for (const [name, server, client] of profiles) {
     }
     await Promise.all([flood(alice, jids.bob), flood(bob, jids.alice)])
     for (const each of [alice, bob]) await each.until(() => each.bodies.length >= COUNT, 'everything')
+    // The last cut may hit somebody who has everything already.
+    const back = (each: Kept): boolean => each.links.at(-1)?.type === 'online'
+    for (const each of [alice, bob]) await each.until(() => back(each) && on.server.hibernating.length === 0, 'back')
     const numbers = Array.from({ length: COUNT }, (_, n) => `${n}`)
     t.same(alice.bodies, numbers)
     t.same(bob.bodies, numbers)
     for (const each of [alice, bob]) {
       const [first, ...later] = each.onlines
-      t.ok(later.length >= 3, `${later.length} times back`)
+      // Of four cuts; one that hits somebody who is away already is none.
+      t.ok(later.length >= 2, `${later.length} times back`)
       t.equal(first?.resumed, false)
       t.ok(
         later.every(({ resumed, session }) => resumed && session === first?.session),
