@@ -67,7 +67,14 @@ function processIo(): Io {
     get signal() {
       if (controller !== undefined) return controller.signal
       const made = new AbortController()
-      for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => made.abort())
+      let first: number | undefined
+      const end = (_: string, number: number): void => {
+        first ??= performance.now()
+        made.abort()
+        // A wrapper may send the same one twice. Whoever sends another later has had enough of waiting.
+        if (performance.now() - first > 1000) process.exit(128 + number)
+      }
+      for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, end)
       controller = made
       return made.signal
     },
