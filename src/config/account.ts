@@ -78,7 +78,12 @@ export function readAccount(
 
 type AccountSheet = Sheet<AccountOptions>
 
-function checkName({ name, file, line }: Group, log: ProblemLog): void {
+function checkName({ name, file, line, twins }: Group, log: ProblemLog): void {
+  for (const twin of twins) {
+    const where = { file: twin.file, line: twin.line, section: twin.name, option: 'username' }
+    const text = `this section is one account with [${name}] (${file}:${line}), and its username counts`
+    log.warn('same-section', where, `${text}: for another account use another name, and not only another case`)
+  }
   const trimmed = name.trim()
   const where = { file, line, section: name }
   if (trimmed === '') log.error('no-account-name', { file, line }, 'the section has no name')

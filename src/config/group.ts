@@ -10,6 +10,12 @@ export interface Group extends Place {
   /** In file order, so that later ones win. */
   readonly entries: readonly Entry[]
   readonly damaged: boolean
+  /** Those of the sections behind the first that name a user, as an account of its own does, though an earlier one has. */
+  readonly twins: readonly Section[]
+}
+
+function isAccount({ entries }: Section): boolean {
+  return entries.some(({ name }) => foldName(name) === 'username')
 }
 
 /** Sorts the sections that are not templates into [general] and accounts, each account in the place of its first section. */
@@ -17,7 +23,6 @@ export function groupSections(sections: readonly Section[]): { general: Group | 
   const groups = new Map<string, Section[]>()
   const real = sections.filter(section => !section.template)
   // The published option reference of res_xmpp calls [general] so; but nothing ever forbade an account of that name.
-  const isAccount = (section: Section): boolean => section.entries.some(entry => foldName(entry.name) === 'username')
   const globalIsGeneral = !real.some(section => foldName(section.name) === 'global' && isAccount(section))
   for (const section of real) {
     const name = foldName(section.name)
@@ -39,5 +44,6 @@ function merge(sections: readonly Section[]): Group {
     line: first?.line ?? 0,
     entries: sections.flatMap(section => section.entries),
     damaged: sections.some(section => section.damaged),
+    twins: sections.filter(isAccount).slice(1),
   }
 }

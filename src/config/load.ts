@@ -49,7 +49,7 @@ export function loadConfig(path: string, source: FileSource, options: LoadOption
   const found = rejected ? salvage : sections
   warnOfExposed(found, source, log)
   const groups = groupSections(found)
-  const nothing = { name: 'general', file: path, line: 0, entries: [], damaged: false }
+  const nothing = { name: 'general', file: path, line: 0, entries: [], damaged: false, twins: [] }
   const general = readGeneral(new Sheet(groups.general ?? nothing, 'general', log))
   const directory = dirname(path)
   const context = {

@@ -771,6 +771,17 @@ t.test('quotes and blanks that somebody means for nothing', async t => {
   ])
 })
 
+t.test('a section that continues another, and names a user as if it were an account of its own', async t => {
+  const account = (name: string, user: string): string => `[${name}]\nusername=${user}@b\nsecret=s\nserverhost=h\n`
+  const { accounts, problems } = load(`${account('a', 'u')}${account('A', 'v')}[a]\nport=5223\n`)
+  t.match(accounts, [{ name: 'a', jid: { local: 'v' }, port: 5223 }])
+  t.match(problems, [
+    { code: 'same-section', severity: 'warning', line: 5, section: 'A', message: /one account with \[a\] \(.*:1\)/ },
+  ])
+  t.equal(problems.length, 1)
+  t.strictSame(load(`[t](!)\nusername=u@b\nsecret=s\nserverhost=h\n[a](t)\n[a]\nport=5223\n`).problems, [])
+})
+
 t.test('unknown options', async t => {
   const hints: [typed: string, meant: string | undefined][] = [
     ['usetsl', 'usetls'],
