@@ -165,12 +165,12 @@ export class Account extends Emitter<AccountEvent> {
   }
 
   /**
-   * Shows another presence, over reconnects too, until the options `status` or `statusmessage` change.
+   * Shows another presence, over reconnects too, until the options `status` or `statusmessage` change; undefined shows what they say.
    * @throws XmppError `XMPP_XML_CHARACTER` for a message that cannot be sent; `XMPP_SEND_LIMIT`: it is shown when the server reads again
    *   and the connection is made anew
    */
-  show(presence: ShownPresence): void {
-    escapeXml(presence.statusmessage)
+  show(presence: ShownPresence | undefined): void {
+    escapeXml(presence?.statusmessage ?? '')
     this.#shown = presence
     const session = this.#session
     if (session?.stream.writable) this.#announcer.say(session)

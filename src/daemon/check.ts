@@ -24,10 +24,12 @@ Reports everything wrong with an xmpp.conf as FILE:LINE: …
       --print         also prints the settings in effect, secrets masked
       --json          prints {"problems": […]} instead, with --print also "sections", the file as it is read, and "accounts", the settings in effect;
                       secrets are masked in "accounts" only: "sections" is for comparing, and has them as they are in the file
-      --syntax-only   looks at nothing but the syntax, of any file of Asterisk's; what --print then shows is the file as it is read
+      --syntax-only   looks at nothing but the syntax, of any file of Asterisk's; what --print then shows is the file as it is read,
+                      secrets included
       --execincludes  runs what the file says with #exec
-      --roster ACCOUNT  logs in beside the daemon and shows whom autoprune would remove from the roster; nothing is changed
-Exit: 0 when there is no error, 1 when there is one.
+      --roster ACCOUNT
+                      logs in beside the daemon and shows whom autoprune would remove from the roster; nothing is changed
+Exit: 0 when there is no error, 1 when there is one, 2 for options that make no sense.
 `
 
 /** `res-xmpp check`. */
@@ -48,7 +50,7 @@ export async function check(argv: readonly string[], io: Io): Promise<number> {
   if (named.length > 1) throw new UsageError('one file at a time')
   const { roster, json } = values
   if (roster !== undefined && (values.print || values['syntax-only']))
-    throw new UsageError('--roster goes with --json alone')
+    throw new UsageError('--roster goes with no --print and no --syntax-only')
   const path = named[0] ?? usualConfig()
   const source = values.execincludes ? filesAndPrograms : files
   if (roster !== undefined) return showRoster(loadConfig(path, source, { env: io.env }), roster, json, io)

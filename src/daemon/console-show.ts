@@ -94,7 +94,7 @@ export function showMessages(account: Account): Output {
   })
   const more = count > messages.length ? `       and ${count - messages.length} more\n` : ''
   return {
-    text: `Messages held for ${printable(account.name)}:\n${lines.join('')}${more}----\n   Number of messages: ${count} (${bytes} bytes), receivers waiting: ${waiting}\n`,
+    text: `Messages held for ${printable(account.name)}:\n${lines.join('')}${more}----\n   Number of messages: ${count} (${bytes} bytes of memory), receivers waiting: ${waiting}\n`,
     data: {
       account: account.name,
       count,

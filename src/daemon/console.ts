@@ -37,13 +37,15 @@ export async function runCommand(
   context: ConsoleContext,
   signal: AbortSignal,
 ): Promise<ControlReply> {
-  const { json } = request
   const argv = request.argv.length === 1 ? splitCommand(request.argv[0] ?? '') : request.argv
   const command = findCommand(argv)
   if (command === undefined) {
-    return failure(`No such command '${printable(argv.join(' '))}' ('help' shows the commands)`, json)
+    return failure(`No such command '${printable(argv.join(' '))}' ('help' shows the commands)`, request.json)
   }
-  const args = argv.slice(command.words.split(' ').length)
+  // It may stand behind the command too, where that is no text of the user's.
+  const behind = argv.at(-1) === '--json' && !takesRest(command.args)
+  const json = request.json || behind
+  const args = argv.slice(command.words.split(' ').length, behind ? -1 : undefined)
   if (!fits(args.length, command.args)) return failure(usage(command), json, 2)
   try {
     const { text, data, exit = 0 } = await command.run(args, context, signal)
@@ -122,9 +124,9 @@ const commands: readonly Command[] = [
   {
     words: 'xmpp presence',
     args: 'ACCOUNT STATUS [MESSAGE…]',
-    summary: 'Shows another presence than the configured one: the words are those of the option status',
+    summary: 'Shows another presence: a word of the option status, or configured for what the file says',
     run: ([name = '', status = '', ...message], { accounts }) =>
-      showPresence(find(accounts, name), status, message.join(' ')),
+      showPresence(find(accounts, name), status, message.length === 0 ? undefined : message.join(' ')),
   },
   {
     words: 'xmpp reload',
@@ -137,22 +139,32 @@ const commands: readonly Command[] = [
   },
   {
     words: 'help',
-    args: '',
-    summary: 'Shows the commands',
-    run: () => ({
-      text: commands
-        .map(({ words, args, summary }) => `${`${words} ${args}`.trim().padEnd(40)}  ${summary}\n`)
-        .join(''),
-      data: commands.map(({ words, args, summary }) => ({ command: `${words} ${args}`.trim(), summary })),
-    }),
+    args: '[COMMAND…]',
+    summary: 'Shows the commands, or those that begin so',
+    run: words => help(words.join(' ').trim().toLowerCase()),
   },
 ]
 
-function showPresence(account: Account, word: string, message: string): Output {
+function help(beginning: string): Output {
+  const found = commands.filter(({ words }) => words.startsWith(beginning))
+  if (found.length === 0) throw new Error(`there is no command that begins with '${beginning}'`)
+  const entries = found.map(({ words, args, summary }) => ({ command: `${words} ${args}`.trim(), summary }))
+  return {
+    text: entries.map(({ command, summary }) => `${command.padEnd(40)}  ${summary}\n`).join(''),
+    data: entries,
+  }
+}
+
+function showPresence(account: Account, word: string, message: string | undefined): Output {
+  if (word.toLowerCase() === 'configured') {
+    if (message !== undefined) throw new UsageError()
+    account.show(undefined)
+    return { text: '', data: account.presence }
+  }
   const reading = readOption('status', word)
-  if ('expected' in reading) throw new Error(`STATUS must be ${reading.expected}, not '${word}'`)
+  if ('expected' in reading) throw new Error(`STATUS must be ${reading.expected}, or configured, not '${word}'`)
   const status = reading.value as AccountConfig['status']
-  account.show({ status, statusmessage: message === '' ? account.presence.statusmessage : message })
+  account.show({ status, statusmessage: message ?? account.presence.statusmessage })
   return { text: '', data: account.presence }
 }
 
@@ -160,13 +172,14 @@ function setDebug(word: string, accounts: readonly Account[]): Output {
   if (word !== 'on' && word !== 'off') throw new UsageError()
   const debug = word === 'on'
   for (const account of accounts) account.debug = debug
-  return { text: `XMPP Debugging ${debug ? 'Enabled' : 'Disabled'}.\n`, data: { debug } }
+  const data = { debug, accounts: accounts.map(({ name }) => name) }
+  return { text: `XMPP Debugging ${debug ? 'Enabled' : 'Disabled'}.\n`, data }
 }
 
 async function receive(account: Account, jid: string, timeout: string, signal: AbortSignal): Promise<Output> {
   const seconds = Number(timeout)
   if (!/^\d+(\.\d+)?$/.test(timeout) || seconds > 2_000_000)
-    throw new Error(`TIMEOUT must be a number of seconds, not '${timeout}'`)
+    throw new Error(`TIMEOUT must be a number of seconds from 0 to 2000000, not '${timeout}'`)
   const message = await account.receive(jid, seconds * 1000, signal)
   if (message === undefined) return { text: '', data: null, exit: 1 }
   // Scripts want the body as it was sent; it is the one thing of a peer's that is not escaped.
@@ -190,16 +203,26 @@ function usage(command: Command): string {
 }
 
 /**
- * `asterisk -rx "xmpp show connections"` takes the whole command in one argument; so do we, where there is only one. The blanks in
- * a text, which is always last, stay.
+ * `asterisk -rx "xmpp show connections"` takes the whole command in one argument; so do we, where there is only one. Quotes keep blanks
+ * together. The blanks in a text, which is always last, stay without any.
  */
 function splitCommand(line: string): string[] {
-  const words = line.trim().split(/\s+/)
+  const found = [...line.matchAll(wordOrQuoted)]
+  const words = found.map(unquoted)
   const command = findCommand(words)
   if (!command || !takesRest(command.args)) return words
   const before = command.words.split(' ').length + command.args.split(' ').length - 1
-  const match = new RegExp(`^\\s*(?:\\S+\\s+){${before}}`).exec(line)
-  return match === null ? words : [...words.slice(0, before), line.slice(match[0].length)]
+  const text = found[before]
+  if (text === undefined) return words
+  const quoted = text[1] !== undefined && found.length === before + 1
+  return [...words.slice(0, before), quoted ? unquoted(text) : line.slice(text.index)]
+}
+
+/** A quote that is not closed, or stands within a word, is a character as any other. */
+const wordOrQuoted = /"((?:[^"\\]|\\.)*)"(?!\S)|\S+/g
+
+function unquoted([word, inner]: RegExpExecArray): string {
+  return inner === undefined ? word : inner.replace(/\\(.)/g, '$1')
 }
 
 /** Whether so many arguments suit a pattern such as `ACCOUNT JID [TIMEOUT]` or `ACCOUNT TEXT…`. */

@@ -44,12 +44,18 @@ export async function rx(argv: readonly string[], io: Io): Promise<number> {
       const { code, syscall } = error as NodeJS.ErrnoException
       const closed = syscall === 'connect' && (code === 'EACCES' || code === 'EPERM')
       forbidden ||= closed
-      failures.push(closed ? notOurs(path, code) : `no daemon answers at ${path} (${(error as Error).message})`)
+      failures.push(closed ? notOurs(path, code) : `no daemon answers at ${path} (${noAnswer(error as Error)})`)
       if (syscall !== 'connect') break
     }
   }
   io.stderr(`res-xmpp: ${failures.join('; ')}${forbidden ? '' : '; is it running, and what is its --control?'}\n`)
   return 3
+}
+
+/** The system's own words would name the path once more. */
+function noAnswer({ code = '', message }: NodeJS.ErrnoException): string {
+  const words: Record<string, string> = { ENOENT: 'nothing is there', ECONNREFUSED: 'a daemon that was there has gone' }
+  return words[code] ?? message
 }
 
 /** A socket that another user's daemon has made, or may have made: for its directory may be closed too. */

@@ -78,8 +78,10 @@ named by buddy and kept: 1
   await running
 })
 
-t.test('it goes with --json alone', async t => {
+t.test('it goes with neither --print nor --syntax-only', async t => {
   for (const other of ['--print', '--syntax-only']) {
-    await rejects(t, checked(t, { x: '' }, ['--roster', 'a', other]), { message: '--roster goes with --json alone' })
+    await rejects(t, checked(t, { x: '' }, ['--roster', 'a', other]), {
+      message: '--roster goes with no --print and no --syntax-only',
+    })
   }
 })

@@ -234,7 +234,11 @@ t.test('xmpp set debug', async t => {
   await accounts.apply([juliet, { ...other, debug: true }])
   await accounts.apply([juliet, { ...other, debug: false }])
   t.strictSame(states(), [false, false], 'a reload of the option itself does')
-  t.strictSame(await json('xmpp', 'set', 'debug', 'off'), { exit: 0, err: '', data: { debug: false } })
+  t.strictSame(await json('xmpp', 'set', 'debug', 'off'), {
+    exit: 0,
+    err: '',
+    data: { debug: false, accounts: ['asterisk', 'Other'] },
+  })
   t.match(await run('xmpp', 'set', 'debug', 'on', 'nosuch'), {
     exit: 1,
     out: '',
@@ -340,7 +344,11 @@ t.test('xmpp receive', async t => {
 
   for (const timeout of ['', 'x', '-1', '1e9', '0x10', 'Infinity', '99999999', '1.', '.5', '1\n']) {
     const reply = await run('xmpp', 'receive', 'asterisk', 'romeo@example.com', timeout)
-    t.match(reply, { exit: 1, out: '', err: /^TIMEOUT must be a number of seconds, not '/ }, JSON.stringify(timeout))
+    t.match(
+      reply,
+      { exit: 1, out: '', err: /^TIMEOUT must be a number of seconds from 0 to 2000000, not '/ },
+      JSON.stringify(timeout),
+    )
     t.equal(reply.err.split('\n').length, 2, 'in one line')
   }
   t.match(await run('xmpp', 'receive', 'asterisk', '@', '0'), { exit: 1, err: /^malformed JID/ })
@@ -434,7 +442,8 @@ t.test('xmpp show config, with what was changed at run time', async t => {
 
 t.test('xmpp show messages', async t => {
   const { run, json, server, juliet } = await setUp(t, 'timeout=1000')
-  const empty = 'Messages held for asterisk:\n----\n   Number of messages: 0 (0 bytes), receivers waiting: 0\n'
+  const empty =
+    'Messages held for asterisk:\n----\n   Number of messages: 0 (0 bytes of memory), receivers waiting: 0\n'
   t.strictSame(await run('xmpp', 'show', 'messages', 'asterisk'), { exit: 0, out: empty, err: '' })
   for (const body of ['one', `two\u009b ${'x'.repeat(100)}`]) server.send('juliet@example.com', message(body))
   for (let at = 0; at < 120; at++) server.send('juliet@example.com', message(`${at}`, 'nurse@example.com'))
@@ -444,7 +453,7 @@ t.test('xmpp show messages', async t => {
   t.match(lines[1], /^ {7}\[romeo@example\.com\/orchard\] chat \d{4}-\S+Z - one$/)
   t.match(lines[2], / - two\\x9b x{55}…$/)
   t.equal(lines[101], '       and 22 more')
-  t.match(lines.at(-2), /^ {3}Number of messages: 122 \(\d+ bytes\), receivers waiting: 0$/)
+  t.match(lines.at(-2), /^ {3}Number of messages: 122 \(\d+ bytes of memory\), receivers waiting: 0$/)
   const { data } = (await json('xmpp', 'show', 'messages', 'asterisk')) as { data: { messages: { body: string }[] } }
   t.match(data, { account: 'asterisk', count: 122, waiting: 0, messages: { length: 100 } })
   t.equal(data.messages[1]?.body, `two\u009b ${'x'.repeat(100)}`)
@@ -470,7 +479,16 @@ t.test('xmpp presence', async t => {
   await run('xmpp', 'presence', 'asterisk', 'unavailable', 'gone')
   // A ping's answer comes behind all of it.
   await juliet.account.session?.iq('get', 'example.com', el('ping', 'urn:xmpp:ping'))
-  t.strictSame(sent, ['away at the desk', 'undefined back  at last', 'xa back  at last', 'unavailable gone'])
+  t.strictSame(sent.splice(0), ['away at the desk', 'undefined back  at last', 'xa back  at last', 'unavailable gone'])
+  await run('xmpp', 'presence', 'asterisk', 'dnd', '')
+  t.match(await json('xmpp', 'presence', 'asterisk', 'Configured'), {
+    exit: 0,
+    data: { status: 'available', statusmessage: 'at the desk' },
+  })
+  t.match(await run('xmpp', 'presence', 'asterisk', 'configured', 'x'), { exit: 2 })
+  await juliet.account.session?.iq('get', 'example.com', el('ping', 'urn:xmpp:ping'))
+  t.strictSame(sent, ['dnd undefined', 'undefined at the desk'])
+  await run('xmpp', 'presence', 'asterisk', 'unavailable', 'gone')
   t.match(await run('xmpp', 'presence', 'asterisk', 'busy'), {
     exit: 1,
     err: /STATUS must be one of chat, .*, not 'busy'\n/,
@@ -496,7 +514,7 @@ t.test('help names every command', async t => {
     'xmpp show messages ACCOUNT',
     'xmpp presence ACCOUNT STATUS [MESSAGE…]',
     'xmpp reload',
-    'help',
+    'help [COMMAND…]',
   ]) {
     t.ok(
       out.split('\n').some(line => line.startsWith(`${command} `)),
@@ -505,7 +523,8 @@ t.test('help names every command', async t => {
   }
   const { data } = await json('help')
   t.equal((data as unknown[]).length, out.trimEnd().split('\n').length)
-  t.match(await run('help', 'me'), { exit: 2, err: /^Usage: help\n/ })
+  t.match(await run('help', 'xmpp', 'SHOW'), { exit: 0, out: /^(xmpp show .*\n){4}$/ })
+  t.match(await run('help me'), { exit: 1, err: "there is no command that begins with 'me'\n" })
 })
 
 t.test('one argument for a whole command keeps the blanks of its text', async t => {
@@ -520,4 +539,31 @@ t.test('one argument for a whole command keeps the blanks of its text', async t 
   await run('xmpp', 'receive', 'asterisk', 'romeo@example.com', '0.2')
   t.strictSame(sent, ["It's   two  blanks\tand\na line ", ' a  b  c'])
   t.match(await run('xmpp send asterisk romeo@example.com'), { exit: 2, err: /Usage: xmpp send/ })
+  sent.length = 0
+  for (const text of ['x ', '"a  b"', ' "a  \\"b\\"" ', '"a', 'a"b"', '"a" b'])
+    await run(`xmpp send "asterisk" romeo@example.com ${text}`)
+  await run('xmpp', 'receive', 'asterisk', 'romeo@example.com', '0.2')
+  t.strictSame(sent, ['x ', 'a  b', 'a  "b"', '"a', 'a"b"', '"a" b'], 'quotes around it all go, and no others')
+})
+
+t.test('--json may stand behind a command, but not in a text', async t => {
+  const { run, server } = await setUp(t)
+  const sent: (string | undefined)[] = []
+  server.onStanza = stanza => {
+    if (stanza.name === 'message') sent.push(stanza.childText('body'))
+    return undefined
+  }
+  for (const argv of [
+    ['xmpp', 'show', 'connections', '--json'],
+    ['xmpp show connections --json'],
+    ['xmpp status asterisk a@b --json'],
+  ]) {
+    const { exit, out } = await run(...argv)
+    t.equal(exit, 0)
+    t.ok(JSON.parse(out))
+  }
+  t.match(await run('xmpp', 'status', 'nosuch', 'a@b', '--json'), { exit: 1, out: /^\{"error":/ })
+  await run('xmpp', 'send', 'asterisk', 'romeo@example.com', 'say', '--json')
+  await run('xmpp', 'receive', 'asterisk', 'romeo@example.com', '0.2')
+  t.strictSame(sent, ['say --json'])
 })
