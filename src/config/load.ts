@@ -25,6 +25,8 @@ export interface LoadOptions {
 export interface LoadedConfig {
   /** The accounts without errors, in file order. */
   readonly accounts: readonly AccountConfig[]
+  /** The names of those with an error, in file order. */
+  readonly leftOut: readonly string[]
   /** [general], with defaults for what is not given or in error. */
   readonly general: GeneralOptions
   /** What the file says, before any option means something; empty when it is rejected. */
@@ -68,8 +70,10 @@ export function loadConfig(path: string, source: FileSource, options: LoadOption
       'there is no account in it: every section but [general] and templates is one',
     )
   }
+  const read = new Set(accounts.map(({ name }) => name))
   return {
     accounts: rejected ? [] : accounts,
+    leftOut: groups.accounts.map(({ name }) => name).filter(name => rejected || !read.has(name)),
     general,
     sections,
     problems: log.list(files),

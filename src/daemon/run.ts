@@ -114,6 +114,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     log.line('ERROR', describe(error))
     return 1
   }
+  for (const name of first.leftOut) log.line('ERROR', `[${name}] is left out: it has errors`)
   const count = first.accounts.length === 1 ? '1 account' : `${first.accounts.length} accounts`
   log.line('NOTICE', `res-xmpp ${VERSION}: ${count} from ${path}, control socket ${control}`)
   await accounts.apply(first.accounts)

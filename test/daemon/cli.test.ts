@@ -163,6 +163,7 @@ t.test('what keeps it from starting', async t => {
     await fails(/ERROR .*:8: \[bad\] secret: [\s\S]*ERROR .*not started because of errors/, '--strict')
     const program = daemon(t, here)
     await program.line(/ERROR .*\[bad\] secret: /)
+    await program.line(/ERROR \[bad\] is left out/)
     await program.line(/Connected as/)
     program.child.kill('SIGTERM')
     t.match(await program.finished, { code: 0 })
