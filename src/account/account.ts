@@ -6,7 +6,6 @@ import { describe, XmppError } from '../errors.ts'
 import { bareJid, formatJid, parseJid } from '../jid.ts'
 import { type Attempted, type Link, stayConnected } from '../reconnect.ts'
 import type { Xep } from '../routes.ts'
-import { mechanisms } from '../sasl/index.ts'
 import { type Hide, hiding } from '../secret-forms.ts'
 import type { Session } from '../session.ts'
 import type { Dns } from '../stream/dns.ts'
@@ -27,8 +26,10 @@ import { componentXeps } from './component-xeps.ts'
 import { connectAccount } from './connect.ts'
 import { ConnectionBooks, type ConnectionStatus } from './connection-status.ts'
 import { configured } from './debug.ts'
+import { DropReport } from './drop-report.ts'
 import type { AccountEvent, AccountState } from './events.ts'
 import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
+import { risksOf } from './risks.ts'
 import { AccountRoster } from './roster.ts'
 import { Sent } from './sent.ts'
 import { Tokens } from './tokens.ts'
@@ -87,8 +88,6 @@ export class Account extends Emitter<AccountEvent> {
   readonly #sent = new Sent()
   /** The servers tried for the connection that is on or being made. */
   #tried: Target[] = []
-  #dropped = 0
-  #dropsReported = Number.NEGATIVE_INFINITY
 
   constructor(config: AccountConfig, environment: AccountEnvironment = {}) {
     super()
@@ -98,12 +97,13 @@ export class Account extends Emitter<AccountEvent> {
     this.buddies.configure(config.buddy)
     this.#books = new ConnectionBooks(this.#clock)
     this.#capabilities = new BuddyCapabilities(environment.caps ?? new CapsLookup())
-    this.#tokens = new Tokens(this.#clock, text => this.emit({ type: 'warning', text }))
+    this.#tokens = new Tokens(this.#clock, text => this.#warn(text))
+    const drops = new DropReport(this.#clock, text => this.#warn(text))
     this.inbox = new Inbox({
       hold: () => this.#config.timeout * 1000,
       clock: this.#clock,
       limits: environment.inboxLimits ?? {},
-      onDrop: () => this.#reportDrop(),
+      onDrop: () => drops.dropped(),
     })
     this.#arrivals = arrivals({
       config: () => this.#effective,
@@ -361,7 +361,7 @@ export class Account extends Emitter<AccountEvent> {
         onFailed: (stanza, error) => this.emit({ type: 'failed', stanza, error }),
         onHandlerError: (error, stanza) => {
           const why = this.hideSecrets(describe(error))
-          this.emit({ type: 'warning', text: `a <${stanza.name}> could not be handled: ${why}` })
+          this.#warn(`a <${stanza.name}> could not be handled: ${why}`)
         },
       },
     })
@@ -380,7 +380,7 @@ export class Account extends Emitter<AccountEvent> {
         await this.#roster.read(session)
       } catch (error) {
         if (!session.stream.writable) return
-        this.emit({ type: 'warning', text: `the roster could not be read: ${this.hideSecrets(describe(error))}` })
+        this.#warn(`the roster could not be read: ${this.hideSecrets(describe(error))}`)
       }
     }
     // Aborted, or cut, while we waited: what comes next belongs to a session.
@@ -463,28 +463,11 @@ export class Account extends Emitter<AccountEvent> {
     this.emit({ type: 'debug', direction, element })
   }
 
-  #warnOfRisks({ mechanism, stream }: Session): void {
-    const { tls } = stream.transport
-    const shown = mechanisms.find(({ name }) => name === mechanism)
-    if (tls === undefined && shown?.plaintext) {
-      this.emit({ type: 'warning', text: `the ${shown.needs} was sent in clear, as usetls=no allows` })
-    }
-    if (tls !== undefined && !this.#config.tls_verify) {
-      this.emit({
-        type: 'warning',
-        text: "the server's certificate is not verified (tls_verify=no): anyone could be reading",
-      })
-    }
+  #warn(text: string): void {
+    this.emit({ type: 'warning', text })
   }
 
-  /** Someone who floods us must not flood the log too: one line at first, then one a minute with the count. */
-  #reportDrop(): void {
-    this.#dropped++
-    const now = this.#clock.now()
-    if (now - this.#dropsReported < 60_000) return
-    const text = `too many messages are held for JABBER_RECEIVE: ${this.#dropped} given up`
-    this.#dropped = 0
-    this.#dropsReported = now
-    this.emit({ type: 'warning', text })
+  #warnOfRisks(session: Session): void {
+    for (const risk of risksOf(session, this.#config)) this.#warn(risk)
   }
 }
