@@ -3,12 +3,12 @@ export interface TypedEvent {
   readonly type: string
 }
 
-/** Listeners typed from one union of events. A listener that throws does not keep the others from hearing. */
+/** Listeners typed from one union of events. A listener that throws, or returns a promise that rejects, is worth a warning and keeps nobody from hearing. */
 export class Emitter<E extends TypedEvent> {
-  readonly #listeners = new Map<string, Set<(event: never) => void>>()
+  readonly #listeners = new Map<string, Set<(event: never) => unknown>>()
 
   /** @returns a function that takes the listener away again */
-  on<T extends E['type']>(type: T, listener: (event: Extract<E, { type: T }>) => void): () => void {
+  on<T extends E['type']>(type: T, listener: (event: Extract<E, { type: T }>) => unknown): () => void {
     const listeners = this.#listeners.get(type) ?? new Set()
     this.#listeners.set(type, listeners.add(listener))
     return () => void listeners.delete(listener)
@@ -17,10 +17,15 @@ export class Emitter<E extends TypedEvent> {
   protected emit(event: E): void {
     for (const listener of this.#listeners.get(event.type) ?? []) {
       try {
-        listener(event as never)
+        const result = listener(event as never)
+        if (result instanceof Promise) result.catch(warn)
       } catch (error) {
-        process.emitWarning(error instanceof Error ? error : String(error))
+        warn(error)
       }
     }
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error))
 }

@@ -462,7 +462,13 @@ export class Session {
     this.#pending?.end(cause)
     const listeners = this.#whenOver
     this.#whenOver = undefined
-    for (const listener of listeners ?? []) listener()
+    for (const listener of listeners ?? []) {
+      try {
+        listener()
+      } catch (error) {
+        process.emitWarning(error instanceof Error ? error : String(error))
+      }
+    }
   }
 
   /** What is left of it, for whoever comes after. */

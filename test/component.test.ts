@@ -233,7 +233,9 @@ S: <presence type='subscribe' from='a@b' to='1@pbx.example.com'/>
 C: <presence type='unsubscribed' from='1@pbx.example.com' to='a@b'/>
 S: <presence type='probe' from='a@b/c' to='2@pbx.example.com/x'/>
 C: <presence type='unsubscribed' from='2@pbx.example.com' to='a@b'/>
-# what is told wants no answer, nor does what has come from nobody
+# what is told wants no answer, nor does what has come from nobody, or from what is no address
+S: <presence type='subscribe' from='a b@' to='1@pbx.example.com'/>
+S: <presence type='probe' from='@@' to='1@pbx.example.com'/>
 S: <presence from='a@b/c' to='3@pbx.example.com'/>
 S: <presence type='unsubscribe' from='a@b' to='3@pbx.example.com'/>
 S: <presence type='subscribed' from='a@b' to='3@pbx.example.com'/>

@@ -108,6 +108,21 @@ t.test('an emitter', async t => {
   t.equal((await warned).message, 'deaf')
 })
 
+t.test('a listener whose promise rejects', async t => {
+  class Bell extends Emitter<{ type: 'ring' }> {
+    ring(): void {
+      this.emit({ type: 'ring' })
+    }
+  }
+  const bell = new Bell()
+  const warned = new Promise<Error>(resolve => process.once('warning', resolve))
+  bell.on('ring', async () => {
+    throw new Error('deaf later')
+  })
+  bell.ring()
+  t.equal((await warned).message, 'deaf later')
+})
+
 t.test('the version is the package’s', async t => {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   t.equal(VERSION, version)

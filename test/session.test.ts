@@ -635,3 +635,19 @@ C: <iq type='result' id='5' to='a@b/c' from='pbx.example.com'><r xmlns='urn:test
   peer.write(`<iq type='result' id='${attrs.id}' to='pbx.example.com' from='pbx.example.com'><honest/></iq>`)
   t.ok((await self).child('honest'), 'a component may ask itself through its server')
 })
+
+t.test('who is told that it is over is told once, though another one throws', async t => {
+  const { session, far, running } = await openSession()
+  const told: string[] = []
+  const warned = new Promise<Error>(resolve => process.once('warning', resolve))
+  session.whenOver(() => {
+    throw new Error('listener')
+  })
+  session.whenOver(() => told.push('before'))
+  far.destroy()
+  await rejects(t, running, { code: 'XMPP_CONNECTION_LOST' })
+  t.equal((await warned).message, 'listener')
+  session.whenOver(() => told.push('after'))
+  session.giveUp(new Error('again'))
+  t.strictSame(told, ['before', 'after'])
+})

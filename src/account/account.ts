@@ -75,8 +75,8 @@ export class Account extends Emitter<AccountEvent> {
   /** Started and not stopped since. */
   #wanted = false
   #abort: AbortController | undefined
-  /** Ends the wait for the next attempt. */
-  #tryNow: (() => void) | undefined
+  /** While there is no attempt to connect: what ends the wait for the next one, when that has begun; and that somebody wants it ended. */
+  #waits: (() => void) | 'soon' | 'no longer' | undefined
   #ended: Promise<void> = Promise.resolve()
   #stopKeepalive: (() => void) | undefined
   /** What was known of the buddies when the connection was lost, for the case that its session is resumed. */
@@ -184,10 +184,11 @@ export class Account extends Emitter<AccountEvent> {
 
   /** Connects now, if it waits for its next attempt. @returns whether it did */
   retry(): boolean {
-    const tryNow = this.#tryNow
-    this.#tryNow = undefined
-    tryNow?.()
-    return tryNow !== undefined
+    const waits = this.#waits
+    if (waits === undefined) return false
+    this.#waits = 'no longer'
+    if (typeof waits === 'function') waits()
+    return waits !== 'no longer'
   }
 
   /** Connects, and again whenever the connection is lost. */
@@ -234,7 +235,7 @@ export class Account extends Emitter<AccountEvent> {
     if (effects.has('live')) this.#watch(session)
     if (config.autoprune) void this.#prune(session)
     if (effects.has('presence')) this.#announcer.say(session)
-    if (effects.has('buddies')) this.#announcer.changeBuddies(session, before.buddy)
+    if (effects.has('buddies')) this.#announcer.changeBuddies(session, before.buddy, effects.has('presence'))
   }
 
   /** What was known of another account, and what another server counts in its own way, is nothing of this one's. */
@@ -304,7 +305,8 @@ export class Account extends Emitter<AccountEvent> {
     const { random } = this.#environment
     this.#tokens.restart()
     const onWaiting = (tryNow: () => void): void => {
-      this.#tryNow = tryNow
+      if (this.#waits === 'no longer') tryNow()
+      else this.#waits = tryNow
     }
     const options = { signal, clock: this.#clock, onWaiting, ...(random && { random }) }
     for await (const link of stayConnected(attempted => this.#connect(attempted), options)) {
@@ -317,13 +319,13 @@ export class Account extends Emitter<AccountEvent> {
       }
     }
     this.#forget()
-    this.#tryNow = undefined
+    this.#waits = undefined
     this.#presence = new Map()
     this.#announced = undefined
   }
 
   async #connect(attempted: Attempted): Promise<Session> {
-    this.#tryNow = undefined
+    this.#waits = undefined
     const turn = await this.#environment.turns?.take(attempted.signal)
     try {
       return await this.#connectNow(attempted)
@@ -346,7 +348,9 @@ export class Account extends Emitter<AccountEvent> {
       },
       xeps: [
         this.#arrivals,
-        ...(this.#config.type === 'component' ? componentXeps(this.buddies, this.#announcer.watchers) : []),
+        ...(this.#config.type === 'component'
+          ? componentXeps(this.#config.jid.domain, this.buddies, this.#announcer.watchers)
+          : []),
       ],
       stream: {
         clock: this.#clock,
@@ -425,6 +429,7 @@ export class Account extends Emitter<AccountEvent> {
 
   #offline({ error, retryIn, kept }: Extract<Link, { type: 'offline' }>): void {
     this.#forget()
+    if (retryIn > 0) this.#waits = 'soon'
     this.#books.offline(this.hideSecrets(describe(error)), retryIn)
     this.emit({ type: 'offline', error, retryIn, resumable: kept !== undefined, targets: this.#tried })
   }

@@ -8,7 +8,7 @@ import { Watchers } from './watchers.ts'
 
 /** How an account shows itself, and to whom. */
 export class Announcer {
-  /** Whom a component owes the changes of its presence and its goodbye (RFC 6121 §4.6.3), beside its buddies. */
+  /** Whom a component owes the changes of its presence and its goodbye (RFC 6121 §4.6.3), beside its buddies; those among them who have asked too. */
   readonly watchers = new Watchers()
   readonly #config: () => AccountConfig
   readonly #buddies: Buddies
@@ -16,6 +16,8 @@ export class Announcer {
   #stale = false
   /** The server takes us for unavailable, and tells us nobody's presence. */
   #hidden = false
+  /** How often it has been said: what is said later takes the place of what all have not been told yet. */
+  #said = 0
 
   /** @param config with the presence that is to be shown */
   constructor(config: () => AccountConfig, buddies: Buddies) {
@@ -45,35 +47,73 @@ export class Announcer {
     // Who becomes available is told by its server who is there; who is not is told nothing (RFC 6121 §4.2.2, §4.5.2).
     if (!session.component && hidden !== this.#hidden) this.#buddies.clearPresence()
     this.#hidden = hidden
-    for (const addresses of this.#audience(session)) session.send(ownPresence(session, this.#config(), addresses))
+    const audience = session.component ? this.#buddies.list().map(({ jid }) => ({ to: jid })) : [{}]
+    for (const addresses of audience) session.send(ownPresence(session, this.#config(), addresses))
     this.#stale = false
+    void this.#tellWatchers(session, ++this.#said)
   }
 
-  /** Greets the buddies that a reload has brought, and takes leave of those it has taken away. @param before the `buddy=` lines that there were */
-  changeBuddies(session: Session, before: readonly string[]): void {
+  /**
+   * Greets the buddies that a reload has brought, and takes leave of those it has taken away, but for who has asked to see us.
+   * @param before the `buddy=` lines that there were
+   * @param said all buddies have been told our presence since
+   */
+  changeBuddies(session: Session, before: readonly string[], said: boolean): void {
     const added = this.#buddies.list().filter(({ jid, configured }) => configured && !before.includes(jid))
     subscribe(session, this.#config(), added)
     if (!session.component) return
-    for (const { jid } of added) session.send(ownPresence(session, this.#config(), { to: jid }))
+    if (!said) for (const { jid } of added) session.send(ownPresence(session, this.#config(), { to: jid }))
     for (const jid of before) {
-      if (this.#buddies.get(jid) === undefined) session.send(unavailablePresence(session, undefined, { to: jid }))
+      if (this.#buddies.get(jid) !== undefined || this.#isWatcher(session.jid, jid)) continue
+      session.send(unavailablePresence(session, undefined, { to: jid }))
     }
   }
 
-  /** Says that we are gone. */
+  /** Says that we are gone; to watchers as far as there is room. */
   goodbye(session: Session): void {
+    this.#said++
+    const audience = session.component ? this.#buddies.list().map(({ jid }) => ({ to: jid })) : [{}]
     try {
-      for (const addresses of this.#audience(session)) session.send(unavailablePresence(session, undefined, addresses))
+      for (const addresses of audience) session.send(unavailablePresence(session, undefined, addresses))
     } catch (error) {
       // The server does not read any more: there is nobody left to be polite to.
       session.stream.destroy(error as Error)
+      return
+    }
+    if (!session.component) return
+    try {
+      for (const [from, to] of this.watchers) {
+        if (!this.#isBuddy(session, from, to)) session.send(unavailablePresence(session, undefined, { from, to }))
+      }
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'XMPP_SEND_LIMIT') throw error
     }
   }
 
-  *#audience({ component }: Session): Iterable<Attrs> {
-    if (!component) return yield {}
-    for (const { jid } of this.#buddies.list()) yield { to: jid }
-    for (const [from, to] of this.watchers) yield { from, to }
+  /** One after the other, as the server reads: strangers can be many. */
+  async #tellWatchers(session: Session, said: number): Promise<void> {
+    if (!session.component) return
+    for (const [from, to] of [...this.watchers]) {
+      if (said !== this.#said || !session.writable) return
+      if (this.#isBuddy(session, from, to) || !this.#isWatcher(from, to)) continue
+      try {
+        await session.send(ownPresence(session, this.#config(), { from, to }))
+      } catch {
+        // Others have sent too much meanwhile, or the stream is over: whoever was not told asks when he comes next.
+        return
+      }
+    }
+  }
+
+  /** Whether someone is told from that address as a buddy. */
+  #isBuddy(session: Session, address: string, jid: string): boolean {
+    return address === session.jid && this.#buddies.get(jid) !== undefined
+  }
+
+  /** Whether someone is still to be told from that address as one who has asked. */
+  #isWatcher(address: string, jid: string): boolean {
+    const allowed = this.#config().auth_policy === 'accept' || this.#buddies.get(jid) !== undefined
+    return allowed && this.watchers.has(address, jid)
   }
 }
 

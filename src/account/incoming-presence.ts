@@ -29,10 +29,10 @@ function admit(strangers: Strangers, buddies: Buddies, session: Session): boolea
   return true
 }
 
-/** Whether a component may show itself to one more: its buddies it tells anyway, of the others it keeps a list. */
-function watched({ buddies, announcer }: ArrivalsHost, from: string, stanza: Element, session: Session): boolean {
-  if (inBooks(stanza, session) && buddies.get(from) !== undefined) return true
-  return announcer.watchers.add(askedOf(stanza, session), bareJid(from))
+/** Keeps in mind whom a component has told its presence, or no longer does. */
+function watch({ announcer }: ArrivalsHost, from: string, stanza: Element, session: Session, on = true): void {
+  if (on) announcer.watchers.add(askedOf(stanza, session), bareJid(from))
+  else announcer.watchers.delete(askedOf(stanza, session), bareJid(from))
 }
 
 /** Presence of every type: of buddies, and of who asks or tells something of subscriptions (RFC 6121 §3). */
@@ -47,16 +47,17 @@ export function onPresence(host: ArrivalsHost, stanza: Element, session: Session
   } else if (!session.component) return
   else if (type === 'probe') onProbe(host, from, stanza, session)
   // Who cannot be told need not be (RFC 6121 §4.6.3).
-  else if (type === 'error') host.announcer.watchers.delete(askedOf(stanza, session), bareJid(from))
+  else if (type === 'error') watch(host, from, stanza, session, false)
 }
 
 /** A contact's server asks a component for its presence (RFC 6121 §4.3.2); a client's server answers for it. */
 function onProbe(host: ArrivalsHost, from: string, stanza: Element, session: Session): void {
   const { config, buddies } = host
   if (config().auth_policy === 'accept' || buddies.get(from)?.configured) {
-    watched(host, from, stanza, session)
+    watch(host, from, stanza, session)
     reply(session, ownPresence(session, config(), answerTo(stanza, from, session)))
   } else {
+    watch(host, from, stanza, session, false)
     const addresses = answerTo(stanza, bareJid(from), session)
     reply(session, session.stanza('presence', { ...addresses, type: 'unsubscribed' }))
   }
@@ -85,14 +86,13 @@ function onSubscribe(host: ArrivalsHost, from: string, stanza: Element, session:
   const addresses = answerTo(stanza, bareJid(from), session)
   const answer = (type: SubscriptionType): void => reply(session, session.stanza('presence', { ...addresses, type }))
   if (auth_policy === 'deny') {
+    if (session.component) watch(host, from, stanza, session, false)
     answer('unsubscribed')
     emit({ type: 'subscription', from, action: 'refused' })
     return
   }
-  const room = session.component
-    ? watched(host, from, stanza, session)
-    : buddy !== undefined || admit(strangers, buddies, session)
-  if (!room) {
+  if (session.component) watch(host, from, stanza, session)
+  else if (buddy === undefined && !admit(strangers, buddies, session)) {
     emit({ type: 'subscription', from, action: 'requested' })
     return
   }
@@ -119,12 +119,13 @@ function askedOf(stanza: Element, session: Session): string {
 
 /** A client's server keeps the books and pushes them; a component's books are its own. */
 function onSubscriptionNews(
-  { buddies, emit, announcer }: ArrivalsHost,
+  host: ArrivalsHost,
   from: string,
   action: 'subscribed' | 'unsubscribe' | 'unsubscribed',
   stanza: Element,
   session: Session,
 ): void {
+  const { buddies, emit } = host
   emit({ type: 'subscription', from, action })
   if (!session.component) return
   if (action === 'unsubscribe') {
@@ -132,7 +133,7 @@ function onSubscriptionNews(
     const addresses = answerTo(stanza, bareJid(from), session)
     for (const type of ['unavailable', 'unsubscribed'])
       reply(session, session.stanza('presence', { ...addresses, type }))
-    announcer.watchers.delete(askedOf(stanza, session), bareJid(from))
+    watch(host, from, stanza, session, false)
   } else if (inBooks(stanza, session) && buddies.subscribed(from, action === 'subscribed')) {
     // A server that has let us see a contact before says no more than that (RFC 6121 §3.1.3).
     reply(session, session.stanza('presence', { type: 'probe', to: bareJid(from) }))

@@ -12,7 +12,7 @@ export function documentOptions(): string {
 or octal (\`017\`). \`res-xmpp check\` says what is wrong with a file, \`res-xmpp sample\` prints one to begin with.
 
 \`#exec\` runs its command, by \`/bin/sh\` and as the user of the daemon, only when the daemon (or \`check\`) was started with \`--execincludes\`; otherwise the line is ignored, with a
-warning. What the command prints is read like an included file; if it exits with another code than 0, or says something on its standard error, that is a warning. It may take 10 s and print 1 MiB; one that takes longer or prints more
+warning. What the command prints is read like an included file; if it exits with another code than 0 that is an error, with which nothing is reloaded, though the daemon starts with what there is; what it says on its standard error is not shown. It may take 10 s and print 1 MiB; one that takes longer or prints more
 counts as a missing file.
 
 The secret of an account may lie elsewhere: in a file (\`secret_file\`) or in the daemon's environment (\`secret_env\`), instead of \`secret\` and never beside it. The file holds it in UTF-8

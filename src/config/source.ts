@@ -11,12 +11,13 @@ export interface FileSource {
   /** The paths that match a glob pattern, in the order in which they shall be read. See `expandGlob`. */
   glob(pattern: string): string[]
   /**
-   * What a command of `#exec` prints, with a warning about it if there is something to be said, or why there is none of it, in words. Without it no
-   * command is run.
+   * What a command of `#exec` prints, with what is wrong with it or worth a warning, in words; or why there is none of it. Without it no command is run.
    */
   exec?(
     command: string,
-  ): { readonly output: Uint8Array; readonly warning?: string | undefined } | { readonly failure: string }
+  ):
+    | { readonly output: Uint8Array; readonly error?: string | undefined; readonly warning?: string | undefined }
+    | { readonly failure: string }
 }
 
 /** What to say of a file that a source does not give. */

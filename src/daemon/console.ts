@@ -27,6 +27,8 @@ interface Command {
   readonly words: string
   /** The arguments behind them; `…` takes the rest. */
   readonly args: string
+  /** The rest is a text of the user's, which may be left out or not. */
+  readonly text?: 'always' | 'sometimes'
   readonly summary: string
   run(args: readonly string[], context: ConsoleContext, signal: AbortSignal): Output | Promise<Output>
 }
@@ -42,8 +44,7 @@ export async function runCommand(
   if (command === undefined) {
     return failure(`No such command '${printable(argv.join(' '))}' ('help' shows the commands)`, request.json)
   }
-  // It may stand behind the command too, where that is no text of the user's.
-  const behind = argv.at(-1) === '--json' && !takesRest(command.args)
+  const behind = argv.at(-1) === '--json' && !isText(command, argv.length - 1)
   const json = request.json || behind
   const args = argv.slice(command.words.split(' ').length, behind ? -1 : undefined)
   if (!fits(args.length, command.args)) return failure(usage(command), json, 2)
@@ -95,6 +96,7 @@ const commands: readonly Command[] = [
   {
     words: 'xmpp send',
     args: 'ACCOUNT JID TEXT…',
+    text: 'always',
     summary: 'Sends a message; several words of text are joined by blanks',
     run: async ([name = '', jid = '', ...text], { accounts }) => {
       const id = await find(accounts, name).send(jid, text.join(' '))
@@ -124,6 +126,7 @@ const commands: readonly Command[] = [
   {
     words: 'xmpp presence',
     args: 'ACCOUNT STATUS [MESSAGE…]',
+    text: 'sometimes',
     summary: 'Shows another presence: a word of the option status, or configured for what the file says',
     run: ([name = '', status = '', ...message], { accounts }) =>
       showPresence(find(accounts, name), status, message.length === 0 ? undefined : message.join(' ')),
@@ -210,7 +213,7 @@ function splitCommand(line: string): string[] {
   const found = [...line.matchAll(wordOrQuoted)]
   const words = found.map(unquoted)
   const command = findCommand(words)
-  if (!command || !takesRest(command.args)) return words
+  if (command?.text === undefined) return words
   const before = command.words.split(' ').length + command.args.split(' ').length - 1
   const text = found[before]
   if (text === undefined) return words
@@ -230,6 +233,12 @@ function fits(count: number, pattern: string): boolean {
   const args = pattern.split(' ').filter(arg => arg !== '')
   const least = args.filter(arg => !arg.startsWith('[')).length
   return count >= least && (takesRest(pattern) || count <= args.length)
+}
+
+/** Whether what stands there in a command is part of a text of the user's: at the place of one that may be left out it is none by itself. */
+function isText({ words, args, text }: Command, at: number): boolean {
+  const before = words.split(' ').length + args.split(' ').length - 1
+  return text !== undefined && (text === 'always' || at > before)
 }
 
 /** `TEXT…` or `[TEXT…]`. */

@@ -38,10 +38,7 @@ export const filesAndPrograms: FileSource = { ...files, exec: command => runComm
  * What a shell command prints. The shell and all it has started have gone when it returns. What it says of errors is not shown: that may be a secret.
  * @param time ms it may take
  */
-export function runCommand(
-  command: string,
-  time = COMMAND_TIME,
-): { readonly output: Uint8Array; readonly warning?: string | undefined } | { readonly failure: string } {
+export function runCommand(command: string, time = COMMAND_TIME): ReturnType<NonNullable<FileSource['exec']>> {
   // A process group of its own: what the shell has started can hold on to nothing of ours.
   const { pid, error, status, signal, stdout, stderr } = spawnSync('/bin/sh', ['-c', command], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -56,12 +53,12 @@ export function runCommand(
   if (code === 'ENOBUFS') return { failure: `it prints more than ${COMMAND_OUTPUT} bytes` }
   if (error !== undefined) return { failure: error.message }
   if (signal !== null) return { failure: `it was ended by ${signal}` }
+  const failed = status === 0 ? undefined : `it has failed with exit code ${status}${exits[status ?? 0] ?? ''}`
   const notes = [
-    ...(status === 0 ? [] : [`it has failed with exit code ${status}${exits[status ?? 0] ?? ''}`]),
     ...(stderr.length === 0 ? [] : [`it has written ${stderr.length} bytes to its standard error, which are not read`]),
     ...(stdout.length > 0 ? [] : ['it has printed nothing']),
   ]
-  return { output: stdout as Buffer, warning: notes.length === 0 ? undefined : notes.join('; ') }
+  return { output: stdout as Buffer, error: failed, warning: notes.length === 0 ? undefined : notes.join('; ') }
 }
 
 /** ms that a command of `#exec` may take. */

@@ -22,6 +22,9 @@ const usage = `Usage: res-xmpp COMMAND …
   --version, --help; 'res-xmpp COMMAND --help' tells more
 `
 
+/** ms after which another signal ends what a first one should have ended by then. */
+const PATIENCE = 5000
+
 const code = await main(process.argv.slice(2))
 // What a slow reader of a pipe has not taken yet would be lost.
 await new Promise<void>(resolve => process.stdout.write('', () => resolve()))
@@ -72,7 +75,7 @@ function processIo(): Io {
         first ??= performance.now()
         made.abort()
         // A wrapper may send the same one twice. Whoever sends another later has had enough of waiting.
-        if (performance.now() - first > 1000) process.exit(128 + number)
+        if (performance.now() - first > PATIENCE) process.exit(128 + number)
       }
       for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, end)
       controller = made

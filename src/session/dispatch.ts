@@ -90,7 +90,7 @@ export class Dispatch {
       this.#refuse(stanza, new StanzaError('cancel', 'item-not-found'))
     } else if (name === 'presence' && (type === 'subscribe' || type === 'probe') && from !== undefined) {
       // Who does not exist has granted nothing (RFC 6121 §4.3.2). Other presence wants no answer.
-      if (this.#options.automatic === false || !this.#session.writable) return
+      if (this.#options.automatic === false || !this.#session.writable || !hasJidParts(from)) return
       const addresses = { to: bareJid(from), from: to && bareJid(to) }
       this.#try(this.#session.stanza('presence', { ...addresses, type: 'unsubscribed' }), stanza)
     }

@@ -45,8 +45,8 @@ export interface RegisterOptions {
   readonly instructions: string
   /** All of which have to be filled in. Default none. */
   readonly fields?: readonly RegistrationField[]
-  /** Whether someone is registered already, by prepared bare JID; who is not cannot leave. Default undefined, for everyone: that is not known. */
-  readonly registered?: (jid: string) => boolean | undefined
+  /** Whether someone is registered at an address already, prepared bare JIDs; who is not cannot leave. Default undefined, for everyone: that is not known. */
+  readonly registered?: (jid: string, address: string) => boolean | undefined
   /** Before the answer; a StanzaError thrown refuses. */
   readonly onRegister?: (registration: Registration) => Promise<void> | void
   /** Before the answer. */
@@ -80,8 +80,11 @@ function asked({ allowed }: RegisterOptions, stanza: Element, session: Session):
 }
 
 /** What there is to fill in (§3.1). What has been is nobody's business, not even theirs who did: it may be a password. */
-function form({ instructions, fields = [], registered }: RegisterOptions, { jid }: { jid: string }): Element {
-  const known = registered?.(jid) ? [el('registered', NS_REGISTER)] : []
+function form(
+  { instructions, fields = [], registered }: RegisterOptions,
+  { jid, address }: { jid: string; address: string },
+): Element {
+  const known = registered?.(jid, address) ? [el('registered', NS_REGISTER)] : []
   const empty = fields.map(field => el(field, NS_REGISTER))
   return el('query', NS_REGISTER, {}, ...known, el('instructions', NS_REGISTER, {}, instructions), ...empty)
 }
@@ -96,7 +99,7 @@ async function submit(options: RegisterOptions, stanza: Element, session: Sessio
   }
   // §3.2: it stands alone, so that nobody leaves by a form filled in wrong.
   if (query.elements.length > 1) throw new StanzaError('modify', 'bad-request')
-  if (options.registered?.(who.jid) === false) throw new StanzaError('auth', 'registration-required')
+  if (options.registered?.(who.jid, who.address) === false) throw new StanzaError('auth', 'registration-required')
   await options.onRemove?.({ ...who, session, fields: {} })
   if (options.presence !== false) later(session, who, ['unsubscribe', 'unsubscribed', 'unavailable'])
 }

@@ -105,9 +105,16 @@ t.test('who waits for its next attempt makes it, though nothing has changed', as
   const { retryIn } = await a.next('offline')
   t.ok(retryIn >= 60_000)
   await b.next('connected')
-  // Only now it waits.
-  await new Promise(resolve => setImmediate(resolve))
   t.strictSame(await set.apply(configs), ['[a] tries now to connect'])
+  // Whoever hears of it can say so at once.
+  let asked = 0
+  const off = a.account.on('offline', () => {
+    if (asked++ < 2) t.ok(a.account.retry())
+    else t.notOk(a.account.retry() && a.account.retry(), 'once')
+  })
+  for (let n = 0; n < 3; n++) await a.next('offline')
+  off()
+  t.strictSame(await set.apply(configs), [], 'it was asked to already')
   t.ok((await a.next('offline')).retryIn < 90_000, 'from the beginning')
   t.strictSame(await set.apply([config('a', 'juliet', 'secret=secret'), config('b', 'romeo')]), [
     '[a] changed: secret (connects again)',

@@ -154,8 +154,8 @@ t.test('#exec is run with --execincludes alone', async t => {
   t.match(on, { code: 0, out: /^\[general\]\n[\s\S]*\npriority = 7\n/ })
   const failing = await checked(t, { 'xmpp.conf': text.replace(/printf.*/, 'exit 3 ; x'), pw: 's' }, '--execincludes')
   t.match(failing, {
-    code: 0,
-    out: /^\/xmpp.conf:5: warning: \[a\] #exec exit…: it has failed with exit code 3; .*nothing\n$/,
+    code: 1,
+    out: /^\/xmpp.conf:5: warning: \[a\] #exec exit…: it has printed nothing\n\/xmpp.conf:5: error: \[a\] #exec exit…: it has failed with exit code 3\n$/,
   })
   const killed = await checked(t, { 'xmpp.conf': text.replace(/printf.*/, 'kill -9 $$$$'), pw: 's' }, '--execincludes')
   t.match(killed, {
@@ -167,7 +167,9 @@ t.test('#exec is run with --execincludes alone', async t => {
 t.test('what a command prints', async t => {
   const printed = (command: string, time?: number) => {
     const result = runCommand(command, time)
-    return 'output' in result ? `${Buffer.from(result.output)}|${result.warning ?? ''}` : result.failure
+    if ('failure' in result) return result.failure
+    const said = [result.error, result.warning].filter(text => text !== undefined)
+    return `${Buffer.from(result.output)}|${said.join('; ')}`
   }
   t.equal(printed('echo a=1; printf "%s" "c=\u00e9"'), 'a=1\nc=\u00e9|')
   const errors = 'it has written 8 bytes to its standard error, which are not read'

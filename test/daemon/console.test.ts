@@ -547,7 +547,7 @@ t.test('one argument for a whole command keeps the blanks of its text', async t 
 })
 
 t.test('--json may stand behind a command, but not in a text', async t => {
-  const { run, server } = await setUp(t)
+  const { run, server, accounts } = await setUp(t)
   const sent: (string | undefined)[] = []
   server.onStanza = stanza => {
     if (stanza.name === 'message') sent.push(stanza.childText('body'))
@@ -557,6 +557,10 @@ t.test('--json may stand behind a command, but not in a text', async t => {
     ['xmpp', 'show', 'connections', '--json'],
     ['xmpp show connections --json'],
     ['xmpp status asterisk a@b --json'],
+    ['help', '--json'],
+    ['help xmpp show --json'],
+    ['xmpp', 'presence', 'asterisk', 'away', '--json'],
+    ['xmpp presence asterisk configured --json'],
   ]) {
     const { exit, out } = await run(...argv)
     t.equal(exit, 0)
@@ -566,4 +570,6 @@ t.test('--json may stand behind a command, but not in a text', async t => {
   await run('xmpp', 'send', 'asterisk', 'romeo@example.com', 'say', '--json')
   await run('xmpp', 'receive', 'asterisk', 'romeo@example.com', '0.2')
   t.strictSame(sent, ['say --json'])
+  await run('xmpp', 'presence', 'asterisk', 'away', 'say', '--json')
+  t.match(accounts.find('asterisk')?.presence, { statusmessage: 'say --json' })
 })

@@ -16,13 +16,16 @@ export function escapeGlob(path: string): string {
  */
 export function expandGlob(pattern: string, list: (directory: string) => readonly string[]): string[] {
   let looked = 0
+  const count = (more: number): void => {
+    looked += more
+    if (looked > mostLooked) throw new RangeError('too many files and directories have to be looked at for it')
+  }
   const look = (directory: string): readonly string[] => {
     const names = list(directory)
-    looked += 1 + names.length
-    if (looked > mostLooked) throw new RangeError('too many files and directories have to be looked at for it')
+    count(1 + names.length)
     return names
   }
-  return [...new Set(expandBraces(pattern).flatMap(choice => walk(choice, look)))]
+  return [...new Set(expandBraces(pattern).flatMap(choice => walk(choice, look, count)))]
 }
 
 /** Names and directories, all together. */
@@ -67,9 +70,14 @@ function matchesOne(token: Token, character: string): boolean {
   return typeof token === 'function' ? token(character) : token === character
 }
 
-function walk(pattern: string, list: (directory: string) => readonly string[]): string[] {
+function walk(
+  pattern: string,
+  list: (directory: string) => readonly string[],
+  count: (more: number) => void,
+): string[] {
   let found = [pattern.startsWith('/') ? '/' : '']
   for (const part of pattern.split('/').filter(part => part !== '')) {
+    count(found.length)
     found = found.flatMap(directory => {
       const names =
         part === '.' || part === '..' ? [part] : list(directory || '.').filter(name => matchesGlob(part, name))

@@ -20,6 +20,8 @@ export interface DialectLimits {
   readonly bytes?: number
   /** Entries, inherited ones included. Default 1,000,000. */
   readonly entries?: number
+  /** ms that all filters of `[name](+filter)` together may take. Default 5000. */
+  readonly filterTime?: number
 }
 
 /** One reading of a file and what it includes. `run` it once, then take what it found. */
@@ -40,7 +42,7 @@ export class Reader {
     this.#levels = limits.levels ?? 10
     this.#filesLeft = limits.files ?? 10_000
     this.#bytesLeft = limits.bytes ?? 16 * 1024 * 1024
-    this.list = new SectionList(limits.entries ?? 1_000_000)
+    this.list = new SectionList(limits.entries ?? 1_000_000, limits.filterTime ?? 5000)
   }
 
   run(): void {
@@ -201,6 +203,8 @@ export class Reader {
     const result = this.#source.exec?.(command) ?? { failure: 'nothing here runs it' }
     if ('failure' in result) throw new Refusal(`what ${shown} prints cannot be included: ${result.failure}`)
     if (result.warning !== undefined) this.log.warn('exec', where, `${shown}: ${result.warning}`)
+    // What it has printed counts all the same, as in Asterisk; but it may lack accounts, which a reload would stop.
+    if (result.error !== undefined) this.log.error('exec-failed', where, `${shown}: ${result.error}`)
     // Several may begin with the same word.
     const file = `${where.file}:${where.line}: ${shown}`
     this.#count(file, result.output, where)

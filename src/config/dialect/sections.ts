@@ -13,12 +13,18 @@ export class SectionList {
   current: Draft | undefined
   readonly #byName = new Map<string, Draft[]>()
   #room: number
-  /** Sections and entries that filters may still look at. */
+  /** Sections that `(+)` may still look at. */
   #looks = 10_000_000
+  /** ms that filters may still take. */
+  #patience: number
 
-  /** @param room how many entries there may be, inherited ones included: templates can double them line by line. */
-  constructor(room: number) {
+  /**
+   * @param room how many entries there may be, inherited ones included: templates can double them line by line
+   * @param patience ms that all filters together may take
+   */
+  constructor(room: number, patience: number) {
     this.#room = room
+    this.#patience = patience
   }
 
   /** Counts one more entry. @throws Overflow when there are too many */
@@ -80,11 +86,15 @@ export class SectionList {
   #find(name: string, filter: Filter, place: Place): Draft | undefined {
     const find = (): Draft | undefined =>
       this.#called(name).find(draft => {
-        this.#looks -= 1 + draft.entries.length
-        if (this.#looks < 0) throw new Overflow('too much has to be looked at for the filters of "(+…)"', place)
+        if (--this.#looks < 0) throw new Overflow('too many sections have to be looked at for "(+)"', place)
         return filter.fits(draft)
       })
-    return filter.slow ? withinTime(find) : find()
+    if (!filter.slow) return find()
+    const started = performance.now()
+    const found = withinTime(find, this.#patience)
+    this.#patience -= performance.now() - started
+    if (found === late || this.#patience <= 0) throw new Overflow('what "(+…)" looks for takes too long to find', place)
+    return found
   }
 
   #copy(from: Draft, to: Draft, place: Place): void {
@@ -100,20 +110,22 @@ export class SectionList {
 /** In bytes. */
 export const longestName = 79
 
+/** There was no time for an answer. */
+const late = Symbol('late')
 let context: ReturnType<typeof createContext> | undefined
 
-/** ms. An expression can be such that matching takes for ever. */
-const patience = 1000
-
-/** @throws Refusal when it has taken too long */
-function withinTime<T>(run: () => T): T {
+/** Expressions can be such that matching takes for ever, which nothing but this can end. @param time ms */
+function withinTime<T>(run: () => T, time: number): T | typeof late {
   context ??= createContext()
   context.run = run
   try {
-    return runInContext('run()', context, { timeout: patience }) as T
+    return runInContext('run()', context, { timeout: Math.max(1, Math.ceil(time)) }) as T
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
-    throw new Refusal(`whether the filter fits is not found out within ${patience} ms`, true)
+    if ((error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return late
+    throw error
+  } finally {
+    // It would keep alive all that it has looked at.
+    context.run = undefined
   }
 }
 
