@@ -125,6 +125,8 @@ function checkStatusMessage(sheet: AccountSheet): void {
   }
   // In Asterisk the quotes are sent; people write them because other files want them, and mean what is between them.
   const quoted = text.length >= 2 && text.startsWith('"') && text.endsWith('"')
+  if (!quoted && text.startsWith('"') && sheet.given('statusmessage').at(-1)?.cut)
+    sheet.warn('cut-by-comment', 'statusmessage', 'quotes keep no ";" from beginning a comment: write "\\;" for one')
   sheet.set('statusmessage', quoted ? text.slice(1, -1) : text)
 }
 

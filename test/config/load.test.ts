@@ -1016,6 +1016,10 @@ t.test('a secret that a comment cuts short is worth a word', async t => {
   t.strictSame(client('secret=abc\\;def\n').problems, [])
   t.strictSame(client('secret=abc;def\nsecret=abc\n').problems, [], 'only the value that counts')
   t.strictSame(client('status=away;def\n').problems, [], 'nobody means it elsewhere')
+  const message = ['warning cut-by-comment@5 statusmessage']
+  t.strictSame(client('statusmessage="away; back soon"\n').problems, message, 'but in quotes')
+  t.strictSame(client('statusmessage="away\\; back soon"\n').problems, [])
+  t.strictSame(client('statusmessage="away" ; back soon\n').problems, [])
 })
 
 t.test('so are tokens', async t => {
