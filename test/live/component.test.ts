@@ -51,6 +51,7 @@ for (const server of servers) {
     t.test('who speaks for whom', t => senders(t, server))
     t.test('two of one name', t => twins(t, server))
     if (server.componentTls !== undefined) t.test('over TLS', t => overTls(t, server))
+    t.test('an account: who sees it, and whom it sees', t => account(t, server))
     t.test('what the daemon says of being refused', t => words(t, server))
   })
 }
@@ -192,6 +193,37 @@ async function overTls(t: Test, server: LiveServer): Promise<void> {
   const conf = { type: 'component', serverhost: '127.0.0.1', port, username: domain, secret, forceoldssl: 'yes' }
   const daemon = new Daemon(t, section('tls', { ...conf, tls_cafile: server.ca }))
   await daemon.logged(/NOTICE \[tls\] Connected as .* \(TLSv1\.[23], handshake\)$/)
+}
+
+async function account(t: Test, server: LiveServer): Promise<void> {
+  const { fifthComponent: domain } = server
+  const extension = `6001@${domain}`
+  const user = await newUser(t, server, 'watching')
+  const hers = new Listener()
+  const she = await login(t, user, { jid: `${user.jid}/here`, xeps: [hers.xep] })
+  await fetchRoster(she)
+  she.send(she.stanza('presence'))
+  const config = componentSection('gateway', server, domain, { buddy: user.jid })
+  await t.test('at first', async t => {
+    const daemon = new Daemon(t, config)
+    await hers.presence(domain, 'subscribe')
+    she.send(subscription(she, 'subscribed', domain))
+    t.equal((await daemon.until('1\n', 'xmpp', 'status', 'gateway', user.jid)).out, '1\n', 'a buddy who lets it')
+    she.send(subscription(she, 'subscribe', extension))
+    await hers.presence(extension, 'subscribed')
+    await hers.presence(extension)
+    await daemon.rx('xmpp', 'presence', 'gateway', 'dnd')
+    // The server may have asked by a probe what it has been told without.
+    while ((await hers.presence(extension)).childText('show') !== 'dnd');
+    daemon.signal('SIGTERM')
+    await hers.presence(extension, 'unavailable')
+    t.pass('who watches one of its users hears of changes, and of the end')
+    t.match(await daemon.ended, { code: 0 })
+  })
+  await t.test('started anew', async t => {
+    const daemon = new Daemon(t, config)
+    t.equal((await daemon.until('1\n', 'xmpp', 'status', 'gateway', user.jid)).out, '1\n', 'who has let it before')
+  })
 }
 
 async function words(t: Test, server: LiveServer): Promise<void> {
