@@ -1,3 +1,5 @@
+import { warn } from './errors.ts'
+
 /** A discriminated union of events, by their `type`. */
 export interface TypedEvent {
   readonly type: string
@@ -24,8 +26,4 @@ export class Emitter<E extends TypedEvent> {
       }
     }
   }
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : String(error))
 }

@@ -140,3 +140,8 @@ export function describe(error: unknown): string {
   const message = error.message || inner || error.name
   return error.cause === undefined ? message : `${message} (${describe(error.cause)})`
 }
+
+/** Tells, as a warning of the process, of what was thrown where nobody can be told otherwise: by a listener or a handler of the program's own. */
+export function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error))
+}

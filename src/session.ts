@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from './clock.ts'
 import { detached } from './detached.ts'
-import { StreamError, XmppError } from './errors.ts'
+import { StreamError, warn, XmppError } from './errors.ts'
 import { bareJid, formatJid, parseJid, prepareJid } from './jid.ts'
 import { inNamespace } from './namespace.ts'
 import { type Negotiated, NS_CLIENT, NS_COMPONENT } from './negotiate.ts'
@@ -466,7 +466,7 @@ export class Session {
       try {
         listener()
       } catch (error) {
-        process.emitWarning(error instanceof Error ? error : String(error))
+        warn(error)
       }
     }
   }
@@ -496,7 +496,7 @@ export class Session {
       onFailed?.(stanza, new XmppError('XMPP_UNACKNOWLEDGED', text))
     } catch (error) {
       // The others are owed their report too.
-      process.emitWarning(error instanceof Error ? error : String(error))
+      warn(error)
     }
   }
 

@@ -75,7 +75,7 @@ export class Account extends Emitter<AccountEvent> {
   /** Started and not stopped since. */
   #wanted = false
   #abort: AbortController | undefined
-  /** While there is no attempt to connect: what ends the wait for the next one, when that has begun; and that somebody wants it ended. */
+  /** Between two attempts to connect: 'soon' until the wait for the next one has begun, then what ends it, 'no longer' when somebody wants it ended. */
   #waits: (() => void) | 'soon' | 'no longer' | undefined
   #ended: Promise<void> = Promise.resolve()
   #stopKeepalive: (() => void) | undefined

@@ -25,6 +25,7 @@ export class Announcer {
     this.#buddies = buddies
   }
 
+  /** Whether what we show is still to be said. */
   get stale(): boolean {
     return this.#stale
   }
@@ -47,8 +48,7 @@ export class Announcer {
     // Who becomes available is told by its server who is there; who is not is told nothing (RFC 6121 §4.2.2, §4.5.2).
     if (!session.component && hidden !== this.#hidden) this.#buddies.clearPresence()
     this.#hidden = hidden
-    const audience = session.component ? this.#buddies.list().map(({ jid }) => ({ to: jid })) : [{}]
-    for (const addresses of audience) session.send(ownPresence(session, this.#config(), addresses))
+    for (const addresses of this.#audience(session)) session.send(ownPresence(session, this.#config(), addresses))
     this.#stale = false
     void this.#tellWatchers(session, ++this.#said)
   }
@@ -72,9 +72,8 @@ export class Announcer {
   /** Says that we are gone; to watchers as far as there is room. */
   goodbye(session: Session): void {
     this.#said++
-    const audience = session.component ? this.#buddies.list().map(({ jid }) => ({ to: jid })) : [{}]
     try {
-      for (const addresses of audience) session.send(unavailablePresence(session, undefined, addresses))
+      for (const addresses of this.#audience(session)) session.send(unavailablePresence(session, undefined, addresses))
     } catch (error) {
       // The server does not read any more: there is nobody left to be polite to.
       session.stream.destroy(error as Error)
@@ -88,6 +87,11 @@ export class Announcer {
     } catch (error) {
       if ((error as { code?: string }).code !== 'XMPP_SEND_LIMIT') throw error
     }
+  }
+
+  /** A client's server knows who may see it; a component tells its buddies. */
+  #audience({ component }: Session): readonly Attrs[] {
+    return component ? this.#buddies.list().map(({ jid }) => ({ to: jid })) : [{}]
   }
 
   /** One after the other, as the server reads: strangers can be many. */

@@ -32,13 +32,13 @@ export const files: FileSource = {
 }
 
 /** The same; `#exec` runs what it says, as Asterisk does with `execincludes=yes`. */
-export const filesAndPrograms: FileSource = { ...files, exec: command => runCommand(command) }
+export const filesAndPrograms: FileSource = { ...files, exec: command => runProgram(command) }
 
 /**
  * What a shell command prints. The shell and all it has started have gone when it returns. What it says of errors is not shown: that may be a secret.
  * @param time ms it may take
  */
-export function runCommand(command: string, time = COMMAND_TIME): ReturnType<NonNullable<FileSource['exec']>> {
+export function runProgram(command: string, time = COMMAND_TIME): ReturnType<NonNullable<FileSource['exec']>> {
   // A process group of its own: what the shell has started can hold on to nothing of ours.
   const { pid, error, status, signal, stdout, stderr } = spawnSync('/bin/sh', ['-c', command], {
     stdio: ['ignore', 'pipe', 'pipe'],

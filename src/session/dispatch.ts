@@ -1,4 +1,4 @@
-import { StanzaError } from '../errors.ts'
+import { StanzaError, warn } from '../errors.ts'
 import { bareJid, hasJidParts } from '../jid.ts'
 import type { Handler, Route, Xep } from '../routes.ts'
 import type { Session, SessionOptions } from '../session.ts'
@@ -165,10 +165,6 @@ export class Dispatch {
       warn(reason)
     }
   }
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : String(error))
 }
 
 /** `<error/>` as it stands in a stanza (RFC 6120 §8.3.2). */

@@ -1,5 +1,5 @@
 /** XEP-0077 In-Band Registration, version 2.4: with an entity one has logged in elsewhere to use, such as a gateway (XEP-0100, version 1.0). */
-import { StanzaError } from '../errors.ts'
+import { StanzaError, warn } from '../errors.ts'
 import { bareJid } from '../jid.ts'
 import { on, type Xep } from '../routes.ts'
 import type { Session } from '../session.ts'
@@ -122,7 +122,7 @@ function later(session: Session, { jid, address }: { jid: string; address: strin
       for (const type of types) session.send(session.stanza('presence', { type, from: address, to: jid }))
     } catch (error) {
       // A stream that is over has no room for it, and needs none.
-      if (session.writable) process.emitWarning(error as Error)
+      if (session.writable) warn(error)
     }
   })
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { check } from '../../src/daemon/check.ts'
-import { files, runCommand } from '../../src/daemon/files.ts'
+import { files, runProgram } from '../../src/daemon/files.ts'
 import type { Io } from '../../src/daemon/io.ts'
 import { makeCertificate } from '../../src/testing/certificate.ts'
 
@@ -166,7 +166,7 @@ t.test('#exec is run with --execincludes alone', async t => {
 
 t.test('what a command prints', async t => {
   const printed = (command: string, time?: number) => {
-    const result = runCommand(command, time)
+    const result = runProgram(command, time)
     if ('failure' in result) return result.failure
     const said = [result.error, result.warning].filter(text => text !== undefined)
     return `${Buffer.from(result.output)}|${said.join('; ')}`
@@ -188,7 +188,7 @@ t.test('what a command prints', async t => {
 
 t.test('a command that takes too long is ended, with all it has started', async t => {
   const directory = t.testdir({})
-  const result = runCommand(`(echo $$ > ${join(directory, 'pid')}; exec sleep 60) & sleep 60`, 300)
+  const result = runProgram(`(echo $$ > ${join(directory, 'pid')}; exec sleep 60) & sleep 60`, 300)
   t.strictSame(result, { failure: 'it has not ended after 0.3 s' })
   const group = Number(readFileSync(join(directory, 'pid'), 'utf8'))
   // Killed they are, but the system may take a moment over it.
