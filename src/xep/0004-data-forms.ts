@@ -1,5 +1,5 @@
-/** XEP-0004 Data Forms, version 2.13.1: what a form says. */
-import type { Element } from '../stream/element.ts'
+/** XEP-0004 Data Forms, version 2.13.1: what a form says, and what is said by one. */
+import { type Element, el } from '../stream/element.ts'
 
 export const NS_DATA = 'jabber:x:data'
 
@@ -30,6 +30,23 @@ export function readForm(x: Element): DataForm {
       values: elements.filter(child => child.is('value', NS_DATA)).map(({ text }) => text),
     })),
   }
+}
+
+/** The element of a form. A field without a type is written without one, as in what is submitted (§3.2). */
+export function formElement({ type, fields }: DataForm): Element {
+  const written = fields.map(({ var: name, type, values }) =>
+    el('field', NS_DATA, { var: name, type }, ...values.map(value => el('value', NS_DATA, {}, value))),
+  )
+  return el('x', NS_DATA, { type }, ...written)
+}
+
+/** The fields of a form that says of what kind it is: FORM_TYPE once, first and hidden (XEP-0068 §3). */
+export function typedForm(
+  type: 'form' | 'submit' | 'result',
+  formType: string,
+  fields: readonly FormField[],
+): DataForm {
+  return { type, fields: [{ var: FORM_TYPE, type: 'hidden', values: [formType] }, ...fields] }
 }
 
 /** What kind of form it is (XEP-0068): the value of its hidden field FORM_TYPE. Undefined where there is none. */
