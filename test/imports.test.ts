@@ -27,7 +27,7 @@ const layers: readonly (readonly string[])[] = [
     'turns',
     'saslprep.d',
   ],
-  ['sasl', 'config'],
+  ['sasl', 'config', 'bus'],
   ['negotiate', 'stream-management'],
   ['session', 'routes', 'namespace'],
   ['xep', 'pubsub'],
@@ -43,6 +43,8 @@ const layers: readonly (readonly string[])[] = [
 /** Of one height, but strangers to one another. */
 const apart: readonly (readonly [string, string])[] = [
   ['sasl', 'config'],
+  ['sasl', 'bus'],
+  ['config', 'bus'],
   ['xep', 'pubsub'],
 ]
 

@@ -1,0 +1,57 @@
+/** What res_xmpp puts into the items that it shares, written and read. */
+import { isCount, isName } from '../../bus/bus.ts'
+import { readDeviceState } from '../../bus/device-state.ts'
+import { readEid } from '../../bus/eid.ts'
+import type { Report } from '../../bus/events.ts'
+import { printable } from '../../printable.ts'
+import { type Element, el } from '../../stream/element.ts'
+
+export const NS_ASTERISK = 'http://asterisk.org'
+
+/** The content of an item. Its id is the name of the device or mailbox. */
+export function payloadOf(report: Report): Element {
+  const { eid } = report
+  if (report.kind === 'device') {
+    return el('state', NS_ASTERISK, { eid, cachable: report.cachable ? '1' : '0' }, report.state)
+  }
+  const { counts } = report
+  return el(
+    'mailbox',
+    NS_ASTERISK,
+    { eid },
+    el('NEWMSGS', NS_ASTERISK, {}, String(counts.new)),
+    el('OLDMSGS', NS_ASTERISK, {}, String(counts.old)),
+  )
+}
+
+/** Whether an item is meant for PBXes at all. */
+export function isOurs(payload: Element | undefined): boolean {
+  return payload?.ns === NS_ASTERISK
+}
+
+/** What an item reports, or in words why it reports nothing. */
+export function readItem(id: string | undefined, payload: Element | undefined): Report | string {
+  if (id === undefined || id === '') return 'it has no id'
+  if (!isName(id))
+    return `"${printable(id.slice(0, 60))}${id.length > 60 ? '…' : ''}" is no name of a device or mailbox`
+  if (payload === undefined) return 'it has no payload'
+  if (!isOurs(payload) || (payload.name !== 'state' && payload.name !== 'mailbox'))
+    return `its payload is <${printable(payload.name.slice(0, 60))}/>, neither a state nor a mailbox of a PBX`
+  const eid = readEid(payload.attrs.eid ?? '')
+  if (eid === undefined)
+    return payload.attrs.eid === undefined ? 'it does not say whose it is (no eid)' : 'its eid is none'
+  if (payload.name === 'state') {
+    const state = readDeviceState(payload.text)
+    if (state === undefined) return payload.text === '' ? 'it has no state' : 'its state is none of Asterisk’s'
+    return { kind: 'device', eid, name: id, state, cachable: payload.attrs.cachable?.trim() !== '0' }
+  }
+  const [fresh, old] = [count(payload, 'NEWMSGS'), count(payload, 'OLDMSGS')]
+  if (fresh === undefined || old === undefined) return 'its numbers of messages are missing, or none'
+  return { kind: 'mailbox', eid, name: id, counts: { new: fresh, old } }
+}
+
+function count(payload: Element, name: string): number | undefined {
+  const text = payload.childText(name)?.trim() ?? ''
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+  return isCount(value) ? value : undefined
+}
