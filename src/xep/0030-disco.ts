@@ -71,8 +71,12 @@ export async function discoItems(
   { node, ...options }: DiscoOptions = {},
 ): Promise<DiscoItem[]> {
   const result = await session.iq('get', to, el('query', NS_DISCO_ITEMS, { node }), options)
-  const items = result.child('query', NS_DISCO_ITEMS)?.elements ?? []
-  return items.flatMap(item => {
+  return readItems(result.child('query', NS_DISCO_ITEMS))
+}
+
+/** What an answer says; without a `<query/>` that is nothing. */
+export function readItems(query: Element | undefined): DiscoItem[] {
+  return (query?.elements ?? []).flatMap(item => {
     const jid = prepareJid(item.attrs.jid ?? '')
     if (jid === undefined || !item.is('item', NS_DISCO_ITEMS)) return []
     return { jid, node: item.attrs.node, name: item.attrs.name }

@@ -26,6 +26,35 @@ export interface Page {
   readonly count: number | undefined
 }
 
+/** How a list is read to its end. */
+export interface Paging {
+  /** Items asked for at once. Default 20. */
+  readonly pageSize?: number | undefined
+  /** Items after which it ends, whether there are more or not. Default 10,000. */
+  readonly most?: number | undefined
+}
+
+/**
+ * A whole list, page by page (§2.2). It ends where an answer names no last item, or one that it has named before, where a page is empty, and after `most`
+ * items. Whoever answers without pages has said everything at once.
+ * @throws what `ask` throws: `item-not-found` where the last item of a page has gone before the next one was asked for (§2.2)
+ */
+export async function* allPages<Item>(
+  ask: (page: PageRequest) => Promise<{ readonly found: readonly Item[]; readonly page: Page | undefined }>,
+  { pageSize = 20, most = 10_000 }: Paging = {},
+): AsyncGenerator<Item, void, undefined> {
+  const seen = new Set<string>()
+  let after: string | undefined
+  for (let left = most; left > 0; ) {
+    const { found, page } = await ask({ max: Math.min(pageSize, left), after })
+    for (const item of found.slice(0, left)) yield item
+    left -= found.length
+    after = page?.last
+    if (after === undefined || found.length === 0 || seen.has(after)) return
+    seen.add(after)
+  }
+}
+
 /** What asks for a page. */
 export function pageRequest({ max, after, before, index }: PageRequest): Element {
   const asked = { max, after, before, index }

@@ -2,8 +2,8 @@
 import { type DataForm, type FormField, typedForm } from './0004-data-forms.ts'
 import { NS_PUBSUB } from './0060-pubsub.ts'
 
-/** What a field holds: `limit` is a number or `max`, `texts` several lines; a list of words is one of them. */
-type FieldKind = 'boolean' | 'number' | 'limit' | 'text' | 'texts' | readonly string[]
+/** What a field holds: `limit` is a number or `max`, `depth` a number or `all`, `texts` several lines; a list of words is one of them. */
+type FieldKind = 'boolean' | 'number' | 'limit' | 'depth' | 'text' | 'texts' | readonly string[]
 
 /** The fields of one kind of form, by what follows `pubsub#` in their names. */
 export interface FormTable<Fields extends Readonly<Record<string, FieldKind>> = Readonly<Record<string, FieldKind>>> {
@@ -22,13 +22,15 @@ type FieldValue<Kind> = Kind extends 'boolean'
     ? number
     : Kind extends 'limit'
       ? number | 'max'
-      : Kind extends 'text'
-        ? string
-        : Kind extends 'texts'
-          ? readonly string[]
-          : Kind extends readonly (infer Word)[]
-            ? Word
-            : never
+      : Kind extends 'depth'
+        ? number | 'all'
+        : Kind extends 'text'
+          ? string
+          : Kind extends 'texts'
+            ? readonly string[]
+            : Kind extends readonly (infer Word)[]
+              ? Word
+              : never
 
 /** §16.4.3 and XEP-0248 §10.3: how a node behaves. Times are in seconds, sizes in bytes. */
 export const nodeConfigForm = {
@@ -91,8 +93,10 @@ export const subscribeOptionsForm = {
     include_body: 'boolean',
     /** Of `away`, `chat`, `dnd`, `online`, `xa`. */
     'show-values': 'texts',
-    subscription_type: ['items', 'nodes'],
-    subscription_depth: ['1', 'all'],
+    /** XEP-0248 §6.1: what happens in the nodes, to the nodes, or both. */
+    subscription_type: ['items', 'nodes', 'all'],
+    /** How many steps down from a collection. */
+    subscription_depth: 'depth',
   },
 } as const satisfies FormTable
 
@@ -168,7 +172,8 @@ function readValue(kind: FieldKind, values: readonly string[]): unknown {
   const word = value.trim()
   if (kind === 'boolean')
     return word === '1' || word === 'true' ? true : word === '0' || word === 'false' ? false : undefined
-  if (kind === 'limit' && word === 'max') return word
-  if (kind === 'number' || kind === 'limit') return /^\d{1,15}$/.test(word) ? Number(word) : undefined
+  if ((kind === 'limit' && word === 'max') || (kind === 'depth' && word === 'all')) return word
+  if (kind === 'number' || kind === 'limit' || kind === 'depth')
+    return /^\d{1,15}$/.test(word) ? Number(word) : undefined
   return kind.includes(word) ? word : undefined
 }
