@@ -44,7 +44,6 @@ const layers: readonly (readonly string[])[] = [
 const apart: readonly (readonly [string, string])[] = [
   ['sasl', 'config'],
   ['sasl', 'bus'],
-  ['config', 'bus'],
   ['xep', 'pubsub'],
 ]
 

@@ -26,6 +26,7 @@ import { componentXeps } from './component-xeps.ts'
 import { connectAccount } from './connect.ts'
 import { ConnectionBooks, type ConnectionStatus } from './connection-status.ts'
 import { configured } from './debug.ts'
+import { Distribution, type Sharing } from './distribution/distribution.ts'
 import { DropReport } from './drop-report.ts'
 import type { AccountEvent, AccountState } from './events.ts'
 import { Inbox, type InboxLimits, type IncomingMessage } from './inbox.ts'
@@ -46,6 +47,8 @@ export interface AccountEnvironment {
   readonly turns?: Turns
   /** Shared by accounts, so that what one has looked up all of them know. */
   readonly caps?: CapsLookup
+  /** Shared by accounts with `distribute_events`; without it that option has no effect. */
+  readonly sharing?: Sharing
 }
 
 /** What an account shows of itself; see the options `status` and `statusmessage`. */
@@ -62,6 +65,7 @@ export class Account extends Emitter<AccountEvent> {
   readonly #capabilities: BuddyCapabilities
   readonly #roster = new AccountRoster(this.buddies)
   readonly #announcer = new Announcer(() => this.#effective, this.buddies)
+  readonly #distribution: Distribution
   readonly #tlsSessions = new TlsSessions()
   readonly #tokens: Tokens
   /** Made when a text comes that may hold secrets, anew when there are others. */
@@ -115,6 +119,12 @@ export class Account extends Emitter<AccountEvent> {
       capabilities: this.#capabilities,
       emit: event => this.emit(event),
       sent: this.#sent,
+    })
+    this.#distribution = new Distribution({
+      config: () => this.#config,
+      clock: this.#clock,
+      sharing: environment.sharing,
+      emit: event => this.emit(event),
     })
   }
 
@@ -194,23 +204,26 @@ export class Account extends Emitter<AccountEvent> {
   /** Connects, and again whenever the connection is lost. */
   start(): void {
     this.#wanted = true
+    this.#distribution.start()
     this.#launch()
   }
 
   /**
-   * Leaves politely: unavailable presence, then the end of the stream. Resolves when all is over, within about 2 s; messages
+   * Leaves politely: the states of our devices, unavailable presence, then the end of the stream. Resolves when all is over, within about 4 s; messages
    * still held are given up.
    */
   async stop(): Promise<void> {
     this.#wanted = false
+    await this.#distribution.stop()
     await this.#leave()
     // Someone may have started it again meanwhile.
-    if (this.#wanted) this.#launch()
+    if (this.#wanted) this.start()
     else this.inbox.close(new XmppError('XMPP_STOPPED', `account ${this.name} was stopped`))
   }
 
   /** Takes a changed configuration; what that does is told by its effects, as `diffAccounts` finds them. */
   async update(config: AccountConfig, effects: ReadonlySet<Effect>): Promise<void> {
+    if (this.#distribution.isOther(config)) await this.#distribution.stop(true)
     const before = this.#config
     // Its goodbye is for the buddies of before. Whatever is connected next, here or by a later change, is as this one says.
     const leaving = effects.has('reconnect') && this.#abort !== undefined ? this.#leave() : undefined
@@ -223,6 +236,7 @@ export class Account extends Emitter<AccountEvent> {
     if (leaving !== undefined) await leaving
     // Not before: until then what comes is about the one that was.
     this.#forgetOther(before)
+    if (this.#wanted) this.#distribution.start()
     if (leaving !== undefined) {
       if (this.#wanted) this.#launch()
       return
@@ -233,6 +247,7 @@ export class Account extends Emitter<AccountEvent> {
       return
     }
     if (effects.has('live')) this.#watch(session)
+    if (effects.has('buddies')) this.#distribution.changeOwners(before.buddy)
     if (config.autoprune) void this.#prune(session)
     if (effects.has('presence')) this.#announcer.say(session)
     if (effects.has('buddies')) this.#announcer.changeBuddies(session, before.buddy, effects.has('presence'))
@@ -348,6 +363,7 @@ export class Account extends Emitter<AccountEvent> {
       },
       xeps: [
         this.#arrivals,
+        this.#distribution.xep,
         ...(this.#config.type === 'component'
           ? componentXeps(this.#config.jid.domain, this.buddies, this.#announcer.watchers)
           : []),
@@ -425,6 +441,7 @@ export class Account extends Emitter<AccountEvent> {
     const { mechanism, binding, unbound, target } = negotiated
     const tls = stream.transport.tls?.version
     this.emit({ type: 'connected', resumed, jid, mechanism, binding, unbound, tls, target })
+    this.#distribution.online(session, resumed)
   }
 
   #offline({ error, retryIn, kept }: Extract<Link, { type: 'offline' }>): void {
@@ -439,6 +456,7 @@ export class Account extends Emitter<AccountEvent> {
     const presence = this.buddies.takePresence()
     if (presence.size > 0) this.#presence = presence
     this.#session = undefined
+    this.#distribution.offline()
     this.#stopKeepalive?.()
     this.#stopKeepalive = undefined
     this.#setState('Disconnected')

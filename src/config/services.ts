@@ -6,8 +6,6 @@ import type { Sheet } from './sheet.ts'
 /** Checks `distribute_events` and `pubsub_node`. @returns the service, prepared */
 export function readPubsub(sheet: Sheet<AccountOptions>): Jid | undefined {
   const wanted = sheet.get('distribute_events') === true
-  if (wanted)
-    sheet.warn('not-built', 'distribute_events', 'states are not shared yet: it has no effect in this version')
   const text = sheet.get('pubsub_node')
   if (text !== undefined) {
     try {

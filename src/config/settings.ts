@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import { readEid } from '../bus/eid.ts'
 import { didYouMean } from './names.ts'
 import { type Problem, ProblemLog } from './problem.ts'
 import { locateSettings, type SettingLine } from './setting-lines.ts'
@@ -22,6 +23,15 @@ export interface Settings {
     readonly inbox_messages: number
     /** Bytes of memory that those messages take together. */
     readonly inbox_bytes: number
+  }
+  /** Of `distribute_events`. */
+  readonly events: {
+    /** Which PBX we are; undefined means the first hardware address of the machine. */
+    readonly eid: string | undefined
+    /** Seconds of silence after which another PBX's states no longer count; 0 is never. */
+    readonly expire: number
+    /** What becomes of our states when we leave. */
+    readonly leave: 'mark' | 'retract' | 'keep'
   }
 }
 
@@ -85,6 +95,12 @@ const table: Readonly<Record<string, Readonly<Record<string, Setting>>>> = {
     inbox_messages: { default: 100000, read: number(1, 1000000) },
     inbox_bytes: { default: 67108864, read: number(65536, 1073741824) },
   },
+  events: {
+    eid: { default: undefined, read: readEntity },
+    // What a timer of Node can count, about 24 days.
+    expire: { default: 0, read: number(0, 2000000) },
+    leave: { default: 'mark', read: word('mark', 'retract', 'keep') },
+  },
 }
 
 function build(values: ReadonlyMap<string, unknown>): Settings {
@@ -140,6 +156,18 @@ function number(least: number, most: number): Setting['read'] {
     const value = /^(0|[1-9]\d*)$/.test(text ?? '') ? Number(text) : Number.NaN
     return value >= least && value <= most ? { value } : { expected: `a whole number from ${least} to ${most}` }
   }
+}
+
+function word(...words: readonly string[]): Setting['read'] {
+  return text => {
+    const value = text?.trim().toLowerCase() ?? ''
+    return words.includes(value) ? { value } : { expected: `${words.slice(0, -1).join(', ')} or ${words.at(-1)}` }
+  }
+}
+
+function readEntity(text: string | undefined): Reading {
+  const value = readEid(text ?? '')
+  return value === undefined ? { expected: 'six bytes such as 02:00:00:00:00:01, not all of them 0' } : { value }
 }
 
 function readBoolean(text: string | undefined): Reading {

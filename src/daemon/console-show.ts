@@ -2,7 +2,7 @@ import type { Account } from '../account/account.ts'
 import type { Resource } from '../account/buddies.ts'
 import { describeAccount } from '../config/index.ts'
 import { printable } from '../printable.ts'
-import type { Output } from './console.ts'
+import type { Output } from './console-command.ts'
 
 /** `xmpp show connections`: the text is Asterisk's, the data tells more. */
 export function showConnections(accounts: readonly Account[]): Output {

@@ -2,36 +2,12 @@ import type { Account } from '../account/account.ts'
 import { type AccountConfig, readOption } from '../config/index.ts'
 import { describe } from '../errors.ts'
 import { printable, printableJson } from '../printable.ts'
-import type { AccountSet } from './accounts.ts'
+import { type Command, type ConsoleContext, find, type Output } from './console-command.ts'
+import { eventCommands } from './console-events.ts'
+import { nodeCommands } from './console-nodes.ts'
 import { showBuddies, showConfig, showConnections, showMessages } from './console-show.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 import { UsageError } from './io.ts'
-
-/** What the commands work on. */
-export interface ConsoleContext {
-  readonly accounts: AccountSet
-  /** Reads the configuration again; the lines say what came of it. */
-  reload(): Promise<{ readonly ok: boolean; readonly lines: readonly string[] }>
-}
-
-/** What a command has to say: `text` for people, `data` for `--json`. */
-export interface Output {
-  readonly text: string
-  readonly data: unknown
-  /** Default 0. */
-  readonly exit?: number
-}
-
-interface Command {
-  /** The words it begins with. */
-  readonly words: string
-  /** The arguments behind them; `…` takes the rest. */
-  readonly args: string
-  /** The rest is a text of the user's, which may be left out or not. */
-  readonly text?: 'always' | 'sometimes'
-  readonly summary: string
-  run(args: readonly string[], context: ConsoleContext, signal: AbortSignal): Output | Promise<Output>
-}
 
 /** Runs one command. Whatever goes wrong is in the reply, in words. */
 export async function runCommand(
@@ -131,6 +107,8 @@ const commands: readonly Command[] = [
     run: ([name = '', status = '', ...message], { accounts }) =>
       showPresence(find(accounts, name), status, message.length === 0 ? undefined : message.join(' ')),
   },
+  ...nodeCommands,
+  ...eventCommands,
   {
     words: 'xmpp reload',
     args: '',
@@ -193,12 +171,6 @@ async function receive(account: Account, jid: string, timeout: string, signal: A
 
 function findCommand(argv: readonly string[]): Command | undefined {
   return commands.find(({ words }) => words.split(' ').every((word, at) => argv[at]?.toLowerCase() === word))
-}
-
-function find(accounts: AccountSet, name: string): Account {
-  const account = accounts.find(name)
-  if (account === undefined) throw new Error(`Unable to find client '${name}'!`)
-  return account
 }
 
 function usage(command: Command): string {

@@ -9,6 +9,9 @@ const STRANGERS = 20
 /** Lines a minute about the presence of buddies, who are many when we come and can change theirs as often as they like. */
 const PRESENCE = 200
 
+/** Characters of the name of a node or an item. */
+const MOST_ITEM = 100
+
 /** One line for each event worth knowing; what was said and by whom is nobody's business. */
 export function logEvents(account: Account, log: Log): void {
   const line = (level: Level, text: string): void => log.line(level, text, account.name)
@@ -17,6 +20,7 @@ export function logEvents(account: Account, log: Log): void {
   const strangers = throttle(STRANGERS, 'bounces and subscription requests')
   const warnings = throttle(STRANGERS, 'warnings')
   const presences = throttle(PRESENCE, 'changes of presence')
+  const items = throttle(STRANGERS, 'items that were left out')
   const failures = throttle(STRANGERS, 'messages that may not have arrived')
   let reached: Reached = 'nothing'
   /** A session has been lost that was to be resumed. */
@@ -53,6 +57,12 @@ export function logEvents(account: Account, log: Log): void {
   })
   account.on('warning', ({ text }) => {
     if (warnings.allow()) line('WARNING', text)
+  })
+  account.on('skipped', ({ node, item, reason }) => {
+    if (!items.allow()) return
+    const which =
+      item === undefined ? 'an item' : `the item "${item.slice(0, MOST_ITEM)}${item.length > MOST_ITEM ? '…' : ''}"`
+    line('WARNING', `${which} of the node ${node.slice(0, MOST_ITEM)} is left out: ${reason}`)
   })
   account.on('subscription', event => {
     if (strangers.allow()) line('NOTICE', subscriptionText(event))

@@ -20,6 +20,7 @@ import { aborted, type Io } from './io.ts'
 import { Log } from './log.ts'
 import { logEvents } from './log-events.ts'
 import { usualConfigs, usualSettings } from './places.ts'
+import { shareStates } from './states.ts'
 
 /** What `res-xmpp run --help` prints. */
 export const runUsage = `Usage: res-xmpp run [-c xmpp.conf] [--settings res-xmpp.conf] [--control SOCKET] [--strict] [--execincludes]
@@ -78,8 +79,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     )
     return 1
   }
+  const { bus, sharing } = shareStates(settings, log)
   const accounts = new AccountSet(
     {
+      sharing,
       streamLimits: { stanzaBytes: settings.limits.stanza_bytes },
       inboxLimits: { messages: settings.limits.inbox_messages, bytes: settings.limits.inbox_bytes },
     },
@@ -109,7 +112,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const control = values.control ?? settings.daemon.control ?? defaultControlPath(io.env)
   let stopControl: () => Promise<void>
   try {
-    stopControl = await serveControl(control, (request, gone) => runCommand(request, { accounts, reload }, gone))
+    stopControl = await serveControl(control, (request, gone) => runCommand(request, { accounts, bus, reload }, gone))
   } catch (error) {
     log.line('ERROR', describe(error))
     return 1
@@ -117,6 +120,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   for (const name of first.leftOut) log.line('ERROR', `[${name}] is left out: it has errors`)
   const count = first.accounts.length === 1 ? '1 account' : `${first.accounts.length} accounts`
   log.line('NOTICE', `res-xmpp ${VERSION}: ${count} from ${path}, control socket ${control}`)
+  if (first.accounts.some(({ distribute_events }) => distribute_events))
+    log.line('NOTICE', `states are shared as ${bus.eid}`)
   await accounts.apply(first.accounts)
   hangup = () => void reload().catch(error => log.line('ERROR', `the reload failed: ${describe(error)}`))
 
@@ -125,6 +130,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const left = reloading.then(() => accounts.stop())
   await Promise.race([left, new Promise(resolve => setTimeout(resolve, FAREWELL).unref())])
   await stopControl()
+  bus.stop()
   return 0
 }
 

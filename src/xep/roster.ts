@@ -5,6 +5,7 @@ import { bareJid, prepareJid } from '../jid.ts'
 import { on, type Xep } from '../routes.ts'
 import type { IqOptions, Session } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
+import { withRoom } from '../stream/room.ts'
 
 export const NS_ROSTER = 'jabber:iq:roster'
 
@@ -90,15 +91,9 @@ export function rosterPushes(
 }
 
 async function query(session: Session, ver: string | undefined, options?: IqOptions): Promise<Element | undefined> {
-  const { stream } = session
-  const usual = stream.stanzaBytes
-  stream.stanzaBytes = Math.max(usual, ROSTER_BYTES)
-  try {
-    const result = await session.iq('get', undefined, el('query', NS_ROSTER, { ver }), options)
-    return result.child('query', NS_ROSTER)
-  } finally {
-    stream.stanzaBytes = usual
-  }
+  const asked = el('query', NS_ROSTER, { ver })
+  const result = await withRoom(session.stream, ROSTER_BYTES, () => session.iq('get', undefined, asked, options))
+  return result.child('query', NS_ROSTER)
 }
 
 function versionOf(query: Element | undefined): string | undefined {

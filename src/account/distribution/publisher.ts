@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import { AT_ONCE } from './some.ts'
 
 /** What became of a publication: `later` keeps it, and everything else, until the queue is opened again; `refused` gives it up. */
 export type Outcome = 'done' | 'refused' | 'later'
@@ -10,9 +11,6 @@ export interface Publication {
   /** Equal for two that tell the same. */
   readonly says: string
 }
-
-/** Publications that may be on their way at one time. */
-const MOST_AT_ONCE = 16
 
 /**
  * Publishes one thing after the other, each with what was last put in for it, in the order in which they first changed. What fails for now is kept,
@@ -100,7 +98,7 @@ export class Publisher<P extends Publication> {
   #pump(): void {
     for (const waiting of [this.#again, this.#waiting]) {
       for (const [key, publication] of waiting) {
-        if (!this.#open || this.#underway.size >= MOST_AT_ONCE) return
+        if (!this.#open || this.#underway.size >= AT_ONCE) return
         if (this.#underway.has(key)) continue
         waiting.delete(key)
         this.#underway.set(key, publication)

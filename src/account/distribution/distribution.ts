@@ -1,0 +1,142 @@
+import type { StateBus } from '../../bus/bus.ts'
+import type { BusEvent } from '../../bus/events.ts'
+import type { Clock } from '../../clock.ts'
+import type { AccountConfig } from '../../config/account.ts'
+import { bareJid, formatJid } from '../../jid.ts'
+import type { Xep } from '../../routes.ts'
+import type { Session } from '../../session.ts'
+import { pubsubEvents } from '../../xep/0060-events.ts'
+import type { AccountEvent } from '../events.ts'
+import { Membership } from './membership.ts'
+import type { Setting } from './nodes.ts'
+import type { Farewell } from './share.ts'
+
+/** What accounts share their states by. */
+export interface Sharing {
+  readonly bus: StateBus
+  /**
+   * What becomes of our states when an account leaves politely. `mark`, the default, says that our devices are UNAVAILABLE, which res_xmpp understands;
+   * `retract` takes all back, `keep` leaves all as it is.
+   */
+  readonly farewell?: Farewell | undefined
+}
+
+/** What the distribution of an account's events needs of it. */
+export interface DistributionHost {
+  readonly config: () => AccountConfig
+  readonly clock: Clock
+  readonly sharing: Sharing | undefined
+  readonly emit: (event: AccountEvent) => void
+}
+
+/** `distribute_events`: shares states of devices and mailboxes with other PBXes as res_xmpp does, through a PubSub service. */
+export class Distribution {
+  /** Takes what the service tells. */
+  readonly xep: Xep
+  readonly #host: DistributionHost
+  #membership: Membership | undefined
+  #session: Session | undefined
+  #unlisten: () => void = () => {}
+
+  constructor(host: DistributionHost) {
+    this.#host = host
+    this.xep = pubsubEvents({
+      from: jid => jid === this.#membership?.setting.service,
+      onEvent: event => this.#membership?.take(event),
+    })
+  }
+
+  /** The account is started. */
+  start(): void {
+    const { sharing, config, emit } = this.#host
+    const setting = settingOf(config())
+    if (setting === undefined || this.#membership !== undefined) return
+    if (sharing === undefined) {
+      emit({ type: 'warning', text: 'distribute_events has no effect: there is no bus to take states from' })
+      return
+    }
+    const { bus, farewell = 'mark' } = sharing
+    this.#membership = new Membership(setting, {
+      bus,
+      clock: this.#host.clock,
+      farewell,
+      owners: () => ownersOf(config()),
+      warn: text => emit({ type: 'warning', text }),
+      skipped: (node, item, reason) => emit({ type: 'skipped', node, item, reason }),
+    })
+    const changed = (event: Extract<BusEvent, { type: 'device' | 'mailbox' }>): void => {
+      if (event.eid !== bus.eid) return
+      if (event.type === 'device') {
+        const { device: name, state, cachable, eid } = event
+        this.#membership?.changed('device', name, state && { kind: 'device', eid, name, state, cachable })
+      } else {
+        const { mailbox: name, counts, eid } = event
+        this.#membership?.changed('mailbox', name, counts && { kind: 'mailbox', eid, name, counts })
+      }
+    }
+    const listening = [bus.on('device', changed), bus.on('mailbox', changed)]
+    this.#unlisten = () => {
+      for (const end of listening) end()
+    }
+    if (this.#session !== undefined) this.#membership.online(this.#session, false)
+  }
+
+  online(session: Session, resumed: boolean): void {
+    this.#session = session
+    this.#membership?.online(session, resumed)
+  }
+
+  offline(): void {
+    this.#session = undefined
+    this.#membership?.offline()
+  }
+
+  /** Says goodbye for our states, and forgets those of the others. @param forever the account goes on, but not with this */
+  async stop(forever = false): Promise<void> {
+    const membership = this.#membership
+    if (membership === undefined) return
+    this.#unlisten()
+    await membership.leave(forever)
+    membership.end()
+    if (this.#membership === membership) this.#membership = undefined
+  }
+
+  /** Whether another configuration asks for something else: whoever takes it stops this before, and starts it again. */
+  isOther(config: AccountConfig): boolean {
+    const membership = this.#membership
+    if (membership === undefined) return false
+    const setting = settingOf(config)
+    return (
+      setting === undefined ||
+      Object.entries(setting).some(([name, value]) => membership.setting[name as keyof Setting] !== value)
+    )
+  }
+
+  /** The buddies are others than before: who is one now owns what we have created. */
+  changeOwners(before: readonly string[]): void {
+    const added = ownersOf(this.#host.config()).filter(jid => !before.includes(jid))
+    if (this.#session !== undefined && added.length > 0) this.#membership?.addOwners(this.#session, added)
+  }
+}
+
+function settingOf({
+  distribute_events,
+  pubsub,
+  collection_nodes,
+  pubsub_autocreate,
+  jid,
+}: AccountConfig): Setting | undefined {
+  if (!distribute_events || pubsub === undefined) return undefined
+  return {
+    service: formatJid(pubsub),
+    account: bareJid(formatJid(jid)),
+    collections: collection_nodes,
+    autocreate: pubsub_autocreate,
+  }
+}
+
+/** Who owns what we create, beside ourselves. */
+export function ownersOf({ buddy, jid }: AccountConfig): readonly string[] {
+  const own = bareJid(formatJid(jid))
+  return buddy.filter(jid => jid !== own)
+}

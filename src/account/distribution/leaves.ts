@@ -1,0 +1,130 @@
+import type { Clock } from '../../clock.ts'
+import { detached } from '../../detached.ts'
+import { StanzaError } from '../../errors.ts'
+import type { Session } from '../../session.ts'
+import { namesOf } from './history.ts'
+import { kindOf } from './nodes.ts'
+import { forEach } from './some.ts'
+
+/** What a search needs. */
+export interface LeavesHost {
+  readonly clock: Clock
+  readonly session: () => Session | undefined
+  /** Reads a leaf, and subscribes to it where it has to be. @returns whether states of PBXes are in it */
+  readonly enter: (session: Session, leaf: string) => Promise<boolean>
+}
+
+/** ms between two searches, with few nodes and with many. */
+const PERIOD = 30_000
+const LONG_PERIOD = 300_000
+/** Nodes from which on they are many, and that are looked at in all. */
+const MANY = 2000
+const MOST = 20_000
+
+/** The nodes of single devices and mailboxes at a service. Where there are no collections nobody tells of new ones, and they are searched for. */
+export class Leaves {
+  readonly #service: string
+  readonly #host: LeavesHost
+  readonly #known = new Set<string>()
+  /** Nodes of somebody else's, or in which nothing is yet: looked at again, but not each time. */
+  readonly #others = new Map<string, number>()
+  #searches = 0
+  #cancel: (() => void) | undefined
+
+  constructor(service: string, host: LeavesHost) {
+    this.#service = service
+    this.#host = host
+  }
+
+  get names(): readonly string[] {
+    return [...this.#known]
+  }
+
+  /**
+   * Enters all that are there.
+   * @param collections where they are; without them it looks among all nodes of the service, again and again
+   * @throws what asking for them throws
+   */
+  async search(session: Session, collections: readonly string[] | undefined): Promise<void> {
+    this.stop()
+    // Whoever comes anew has missed something.
+    this.#known.clear()
+    this.#others.clear()
+    if (collections === undefined) return this.#searchAll(session)
+    for (const collection of collections)
+      await this.#enterNew(session, await namesOf(session, this.#service, collection))
+  }
+
+  /** There is such a leaf. */
+  found(leaf: string): void {
+    const session = this.#host.session()
+    if (session === undefined || this.#known.has(leaf)) return
+    void this.#enter(session, leaf).catch(() => {
+      // Its session has ended, and the next one searches.
+    })
+  }
+
+  gone(leaf: string): void {
+    this.#known.delete(leaf)
+    this.#others.delete(leaf)
+  }
+
+  stop(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+
+  async #searchAll(session: Session): Promise<void> {
+    let count = MANY
+    try {
+      const names = await namesOf(session, this.#service)
+      count = names.length
+      this.#searches++
+      await this.#enterNew(session, names)
+    } finally {
+      // Its session may be over, or be that no longer.
+      if (session === this.#host.session()) this.#again(session, count < MANY ? PERIOD : LONG_PERIOD)
+    }
+  }
+
+  #again(session: Session, ms: number): void {
+    this.#cancel = this.#host.clock.after(ms, () => {
+      this.#cancel = undefined
+      this.#searchAll(session).catch(() => {
+        // What is not answered now is asked again, by this session or the next.
+      })
+    })
+  }
+
+  async #enterNew(session: Session, names: readonly string[]): Promise<void> {
+    const unknown = names.filter(name => !this.#known.has(name) && kindOf(name) === undefined && this.#isDue(name))
+    await forEach(unknown, name => this.#enter(session, name))
+  }
+
+  /** What was nothing of ours is looked at again after 1, 2, 4 … searches. */
+  #isDue(name: string): boolean {
+    const times = this.#others.get(name) ?? 0
+    return times === 0 || this.#searches % 2 ** Math.min(times, 10) === 0
+  }
+
+  async #enter(session: Session, leaf: string): Promise<void> {
+    if (this.#known.size + this.#others.size >= MOST) return
+    const name = detached(leaf)
+    this.#known.add(name)
+    let ours = false
+    try {
+      ours = await this.#host.enter(session, name)
+    } catch (error) {
+      if (!(error instanceof StanzaError)) {
+        this.#known.delete(name)
+        throw error
+      }
+    }
+    if (ours) {
+      this.#others.delete(name)
+      return
+    }
+    this.#known.delete(name)
+    this.#others.set(name, (this.#others.get(name) ?? 0) + 1)
+  }
+}

@@ -1,0 +1,146 @@
+/** Where states are shared, and how the nodes come to be there. */
+import type { Report } from '../../bus/events.ts'
+import { StanzaError } from '../../errors.ts'
+import type { Session } from '../../session.ts'
+import type { NodeConfig } from '../../xep/0060-forms.ts'
+import { createNode, setAffiliations } from '../../xep/0060-nodes.ts'
+import { forEach } from './some.ts'
+import type { Troubles } from './troubles.ts'
+
+/** What an account's configuration says of sharing. */
+export interface Setting {
+  /** Prepared JID of the service. */
+  readonly service: string
+  /** Prepared bare JID of the account. */
+  readonly account: string
+  /** Each device and mailbox has a node of its own, in one of two collections. */
+  readonly collections: boolean
+  /** A node is created before it is used, rather than when it turns out to be missing. */
+  readonly autocreate: boolean
+}
+
+/** The nodes that res_xmpp has: of items, or with collections of the leaves. */
+export const roots = { device: 'device_state', mailbox: 'message_waiting' } as const
+export const kinds = ['device', 'mailbox'] as const
+export type Kind = Report['kind']
+
+/** What is shared at such a node; undefined for any other. */
+export function kindOf(root: string): Kind | undefined {
+  return kinds.find(kind => roots[kind] === root)
+}
+
+/** ms that a service may take to answer. */
+export const PATIENCE = 20_000
+
+/** The nodes of one service, each created once. */
+export class Nodes {
+  readonly #setting: Setting
+  readonly #owners: () => readonly string[]
+  readonly #troubles: Troubles
+  /** Created, or found to be there. */
+  readonly #known = new Set<string>()
+  readonly #creating = new Map<string, Promise<boolean>>()
+
+  /** @param owners prepared bare JIDs of who shall own what we create, beside ourselves */
+  constructor(setting: Setting, owners: () => readonly string[], troubles: Troubles) {
+    this.#setting = setting
+    this.#owners = owners
+    this.#troubles = troubles
+  }
+
+  /** Whether it has to be created before it is used. */
+  wanted(node: string): boolean {
+    return this.#setting.autocreate && !this.#known.has(node)
+  }
+
+  /** It is not there any more. */
+  gone(node: string): void {
+    this.#known.delete(node)
+  }
+
+  /**
+   * Creates a node, unless that is being done already or it turns out to be there.
+   * @param collection what it shall be in; `true` makes it a collection itself
+   * @returns whether we have created it
+   * @throws what {@link createNode} throws, but for `conflict`
+   */
+  create(session: Session, node: string, collection?: string | true): Promise<boolean> {
+    const before = this.#creating.get(node)
+    if (before !== undefined) return before
+    const creating = this.#create(session, node, collection).finally(() => this.#creating.delete(node))
+    this.#creating.set(node, creating)
+    return creating
+  }
+
+  async #create(session: Session, node: string, collection: string | true | undefined): Promise<boolean> {
+    const { service } = this.#setting
+    try {
+      await createShared(session, service, node, collection)
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error
+      if (error.condition !== 'conflict') {
+        const hint = `create it by another account, or have the service let ${session.jid} create nodes`
+        this.#troubles.tell(`create ${node}`, `${node} cannot be created at ${service}`, error, hint)
+        throw error
+      }
+      this.#known.add(node)
+      return false
+    }
+    this.#known.add(node)
+    this.#troubles.solved(`create ${node}`)
+    const owners = this.#owners()
+    try {
+      if (owners.length > 0) await giveTo(session, service, node, owners)
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error
+      this.#troubles.tell(`owners ${node}`, `the buddies could not be made owners of ${node} at ${service}`, error)
+    }
+    return true
+  }
+
+  /** Makes others owners too of all that is ours. @throws what {@link setAffiliations} throws, but for what the service refuses */
+  async addOwners(session: Session, jids: readonly string[]): Promise<void> {
+    await forEach([...this.#known], async node => {
+      try {
+        await giveTo(session, this.#setting.service, node, jids)
+      } catch (error) {
+        // It is somebody else's, who has buddies of his own.
+        if (!(error instanceof StanzaError)) throw error
+      }
+    })
+  }
+}
+
+/**
+ * Creates a node as res_xmpp does, for whom its owners name.
+ * @param collection what it shall be in; `true` makes it a collection itself
+ * @throws what {@link createNode} throws
+ */
+export async function createShared(
+  session: Session,
+  service: string,
+  node: string,
+  collection?: string | true,
+): Promise<void> {
+  const shared: NodeConfig = { deliver_payloads: true, persist_items: true, access_model: 'whitelist' }
+  const create = (config: NodeConfig): Promise<unknown> =>
+    createNode(session, service, node, { config, timeout: PATIENCE })
+  if (collection === true) await create({ ...shared, node_type: 'collection' })
+  else if (collection !== undefined) await create({ ...shared, node_type: 'leaf', collection: [collection] })
+  else {
+    try {
+      // Without it whoever comes later learns of as few devices as the service keeps items by default: 20 in Prosody.
+      await create({ ...shared, max_items: 'max' })
+    } catch (error) {
+      // `max` is younger than many services (XEP-0060 1.20).
+      if (!(error instanceof StanzaError) || error.type === 'auth' || error.condition === 'conflict') throw error
+      await create(shared)
+    }
+  }
+}
+
+/** Makes others owners too. @throws what {@link setAffiliations} throws */
+export function giveTo(session: Session, service: string, node: string, owners: readonly string[]): Promise<void> {
+  const list = owners.map(jid => ({ jid, affiliation: 'owner' as const }))
+  return setAffiliations(session, service, node, list, { timeout: PATIENCE })
+}

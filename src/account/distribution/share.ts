@@ -1,0 +1,271 @@
+import type { Report } from '../../bus/events.ts'
+import type { Clock } from '../../clock.ts'
+import { StanzaError } from '../../errors.ts'
+import type { Session } from '../../session.ts'
+import { publish, retract } from '../../xep/0060-items.ts'
+import { type Kind, type Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
+import { payloadOf } from './payload.ts'
+import { type Outcome, type Publication, Publisher } from './publisher.ts'
+import type { Troubles } from './troubles.ts'
+import { keyOf, partsOf } from './watch.ts'
+
+/**
+ * How states are shared: as items of two nodes, or each in a node of its own, in a collection; `leaves` when the service has no collections, whatever it
+ * says, so that the nodes have to be looked for.
+ */
+export type Mode = 'flat' | 'collections' | 'leaves'
+
+/** What becomes of our states when we leave: devices are said to be UNAVAILABLE, all is taken back, or it stays as it is. */
+export type Farewell = 'mark' | 'retract' | 'keep'
+
+/** What a share needs of its membership. */
+export interface ShareHost {
+  readonly setting: Setting
+  readonly eid: string
+  readonly nodes: Nodes
+  readonly troubles: Troubles
+  readonly clock: Clock
+  readonly mode: () => Mode
+  readonly session: () => Session | undefined
+  /** What we say of a device or mailbox now. */
+  readonly own: (kind: Kind, name: string) => Report | undefined
+  /** Whose state is in an item, as far as that is known. */
+  readonly holder: (key: string) => string | undefined
+  /** The first leaf has been created in a collection. */
+  readonly onLeaf: (session: Session, leaf: string, collection: string) => Promise<void>
+}
+
+interface Told extends Publication {
+  readonly kind: Kind
+  readonly name: string
+  /** Undefined to take it back. */
+  readonly report: Report | undefined
+}
+
+/** ms that a farewell may take. */
+const FAREWELL = 1500
+
+/** Tells the PBXes at a service what our states are. */
+export class Share {
+  readonly #host: ShareHost
+  readonly #publisher: Publisher<Told>
+  /** What others have ever been told of. */
+  readonly #spoken = new Set<string>()
+  /** Leaves of which those have been told who look for them. */
+  readonly #announced = new Set<string>()
+  #uncached = 0
+  /** The service does not take conditions. */
+  #unconditional = false
+
+  constructor(host: ShareHost) {
+    this.#host = host
+    this.#publisher = new Publisher(told => this.#publish(told))
+  }
+
+  spoken(key: string): boolean {
+    return this.#spoken.has(key)
+  }
+
+  /** What waits to be told. */
+  get waiting(): number {
+    return this.#publisher.size
+  }
+
+  put(report: Report): void {
+    const key = keyOf(report.kind, report.name)
+    this.#spoken.add(key)
+    this.#publisher.put({ key, says: this.#says(report), kind: report.kind, name: report.name, report })
+  }
+
+  /** Tells it whatever others may know. */
+  putAgain(report: Report): void {
+    this.#publisher.know(keyOf(report.kind, report.name), undefined)
+    this.put(report)
+  }
+
+  /** Whether others were told just this. */
+  isTold(report: Report): boolean {
+    return this.#publisher.told(keyOf(report.kind, report.name)) === this.#says(report)
+  }
+
+  /** Others know it by what is at the service already. */
+  know(report: Report): void {
+    const key = keyOf(report.kind, report.name)
+    this.#spoken.add(key)
+    this.#publisher.know(key, this.#says(report))
+  }
+
+  /** What others were told is not there any more. */
+  forget(key: string): void {
+    this.#publisher.know(key, undefined)
+    this.#announced.delete(key)
+  }
+
+  open(): void {
+    this.#publisher.open()
+  }
+
+  close(): void {
+    this.#publisher.close()
+  }
+
+  /** Tells one thing again, so that others hear of us. */
+  refresh(): void {
+    for (const [key, says] of this.#publisher.allTold) {
+      const report = this.#host.own(...partsOf(key))
+      if (report === undefined || this.#says(report) !== says) continue
+      this.putAgain(report)
+      return
+    }
+  }
+
+  /** A state of ours that does not hold any more. */
+  withdraw(kind: Kind, name: string, how: Farewell): void {
+    const key = keyOf(kind, name)
+    if (how === 'mark' && kind === 'device')
+      this.put({ kind, eid: this.#host.eid, name, state: 'UNAVAILABLE', cachable: true })
+    // In the item there may be the state that another PBX has for the same device.
+    else if (how === 'retract' && (this.#host.holder(key) ?? this.#host.eid) === this.#host.eid) {
+      this.#spoken.add(key)
+      this.#publisher.put({ key, says: TAKEN_BACK, kind, name, report: undefined })
+    }
+  }
+
+  /** Says goodbye for all that others were told, as far as time allows. @returns how many were not told */
+  async leave(how: Farewell): Promise<number> {
+    this.#publisher.clear()
+    for (const [key, says] of this.#publisher.allTold) {
+      const [kind, name] = partsOf(key)
+      if (says !== TAKEN_BACK && !says.startsWith(UNCACHED)) this.withdraw(kind, name, how)
+    }
+    await this.#publisher.atRest(this.#host.clock, FAREWELL)
+    this.#publisher.close()
+    return this.#publisher.size
+  }
+
+  #says(report: Report): string {
+    if (report.kind === 'mailbox') return `${report.counts.new}/${report.counts.old}`
+    // Nobody keeps it, so it is told each time.
+    return report.cachable ? report.state : `${UNCACHED}${report.state} ${++this.#uncached}`
+  }
+
+  /** Where something is published. */
+  #nodeOf(kind: Kind, name: string): string {
+    return this.#host.mode() === 'flat' ? roots[kind] : name
+  }
+
+  async #publish(told: Told): Promise<Outcome> {
+    const session = this.#host.session()
+    if (!session?.writable) return 'later'
+    const node = this.#nodeOf(told.kind, told.name)
+    try {
+      if (told.report === undefined) await this.#retract(session, node, told.name)
+      else {
+        await this.#publishIn(session, node, told.kind, told.report)
+        if (this.#host.mode() === 'leaves') await this.#announce(session, told.key, told.report)
+      }
+      this.#host.troubles.solved(`publish ${node}`)
+      return 'done'
+    } catch (error) {
+      return this.#failed(node, error)
+    }
+  }
+
+  async #publishIn(session: Session, node: string, kind: Kind, report: Report): Promise<void> {
+    const { nodes } = this.#host
+    if (nodes.wanted(node)) await this.#create(session, node, kind)
+    try {
+      await this.#publishOnce(session, node, report)
+    } catch (error) {
+      if (!(error instanceof StanzaError) || error.condition !== 'item-not-found') throw error
+      nodes.gone(node)
+      await this.#create(session, node, kind)
+      await this.#publishOnce(session, node, report)
+    }
+  }
+
+  async #publishOnce(session: Session, node: string, report: Report): Promise<void> {
+    const item = { id: report.name, payload: payloadOf(report) }
+    const { service } = this.#host.setting
+    const passing = report.kind === 'device' && !report.cachable
+    if (passing && !this.#unconditional) {
+      try {
+        await publish(session, service, node, [item], { options: { persist_items: false }, timeout: PATIENCE })
+        return
+      } catch (error) {
+        // The node keeps its items, or the service knows no conditions: then it is kept there.
+        if (!(error instanceof StanzaError) || !refusesConditions.has(error.condition)) throw error
+        this.#unconditional ||= error.condition === 'feature-not-implemented'
+      }
+    }
+    await publish(session, service, node, [item], { timeout: PATIENCE })
+  }
+
+  async #create(session: Session, node: string, kind: Kind): Promise<void> {
+    const { nodes } = this.#host
+    if (node === roots[kind]) {
+      await nodes.create(session, node)
+      return
+    }
+    if (await nodes.create(session, node, roots[kind])) await this.#host.onLeaf(session, node, roots[kind])
+  }
+
+  async #retract(session: Session, node: string, id: string): Promise<void> {
+    try {
+      await retract(session, this.#host.setting.service, node, [id], { notify: true, timeout: PATIENCE })
+    } catch (error) {
+      if (!(error instanceof StanzaError) || error.condition !== 'item-not-found') throw error
+    }
+  }
+
+  /** Whoever knows no leaf yet is subscribed to what should be the collection, and learns of it there. */
+  async #announce(session: Session, key: string, report: Report): Promise<void> {
+    if (this.#announced.has(key)) return
+    this.#announced.add(key)
+    try {
+      await this.#publishIn(session, roots[report.kind], report.kind, report)
+    } catch (error) {
+      // They find it when they look the next time.
+      if (!(error instanceof StanzaError)) throw error
+    }
+  }
+
+  #failed(node: string, error: unknown): Outcome {
+    const { troubles, mode, setting } = this.#host
+    const session = this.#host.session()
+    if (!(error instanceof StanzaError)) {
+      // Without a session it is tried again when there is one.
+      if (session?.stream.writable) troubles.retry()
+      return 'later'
+    }
+    troubles.tell(
+      `publish ${node}`,
+      `nothing can be published in ${node} at ${setting.service}`,
+      error,
+      hintFor(error, session?.jid),
+    )
+    // Somebody else's leaf holds up no other, and what is wrong with an item stays so.
+    if (error.type === 'modify' || (error.type !== 'wait' && mode() !== 'flat')) return 'refused'
+    troubles.retry()
+    return 'later'
+  }
+}
+
+/** What is said of an item that was taken back, and of a state that nobody keeps. */
+const TAKEN_BACK = ''
+const UNCACHED = '~'
+
+const refusesConditions: ReadonlySet<string> = new Set([
+  'conflict',
+  'feature-not-implemented',
+  'bad-request',
+  'not-acceptable',
+])
+
+/** What its owner can do about a refusal. */
+export function hintFor({ condition }: StanzaError, jid: string | undefined): string {
+  if (condition === 'forbidden' || condition === 'not-allowed' || condition === 'not-authorized')
+    return `its owner has to let ${jid} in, as publisher or owner: name it there as a buddy`
+  if (condition === 'remote-server-not-found' || condition === 'service-unavailable') return 'check pubsub_node'
+  return ''
+}

@@ -1,0 +1,131 @@
+import type { StateBus } from '../../bus/bus.ts'
+import type { Report } from '../../bus/events.ts'
+import { detached } from '../../detached.ts'
+import type { PubsubItem } from '../../xep/0060-items.ts'
+import { type Kind, kinds } from './nodes.ts'
+import { isOurs, readItem } from './payload.ts'
+
+/** What one service brings of other PBXes. */
+export interface WatchHost {
+  readonly bus: StateBus
+  /** An item is left out, with the reason in words. */
+  readonly skipped: (node: string, id: string | undefined, reason: string) => void
+  /** Somebody else publishes under our EID. */
+  readonly onTwin: (report: Report) => void
+  /** Whether we ever told others of it. */
+  readonly spoken: (key: string) => boolean
+}
+
+/** What was there before, by key. */
+export interface History {
+  readonly found: ReadonlyMap<string, Report>
+  /** What has changed while it was read, whatever that had found. */
+  readonly touched: ReadonlySet<string>
+}
+
+/** One device or mailbox among all. */
+export function keyOf(kind: Kind, name: string): string {
+  return `${kind} ${name}`
+}
+
+/** Items of which it is known whose they are: as many as there may be reports on a bus. */
+const MOST_HOLDERS = 200_000
+
+/** Brings what is in items to the bus. */
+export class Watch {
+  readonly #host: WatchHost
+  /** Whose state an item last held: the next PBX that has the same device takes its place. */
+  readonly #holders = new Map<string, string>()
+  readonly #histories = new Set<Set<string>>()
+
+  constructor(host: WatchHost) {
+    this.#host = host
+  }
+
+  /** Whose state is in the item of a device or mailbox, as far as that is known. */
+  holder(key: string): string | undefined {
+    return this.#holders.get(key)
+  }
+
+  /** An item that has just been published. @param kind what belongs to its node; undefined for any @returns what it reports */
+  item(node: string, item: PubsubItem, kind?: Kind): Report | undefined {
+    const report = this.#read(node, item, kind)
+    if (report === undefined) return undefined
+    const key = keyOf(report.kind, report.name)
+    for (const touched of this.#histories) touched.add(key)
+    const { bus, onTwin, spoken } = this.#host
+    this.#take(node, report)
+    if (report.eid === bus.eid && bus.ownReport(report.kind, report.name) === undefined && !spoken(key)) onTwin(report)
+    return report
+  }
+
+  /** Reads what was there before. What is published meanwhile comes by events, and may be taken before the answer is: it is newer. */
+  async history(node: string, read: () => Promise<readonly PubsubItem[]>, kind?: Kind): Promise<History> {
+    const touched = new Set<string>()
+    this.#histories.add(touched)
+    try {
+      const found = new Map<string, Report>()
+      for (const item of await read()) {
+        const report = this.#read(node, item, kind)
+        if (report === undefined) continue
+        const key = keyOf(report.kind, report.name)
+        if (touched.has(key)) continue
+        found.set(key, report)
+        this.#take(node, report)
+      }
+      for (const key of touched) found.delete(key)
+      return { found, touched }
+    } finally {
+      this.#histories.delete(touched)
+    }
+  }
+
+  /** An item was taken back: what its PBX said does not hold any more. */
+  retracted(id: string, kind?: Kind): void {
+    const { bus } = this.#host
+    for (const each of kind === undefined ? kinds : [kind]) {
+      const key = keyOf(each, id)
+      for (const touched of this.#histories) touched.add(key)
+      const holder = this.#holders.get(key)
+      this.#holders.delete(key)
+      if (holder === undefined) bus.forget(this, (kind, name) => kind === each && name === id)
+      else bus.withdraw(each, holder, id, this)
+    }
+  }
+
+  /** Nothing that came from a node holds any more. */
+  emptied(matching: (kind: Kind, name: string) => boolean): void {
+    for (const key of [...this.#holders.keys()]) {
+      const [kind, name] = partsOf(key)
+      if (matching(kind, name)) this.#holders.delete(key)
+    }
+    this.#host.bus.forget(this, matching)
+  }
+
+  #read(node: string, { id, payload }: PubsubItem, kind: Kind | undefined): Report | undefined {
+    // In a node of somebody else's that we happen to be told of.
+    if (kind === undefined && !isOurs(payload)) return undefined
+    const report = readItem(id, payload)
+    const { skipped } = this.#host
+    if (typeof report === 'string') skipped(node, id, report)
+    else if (kind !== undefined && report.kind !== kind)
+      skipped(node, id, `it is of a ${report.kind}, which is shared elsewhere`)
+    else return report
+    return undefined
+  }
+
+  #take(node: string, report: Report): void {
+    const key = keyOf(report.kind, report.name)
+    if (report.kind === 'device' && !report.cachable) this.#holders.delete(key)
+    else if (this.#holders.has(key) || this.#holders.size < MOST_HOLDERS)
+      this.#holders.set(detached(key), detached(report.eid))
+    if (this.#host.bus.report(report, this) === 'full')
+      this.#host.skipped(node, report.name, 'there is no room for more states of other PBXes')
+  }
+}
+
+/** The parts of what {@link keyOf} makes. */
+export function partsOf(key: string): [kind: Kind, name: string] {
+  const blank = key.indexOf(' ')
+  return [key.slice(0, blank) as Kind, key.slice(blank + 1)]
+}
