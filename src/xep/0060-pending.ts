@@ -68,11 +68,11 @@ export async function requestPending(
   options: IqOptions = {},
 ): Promise<void> {
   const command = await execute(session, service, { action: 'execute' }, [], options)
-  const form = typedForm('submit', `${NS_PUBSUB}#subscribe_authorization`, [
+  const form = typedForm('submit', authorizationForm.formType, [
     { var: 'pubsub#node', type: undefined, values: [node] },
   ])
   const { sessionid } = command?.attrs ?? {}
-  await execute(session, service, { action: 'complete', sessionid }, [formElement(form)], options)
+  await execute(session, service, { action: 'execute', sessionid }, [formElement(form)], options)
 }
 
 /** One step of the command. */

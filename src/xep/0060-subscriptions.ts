@@ -1,10 +1,12 @@
-/** XEP-0060 §5.6, §5.7, §6.1 to §6.4: subscriptions, their options, and one's own affiliations. */
+/** XEP-0060 §5.6 and §6.1 to §6.4: subscriptions and their options. */
 import type { IqOptions, Session } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
 import { readValues, type SubscribeOptions, subscribeOptionsForm, writeForm } from './0060-forms.ts'
-import { type Affiliation, affiliations, NS_PUBSUB, type SubscriptionState, subscriptionStates } from './0060-pubsub.ts'
+import { NS_PUBSUB, type SubscriptionState, subscriptionStates } from './0060-pubsub.ts'
 import { askPubsub, attribute, childrenNamed, formIn, jidOf, ownBareJid, withForm } from './0060-request.ts'
 import { parseDateTime } from './0082-datetime.ts'
+
+export { affiliationsOf, type NodeAffiliation } from './0060-affiliations.ts'
 
 /** That somebody is told of what happens at a node. */
 export interface Subscription {
@@ -155,33 +157,6 @@ export async function defaultSubscriptionOptions(
   const children = [el('default', NS_PUBSUB, { node })]
   const answer = await askPubsub(session, service, { type: 'get', children }, options)
   return readValues(subscribeOptionsForm, formIn(answer?.child('default')))
-}
-
-/** What one may do with a node. */
-export interface NodeAffiliation {
-  readonly node: string
-  readonly affiliation: Affiliation
-}
-
-/** One's own affiliations with the nodes of a service, or with one of them (§5.7). @throws as {@link subscriptions} */
-export async function affiliationsOf(
-  session: Session,
-  service: string | undefined,
-  { node, ...options }: OwnOptions = {},
-): Promise<NodeAffiliation[]> {
-  const children = [el('affiliations', NS_PUBSUB, { node })]
-  const answer = await askPubsub(session, service, { type: 'get', children }, options)
-  const list = answer?.child('affiliations')
-  return childrenNamed(list, 'affiliation').flatMap(element => {
-    const named = attribute(element, 'node') ?? (list && attribute(list, 'node')) ?? node
-    const affiliation = readAffiliation(element)
-    return named === undefined || affiliation === undefined ? [] : { node: named, affiliation }
-  })
-}
-
-/** The affiliation that an element tells; undefined for a word that is none. */
-export function readAffiliation({ attrs }: Element): Affiliation | undefined {
-  return affiliations.find(word => word === attrs.affiliation)
 }
 
 /** The subscriptions in a `<subscriptions/>`, of whichever of the namespaces it is. @param node where it says none itself */
