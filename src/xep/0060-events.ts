@@ -25,7 +25,7 @@ export interface EventSource {
   readonly collections: readonly string[]
   /** Those of one's subscriptions by which it has come, where there are several (§12.15). */
   readonly subids: readonly string[]
-  /** When it has happened before now (§12.4). */
+  /** When it has happened, where that was before now (§6.1.7). */
   readonly delay: Delay | undefined
 }
 
@@ -91,20 +91,20 @@ export function readEvents(stanza: Element, session: Session): PubsubEvent[] {
   const happened = [...told, ...changed, ...readRequest(stanza)]
   if (happened.length === 0) return []
   const headers = readHeaders(stanza)
-  const named = (name: string): string[] => headers.flatMap(header => (is(name, header.name) ? header.value : []))
+  const named = (name: string): string[] => headers.flatMap(header => (isHeader(name, header.name) ? header.value : []))
   const all = { from, collections: named('collection'), subids: named('subid'), delay: readDelay(stanza, session) }
   return happened.map(event => ({ ...all, ...event }))
 }
 
 /** Whether it is worth reading. */
-function tells(message: Element): boolean {
-  return [NS_PUBSUB_EVENT, NS_PUBSUB, NS_DATA].some(ns =>
-    message.children.some(child => typeof child !== 'string' && child.ns === ns),
-  )
+function tells({ children }: Element): boolean {
+  return children.some(child => typeof child !== 'string' && spoken.has(child.ns))
 }
 
+const spoken: ReadonlySet<string> = new Set([NS_PUBSUB_EVENT, NS_PUBSUB, NS_DATA])
+
 /** COMPAT XEP-0060 before 1.11: `pubsub#subid`. */
-function is(name: string, header: string): boolean {
+function isHeader(name: string, header: string): boolean {
   const said = header.toLowerCase()
   return said === name || said === `pubsub#${name}`
 }

@@ -17,7 +17,7 @@ export interface CreateOptions extends IqOptions {
 }
 
 /**
- * Creates a node (§8.1), and resolves with its name, which the service may have changed; without a name the service makes one up, an instant node (§8.1.2).
+ * Creates a node (§8.1), and resolves with its name, which the service may have changed; without a name the service makes one up, an instant node (§8.1.1).
  * @throws what {@link Session.iq} throws; XmppError `XMPP_NO_NODE` when an instant node has been made and the service does not say which; of the service (§8.1.1 to
  *   §8.1.3) `feature-not-implemented` with `unsupported`, `registration-required`, `forbidden`, `conflict`, `not-acceptable` with `nodeid-required` or
  *   `unsupported-access-model`

@@ -40,7 +40,7 @@ export function answerSubscriptionRequest(
 
 /**
  * The nodes of ours at which somebody waits for a subscription (§8.7). The command that tells them is left again.
- * @throws what {@link Session.iq} throws; of the service (§8.7.1) `feature-not-implemented` with `unsupported`, `forbidden`; `item-not-found` where there is no such command
+ * @throws what {@link Session.iq} throws; of the service (§8.7.3) `feature-not-implemented` with `unsupported`, `forbidden`; `item-not-found` where there is no such command
  */
 export async function pendingNodes(
   session: Session,

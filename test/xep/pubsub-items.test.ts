@@ -203,7 +203,7 @@ t.test('§7.1.1, §7.1.2: publishing', async t => {
     ),
     ['made-up'],
   )
-  // A mere notification, and several at once (§12.2).
+  // A mere notification, and several at once (§12.10).
   t.strictSame(
     await asking(session => publish(session, service, node, []), exchange('set', pubsub(`<publish node='${node}'/>`))),
     [],

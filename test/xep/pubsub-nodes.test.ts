@@ -35,7 +35,7 @@ t.test('§8.1: creating nodes', async t => {
       exchange('set', pubsub('<create/>'), pubsub("<create node='25e3d37dabbab9541f7523321421edc5bfeb2dae'/>")),
     ),
     '25e3d37dabbab9541f7523321421edc5bfeb2dae',
-    '§8.1.2: an instant node',
+    '§8.1.1: an instant node',
   )
   t.equal(
     await asked(
@@ -43,7 +43,7 @@ t.test('§8.1: creating nodes', async t => {
       exchange('set', create, pubsub("<create node='blogs/princely_musings'/>")),
     ),
     'blogs/princely_musings',
-    '§8.1.2: the service has named it otherwise',
+    '§8.1.1: the service has named it otherwise',
   )
   t.equal(
     await asked(
