@@ -41,6 +41,48 @@ export type { DataForm, FormField } from './xep/0004-data-forms.ts'
 export { formTypeOf, readForm } from './xep/0004-data-forms.ts'
 export type { DiscoInfo, DiscoItem, DiscoOptions, Identity, Item } from './xep/0030-disco.ts'
 export { discoInfo, discoItems } from './xep/0030-disco.ts'
+export type { Page, PageRequest } from './xep/0059-result-sets.ts'
+export type { JidAffiliation, NodeAffiliation } from './xep/0060-affiliations.ts'
+export { affiliationsOf, nodeAffiliations, setAffiliations } from './xep/0060-affiliations.ts'
+export type { NodeInfo, NodesOptions, NodesPage } from './xep/0060-discovery.ts'
+export { nodeInfo, nodesOf, pubsubFeatures } from './xep/0060-discovery.ts'
+export type { EventSource, ItemsEvent, PubsubEvent, PubsubEventsOptions } from './xep/0060-events.ts'
+export { pubsubEvents, readEvents } from './xep/0060-events.ts'
+export type { NodeConfig, NodeMetadata, SubscribeOptions } from './xep/0060-forms.ts'
+export type {
+  AllItemsOptions,
+  ItemsOptions,
+  ItemsPage,
+  NewItem,
+  PublishOptions,
+  PubsubItem,
+  RetractOptions,
+} from './xep/0060-items.ts'
+export { allItems, items, publish, retract } from './xep/0060-items.ts'
+export type { CreateOptions, DeleteOptions, SubscriptionChange } from './xep/0060-nodes.ts'
+export {
+  configureNode,
+  createNode,
+  defaultNodeConfig,
+  deleteNode,
+  nodeConfig,
+  nodeSubscriptions,
+  purgeNode,
+  setNodeSubscriptions,
+} from './xep/0060-nodes.ts'
+export type { SubscriptionRequest } from './xep/0060-pending.ts'
+export { answerSubscriptionRequest, pendingNodes, requestPending } from './xep/0060-pending.ts'
+export type { Affiliation, PubsubCondition, SubscriptionState } from './xep/0060-pubsub.ts'
+export { pubsubCondition } from './xep/0060-pubsub.ts'
+export type { OwnOptions, SubscribeRequest, SubscriberOptions, Subscription } from './xep/0060-subscriptions.ts'
+export {
+  defaultSubscriptionOptions,
+  setSubscriptionOptions,
+  subscribe,
+  subscriptionOptions,
+  subscriptions,
+  unsubscribe,
+} from './xep/0060-subscriptions.ts'
 export { escapeNode, jidEscaping, unescapeNode } from './xep/0106-jid-escaping.ts'
 export type { InfoLimits } from './xep/0115-cache.ts'
 export { CapsCache } from './xep/0115-cache.ts'
@@ -49,11 +91,24 @@ export { caps, readCaps } from './xep/0115-caps.ts'
 export type { Capabilities, CapsLookupOptions } from './xep/0115-lookup.ts'
 export { CapsLookup } from './xep/0115-lookup.ts'
 export { verificationString, verified } from './xep/0115-verification.ts'
+export type { PepHandler, PepOptions } from './xep/0163-pep.ts'
+export { pep } from './xep/0163-pep.ts'
 export type { Receipt, ReceiptOptions, Receipts, ReceiptsOptions } from './xep/0184-receipts.ts'
 export { receipts } from './xep/0184-receipts.ts'
 export { keepalive, sendPing } from './xep/0199-ping.ts'
 export type { Delay } from './xep/0203-delay.ts'
 export { readDelay } from './xep/0203-delay.ts'
+export type { AssociateOptions, CollectionRequest } from './xep/0248-collections.ts'
+export {
+  associate,
+  childrenOf,
+  createCollection,
+  createLeaf,
+  disassociate,
+  isInCollection,
+  subscribeCollection,
+  supportsCollections,
+} from './xep/0248-collections.ts'
 export type { PresenceState, Show } from './xep/presence.ts'
 export { availablePresence, readPresence, subscription, unavailablePresence } from './xep/presence.ts'
 export type { Roster, RosterItem } from './xep/roster.ts'

@@ -5,11 +5,16 @@
 import t, { type Test } from 'tap'
 import type { AccountEvent } from '../src/account/events.ts'
 import { StanzaError } from '../src/errors.ts'
+import type { Xep } from '../src/routes.ts'
 import type { Session } from '../src/session.ts'
 import { el } from '../src/stream/element.ts'
+import { pubsubEvents } from '../src/xep/0060-events.ts'
+import { pep } from '../src/xep/0163-pep.ts'
 import { attachment, clientConfig, componentConfig, login, script, type Watched, watched } from './account/setting.ts'
 import { HandClock } from './helper/clock.ts'
+import { settled } from './helper/pair.ts'
 import type { Node, Peer } from './helper/peer.ts'
+import { openSession } from './helper/session.ts'
 
 // ── who says so ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -551,6 +556,78 @@ function tryAll<Name extends string>(
 
 tryAll('client', ofClient, clientWays)
 tryAll('component', ofComponent, componentWays)
+
+// ── events of PubSub, which are for programs and for no account ─────────────────────────────────────────────────────────────
+
+type EventWay<Name> = readonly [
+  what: string,
+  by: string,
+  may: readonly Name[],
+  xep: (told: () => void) => Xep,
+  content: string,
+]
+
+const tune = "<event xmlns='http://jabber.org/protocol/pubsub#event'><items node='urn:test'/></event>"
+const change =
+  "<pubsub xmlns='http://jabber.org/protocol/pubsub'><subscription jid='a@b' subscription='none'/></pubsub>"
+const question = `<x xmlns='jabber:x:data' type='form'><field var='FORM_TYPE' type='hidden'>
+<value>http://jabber.org/protocol/pubsub#subscribe_authorization</value></field><field var='pubsub#node'><value>urn:test</value></field>
+<field var='pubsub#subscriber_jid'><value>a@b</value></field></x>`.replaceAll('\n', '')
+
+/** Events of the service `example.net`. */
+const ofService = (told: () => void): Xep => pubsubEvents({ from: jid => jid === 'example.net', onEvent: told })
+/** Events of the contact's and of our own account. */
+const ofKnown = (told: () => void): Xep =>
+  pep({ 'urn:test': told }, { from: jid => jid === 'romeo@example.net' || jid === 'juliet@example.com' })
+const ofAnyAccount = (told: () => void): Xep => pep({ 'urn:test': told })
+
+const eventWays = [
+  ['event of a service', 'XEP-0060 §14', ["contact's server"], ofService, tune],
+  ['subscription told by a service', 'XEP-0060 §14', ["contact's server"], ofService, change],
+  ['question of a service', 'XEP-0060 §8.6', ["contact's server"], ofService, question],
+  ['event of a contact', 'XEP-0163 §4.3', [...account, ...contact], ofKnown, tune],
+  [
+    'event of any account',
+    'RFC 6120 §8.1.2.1',
+    [...account, ...contact, 'like account', 'stranger'],
+    ofAnyAccount,
+    tune,
+  ],
+  ['question of an account', 'XEP-0163: owners need not be asked', nobody, ofAnyAccount, question],
+] as const satisfies readonly EventWay<Client>[]
+
+const componentEventWays = [
+  ['event of a service', 'XEP-0060 §14', ["contact's server"], ofService, tune],
+  ['question of a service', 'XEP-0060 §8.6', ["contact's server"], ofService, question],
+  ['event of a contact', 'XEP-0163 §4.3', contact, ofKnown, tune],
+] as const satisfies readonly EventWay<Component>[]
+
+function tryEvents<Name extends string>(
+  component: boolean,
+  froms: Readonly<Record<Name, From>>,
+  ways: readonly EventWay<Name>[],
+): void {
+  for (const [what, by, may, xep, content] of ways) {
+    t.test(`${component ? 'component' : 'client'}: ${what}, ${by}`, async t => {
+      let count = 0
+      const { session, peer } = await openSession({ component, xeps: [xep(() => count++)] })
+      for (const [name, [from]] of Object.entries(froms) as [Name, From][]) {
+        const addresses = [from === undefined ? '' : `from='${from}'`, component ? "to='pbx.example.com'" : '']
+        for (const type of ['', "type='headline'", "type='error'"]) {
+          const before = count
+          peer.write(`<message ${addresses.join(' ')} ${type}>${content}</message>`)
+          await settled()
+          const can = count > before
+          t.equal(can, may.includes(name) && !type.includes('error'), `${name}: ${from ?? 'no from'} ${type}`)
+        }
+      }
+      t.ok(session.writable)
+    })
+  }
+}
+
+tryEvents(false, ofClient, eventWays)
+tryEvents(true, ofComponent, componentEventWays)
 
 for (const [what, attempt, only] of addressedWays) {
   t.test(`component: ${what}, by whom it is for`, async t => {

@@ -77,5 +77,5 @@ export async function nodesOf(
 function featuresIn({ identities, features }: DiscoInfo): ReadonlySet<string> {
   const prefix = `${NS_PUBSUB}#`
   if (!identities.some(({ category }) => category === 'pubsub')) return new Set()
-  return new Set(features.flatMap(name => (name.startsWith(prefix) ? name.slice(prefix.length) : [])))
+  return new Set(features.flatMap(name => (name.startsWith(prefix) ? name.slice(prefix.length) || [] : [])))
 }

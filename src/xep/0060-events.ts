@@ -1,14 +1,15 @@
 /** XEP-0060 §4.2, §7.1.2 and §8: what a service tells its subscribers and owners by messages. */
 
 import { prepareJid } from '../jid.ts'
-import { on, type Xep } from '../routes.ts'
+import { onEvery, type Xep } from '../routes.ts'
 import type { Session } from '../session.ts'
 import type { Element } from '../stream/element.ts'
 import { type DataForm, formTypeOf, NS_DATA, readForm } from './0004-data-forms.ts'
+import { type JidAffiliation, readJidAffiliations } from './0060-affiliations.ts'
 import { authorizationForm, type NodeConfig, nodeConfigForm, readValues } from './0060-forms.ts'
 import { type PubsubItem, readItemsOf } from './0060-items.ts'
 import type { SubscriptionRequest } from './0060-pending.ts'
-import { NS_PUBSUB_EVENT } from './0060-pubsub.ts'
+import { NS_PUBSUB, NS_PUBSUB_EVENT } from './0060-pubsub.ts'
 import { attribute, childrenNamed, formIn } from './0060-request.ts'
 import { readSubscription, type Subscription } from './0060-subscriptions.ts'
 import { readHeaders } from './0131-shim.ts'
@@ -24,7 +25,7 @@ export interface EventSource {
   readonly collections: readonly string[]
   /** Those of one's subscriptions by which it has come, where there are several (§12.15). */
   readonly subids: readonly string[]
-  /** When it has happened before now (§12.4). */
+  /** When it has happened, where that was before now (§6.1.7). */
   readonly delay: Delay | undefined
 }
 
@@ -41,7 +42,11 @@ export type PubsubEvent = EventSource &
     | { readonly type: 'collection'; readonly associated: readonly string[]; readonly disassociated: readonly string[] }
     /** §8.2.5. Without a form the service says only that something has changed. */
     | { readonly type: 'configuration'; readonly config: NodeConfig | undefined; readonly form: DataForm | undefined }
+    /** §8.8.4 and §12.13: what has become of a subscription, one's own unless one owns the node. */
     | ({ readonly type: 'subscription' } & Subscription)
+    /** §8.9.4. */
+    | ({ readonly type: 'affiliation' } & JidAffiliation)
+    /** §8.6: somebody wants a subscription, and waits for an owner's answer. */
     | ({ readonly type: 'authorization' } & SubscriptionRequest)
   )
 
@@ -62,19 +67,15 @@ export interface PubsubEventsOptions {
 
 /** Takes events, and what owners are asked (§8.6). Those of accounts are better taken by `pep`. */
 export function pubsubEvents({ from, onEvent }: PubsubEventsOptions): Xep {
-  const take =
-    (authorization: boolean) =>
-    (message: Element, session: Session): void => {
-      const sender = session.sender(message)
-      if (sender === undefined || !from(sender)) return
-      for (const event of readEvents(message, session)) {
-        // A message with both comes by both routes.
-        if ((event.type === 'authorization') === authorization) onEvent(event, session)
-      }
-    }
+  const take = (message: Element, session: Session): void => {
+    const sender = session.sender(message)
+    if (sender === undefined || !from(sender)) return
+    for (const event of readEvents(message, session)) onEvent(event, session)
+  }
   return {
     name: 'XEP-0060 events',
-    routes: [on('message', NS_PUBSUB_EVENT, 'event', take(false)), on('message', NS_DATA, 'x', take(true))],
+    // One route, for a message may have several of what it looks for.
+    routes: [onEvery('message', (message, session) => (tells(message) ? take(message, session) : undefined))],
   }
 }
 
@@ -86,13 +87,26 @@ export function readEvents(stanza: Element, session: Session): PubsubEvent[] {
   const from = session.sender(stanza)
   if (from === undefined || stanza.name !== 'message' || stanza.attrs.type === 'error') return []
   const told = stanza.child('event', NS_PUBSUB_EVENT)?.elements.flatMap(element => readEvent(element) ?? []) ?? []
-  const asked = readRequest(stanza)
-  if (told.length === 0 && asked === undefined) return []
+  const changed = stanza.child('pubsub', NS_PUBSUB)?.elements.flatMap(readChange) ?? []
+  const happened = [...told, ...changed, ...readRequest(stanza)]
+  if (happened.length === 0) return []
   const headers = readHeaders(stanza)
-  const named = (name: string): string[] =>
-    headers.flatMap(header => (header.name.toLowerCase() === name ? header.value : []))
+  const named = (name: string): string[] => headers.flatMap(header => (isHeader(name, header.name) ? header.value : []))
   const all = { from, collections: named('collection'), subids: named('subid'), delay: readDelay(stanza, session) }
-  return [...told, ...(asked ? [asked] : [])].map(event => ({ ...all, ...event }))
+  return happened.map(event => ({ ...all, ...event }))
+}
+
+/** Whether it is worth reading. */
+function tells({ children }: Element): boolean {
+  return children.some(child => typeof child !== 'string' && spoken.has(child.ns))
+}
+
+const spoken: ReadonlySet<string> = new Set([NS_PUBSUB_EVENT, NS_PUBSUB, NS_DATA])
+
+/** COMPAT XEP-0060 before 1.11: `pubsub#subid`. */
+function isHeader(name: string, header: string): boolean {
+  const said = header.toLowerCase()
+  return said === name || said === `pubsub#${name}`
 }
 
 type Happening<Event = PubsubEvent> = Event extends PubsubEvent
@@ -112,7 +126,8 @@ function readEvent(element: Element): Happening | undefined {
       return {
         type: 'collection',
         node,
-        associated: nodesIn(element, 'associate'),
+        // COMPAT XEP-0060 before 1.11: `<node id='…'/>`.
+        associated: [...nodesIn(element, 'associate'), ...nodesIn(element, 'node', 'id')],
         // XEP-0060 1.11 has the one word, XEP-0248 the other.
         disassociated: [...nodesIn(element, 'dissociate'), ...nodesIn(element, 'disassociate')],
       }
@@ -138,20 +153,31 @@ function readEvent(element: Element): Happening | undefined {
   return undefined
 }
 
+/** One child of a `<pubsub/>` in a message. COMPAT ejabberd tells so of subscriptions too, as §8.8.4 once had it. */
+function readChange(element: Element): Happening[] {
+  if (element.is('subscription', NS_PUBSUB)) {
+    const subscription = readSubscription(element)
+    return subscription === undefined ? [] : [{ type: 'subscription', ...subscription }]
+  }
+  const node = attribute(element, 'node')
+  if (!element.is('affiliations', NS_PUBSUB) || node === undefined) return []
+  return readJidAffiliations(element).map(affiliation => ({ type: 'affiliation', node, ...affiliation }))
+}
+
 /** What an owner is asked (§8.6): a form of the message itself. */
-function readRequest(stanza: Element): Happening | undefined {
+function readRequest(stanza: Element): Happening[] {
   for (const x of stanza.elements) {
     if (!x.is('x', NS_DATA) || x.attrs.type !== 'form') continue
     const form = readForm(x)
     if (formTypeOf(form) !== authorizationForm.formType) continue
     const { node, subid, subscriber_jid = '' } = readValues(authorizationForm, form)
     const jid = prepareJid(subscriber_jid)
-    if (jid === undefined || !node) return undefined
-    return { type: 'authorization', node, jid, subid: subid || undefined, id: stanza.attrs.id }
+    if (jid === undefined || !node) return []
+    return [{ type: 'authorization', node, jid, subid: subid || undefined, id: stanza.attrs.id }]
   }
-  return undefined
+  return []
 }
 
-function nodesIn(collection: Element, name: string): string[] {
-  return childrenNamed(collection, name).flatMap(child => attribute(child, 'node') ?? [])
+function nodesIn(collection: Element, name: string, named = 'node'): string[] {
+  return childrenNamed(collection, name).flatMap(child => attribute(child, named) ?? [])
 }

@@ -32,7 +32,7 @@ type FieldValue<Kind> = Kind extends 'boolean'
               ? Word
               : never
 
-/** §16.4.3 and XEP-0248 §10.3: how a node behaves. Times are in seconds, sizes in bytes. */
+/** §16.4.3 and XEP-0248 §12.2: how a node behaves. Times are in seconds, sizes in bytes. */
 export const nodeConfigForm = {
   formType: `${NS_PUBSUB}#node_config`,
   fields: {
@@ -80,7 +80,7 @@ export const publishOptionsForm = {
   fields: nodeConfigForm.fields,
 } as const satisfies FormTable
 
-/** §16.4.2 and XEP-0248 §10.2: how a subscriber wants to be told. */
+/** §16.4.2 and XEP-0248 §12.2: how a subscriber wants to be told. */
 export const subscribeOptionsForm = {
   formType: `${NS_PUBSUB}#subscribe_options`,
   fields: {

@@ -1,11 +1,13 @@
 /** XEP-0060 §8: the nodes that one owns, who may do what with them, and who is told. */
+import { XmppError } from '../errors.ts'
 import type { IqOptions, Session } from '../session.ts'
-import { type Element, el } from '../stream/element.ts'
+import { el } from '../stream/element.ts'
 import { type NodeConfig, nodeConfigForm, readValues, writeForm } from './0060-forms.ts'
-import { type Affiliation, NS_PUBSUB, NS_PUBSUB_OWNER, type SubscriptionState } from './0060-pubsub.ts'
-import { askPubsub, childrenNamed, formIn, jidOf, type PubsubRequest, withForm } from './0060-request.ts'
-import { readAffiliation, readSubscriptions, type Subscription } from './0060-subscriptions.ts'
+import { NS_PUBSUB, NS_PUBSUB_OWNER, type SubscriptionState } from './0060-pubsub.ts'
+import { askOwner, askPubsub, formIn, withForm } from './0060-request.ts'
+import { readSubscriptions, type Subscription } from './0060-subscriptions.ts'
 
+export { type JidAffiliation, nodeAffiliations, setAffiliations } from './0060-affiliations.ts'
 export { answerSubscriptionRequest, pendingNodes, requestPending } from './0060-pending.ts'
 
 /** How a node shall be. */
@@ -15,10 +17,10 @@ export interface CreateOptions extends IqOptions {
 }
 
 /**
- * Creates a node (§8.1), and resolves with its name, which the service may have changed; without a name the service makes one up, an instant node (§8.1.2).
- * '' where it does not say which.
- * @throws what {@link Session.iq} throws; of the service (§8.1.1, §8.1.2) `feature-not-implemented` with `unsupported`, `registration-required`, `forbidden`, `conflict`,
- *   `not-acceptable` with `nodeid-required` or `unsupported-access-model`
+ * Creates a node (§8.1), and resolves with its name, which the service may have changed; without a name the service makes one up, an instant node (§8.1.1).
+ * @throws what {@link Session.iq} throws; XmppError `XMPP_NO_NODE` when an instant node has been made and the service does not say which; of the service (§8.1.1 to
+ *   §8.1.3) `feature-not-implemented` with `unsupported`, `registration-required`, `forbidden`, `conflict`, `not-acceptable` with `nodeid-required` or
+ *   `unsupported-access-model`
  */
 export async function createNode(
   session: Session,
@@ -30,7 +32,9 @@ export async function createNode(
   const form = config && writeForm(nodeConfigForm, config)
   const children = form === undefined ? [created] : [created, withForm('configure', NS_PUBSUB, {}, form)]
   const answer = await askPubsub(session, service, { type: 'set', children }, options)
-  return answer?.child('create')?.attrs.node || (node ?? '')
+  const name = answer?.child('create')?.attrs.node || node
+  if (name === undefined) throw new XmppError('XMPP_NO_NODE', 'the service does not say which node it has made')
+  return name
 }
 
 /**
@@ -44,7 +48,7 @@ export async function nodeConfig(
   node: string,
   options: IqOptions = {},
 ): Promise<NodeConfig> {
-  const answer = await ask(session, service, 'get', el('configure', NS_PUBSUB_OWNER, { node }), options)
+  const answer = await askOwner(session, service, 'get', el('configure', NS_PUBSUB_OWNER, { node }), options)
   return readValues(nodeConfigForm, formIn(answer?.child('configure')))
 }
 
@@ -57,7 +61,7 @@ export async function configureNode(
   options: IqOptions = {},
 ): Promise<void> {
   const form = withForm('configure', NS_PUBSUB_OWNER, { node }, writeForm(nodeConfigForm, config))
-  await ask(session, service, 'set', form, options)
+  await askOwner(session, service, 'set', form, options)
 }
 
 /** How a node is at first (§8.3). @throws what {@link Session.iq} throws; of the service `feature-not-implemented` with `unsupported` */
@@ -66,7 +70,7 @@ export async function defaultNodeConfig(
   service: string | undefined,
   options: IqOptions = {},
 ): Promise<NodeConfig> {
-  const answer = await ask(session, service, 'get', el('default', NS_PUBSUB_OWNER), options)
+  const answer = await askOwner(session, service, 'get', el('default', NS_PUBSUB_OWNER), options)
   return readValues(nodeConfigForm, formIn(answer?.child('default')))
 }
 
@@ -84,7 +88,7 @@ export async function deleteNode(
   { redirect, ...options }: DeleteOptions = {},
 ): Promise<void> {
   const place = redirect === undefined ? [] : [el('redirect', NS_PUBSUB_OWNER, { uri: redirect })]
-  await ask(session, service, 'set', el('delete', NS_PUBSUB_OWNER, { node }, ...place), options)
+  await askOwner(session, service, 'set', el('delete', NS_PUBSUB_OWNER, { node }, ...place), options)
 }
 
 /** Deletes all items of a node (§8.5). @throws as {@link deleteNode}; `feature-not-implemented` with `unsupported` where items are not kept */
@@ -94,7 +98,7 @@ export async function purgeNode(
   node: string,
   options: IqOptions = {},
 ): Promise<void> {
-  await ask(session, service, 'set', el('purge', NS_PUBSUB_OWNER, { node }), options)
+  await askOwner(session, service, 'set', el('purge', NS_PUBSUB_OWNER, { node }), options)
 }
 
 /** Who is told of what happens at a node (§8.8.1). @throws as {@link nodeConfig} */
@@ -104,7 +108,7 @@ export async function nodeSubscriptions(
   node: string,
   options: IqOptions = {},
 ): Promise<Subscription[]> {
-  const answer = await ask(session, service, 'get', el('subscriptions', NS_PUBSUB_OWNER, { node }), options)
+  const answer = await askOwner(session, service, 'get', el('subscriptions', NS_PUBSUB_OWNER, { node }), options)
   return readSubscriptions(answer?.child('subscriptions'), node)
 }
 
@@ -126,53 +130,5 @@ export async function setNodeSubscriptions(
   const changes = list.map(({ jid, subscription, subid }) =>
     el('subscription', NS_PUBSUB_OWNER, { jid, subscription, subid }),
   )
-  await ask(session, service, 'set', el('subscriptions', NS_PUBSUB_OWNER, { node }, ...changes), options)
-}
-
-/** What somebody may do with a node. */
-export interface JidAffiliation {
-  /** Prepared where a service has said it. */
-  readonly jid: string
-  readonly affiliation: Affiliation
-}
-
-/** Who may do what with a node (§8.9.1). @throws as {@link nodeConfig} */
-export async function nodeAffiliations(
-  session: Session,
-  service: string | undefined,
-  node: string,
-  options: IqOptions = {},
-): Promise<JidAffiliation[]> {
-  const answer = await ask(session, service, 'get', el('affiliations', NS_PUBSUB_OWNER, { node }), options)
-  return childrenNamed(answer?.child('affiliations'), 'affiliation').flatMap(element => {
-    const [jid, affiliation] = [jidOf(element), readAffiliation(element)]
-    return jid === undefined || affiliation === undefined ? [] : { jid, affiliation }
-  })
-}
-
-/**
- * Changes what others may do; those that are not in the list stay (§8.9.2).
- * @throws as {@link nodeConfig}; `not-acceptable` where some of it could not be done, such as taking the last owner away: the `<pubsub/>` of the answer, which the
- *   error does not hold, then says how it is
- */
-export async function setAffiliations(
-  session: Session,
-  service: string | undefined,
-  node: string,
-  list: readonly JidAffiliation[],
-  options: IqOptions = {},
-): Promise<void> {
-  const changes = list.map(({ jid, affiliation }) => el('affiliation', NS_PUBSUB_OWNER, { jid, affiliation }))
-  await ask(session, service, 'set', el('affiliations', NS_PUBSUB_OWNER, { node }, ...changes), options)
-}
-
-/** Asks as an owner. */
-function ask(
-  session: Session,
-  service: string | undefined,
-  type: PubsubRequest['type'],
-  child: Element,
-  options: IqOptions,
-): Promise<Element | undefined> {
-  return askPubsub(session, service, { type, ns: NS_PUBSUB_OWNER, children: [child] }, options)
+  await askOwner(session, service, 'set', el('subscriptions', NS_PUBSUB_OWNER, { node }, ...changes), options)
 }

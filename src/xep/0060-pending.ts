@@ -40,7 +40,7 @@ export function answerSubscriptionRequest(
 
 /**
  * The nodes of ours at which somebody waits for a subscription (§8.7). The command that tells them is left again.
- * @throws what {@link Session.iq} throws; of the service (§8.7.1) `feature-not-implemented` with `unsupported`, `forbidden`; `item-not-found` where there is no such command
+ * @throws what {@link Session.iq} throws; of the service (§8.7.3) `feature-not-implemented` with `unsupported`, `forbidden`; `item-not-found` where there is no such command
  */
 export async function pendingNodes(
   session: Session,
@@ -68,11 +68,11 @@ export async function requestPending(
   options: IqOptions = {},
 ): Promise<void> {
   const command = await execute(session, service, { action: 'execute' }, [], options)
-  const form = typedForm('submit', `${NS_PUBSUB}#subscribe_authorization`, [
+  const form = typedForm('submit', authorizationForm.formType, [
     { var: 'pubsub#node', type: undefined, values: [node] },
   ])
   const { sessionid } = command?.attrs ?? {}
-  await execute(session, service, { action: 'complete', sessionid }, [formElement(form)], options)
+  await execute(session, service, { action: 'execute', sessionid }, [formElement(form)], options)
 }
 
 /** One step of the command. */

@@ -3,7 +3,7 @@ import { bareJid, prepareJid } from '../jid.ts'
 import type { IqOptions, Session } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
 import { type DataForm, formElement, NS_DATA, readForm } from './0004-data-forms.ts'
-import { NS_PUBSUB } from './0060-pubsub.ts'
+import { NS_PUBSUB, NS_PUBSUB_OWNER } from './0060-pubsub.ts'
 
 /** What is asked: the children of the `<pubsub/>`, in the namespace it shall have. */
 export interface PubsubRequest {
@@ -22,6 +22,17 @@ export async function askPubsub(
 ): Promise<Element | undefined> {
   const result = await session.iq(type, service, el('pubsub', ns, {}, ...children), options)
   return result.child('pubsub', ns)
+}
+
+/** Asks as an owner. */
+export function askOwner(
+  session: Session,
+  service: string | undefined,
+  type: PubsubRequest['type'],
+  child: Element,
+  options: IqOptions,
+): Promise<Element | undefined> {
+  return askPubsub(session, service, { type, ns: NS_PUBSUB_OWNER, children: [child] }, options)
 }
 
 /** The children of that name in its own namespace; none of what is not there. */

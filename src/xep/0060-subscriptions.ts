@@ -1,23 +1,26 @@
-/** XEP-0060 §5.6, §5.7, §6.1 to §6.4: subscriptions, their options, and one's own affiliations. */
+/** XEP-0060 §5.6 and §6.1 to §6.4: subscriptions and their options. */
+import { prepareJid } from '../jid.ts'
 import type { IqOptions, Session } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
 import { readValues, type SubscribeOptions, subscribeOptionsForm, writeForm } from './0060-forms.ts'
-import { type Affiliation, affiliations, NS_PUBSUB, type SubscriptionState, subscriptionStates } from './0060-pubsub.ts'
+import { NS_PUBSUB, type SubscriptionState, subscriptionStates } from './0060-pubsub.ts'
 import { askPubsub, attribute, childrenNamed, formIn, jidOf, ownBareJid, withForm } from './0060-request.ts'
 import { parseDateTime } from './0082-datetime.ts'
 
+export { affiliationsOf, type NodeAffiliation } from './0060-affiliations.ts'
+
 /** That somebody is told of what happens at a node. */
 export interface Subscription {
-  /** Undefined for the root of all collections (XEP-0248 §9.1). */
+  /** Undefined for the root of all collections (XEP-0248 §8.1). */
   readonly node: string | undefined
   /** Who is told: a prepared JID, which need not be that of who has subscribed (§6.1.1). */
   readonly jid: string
   /** Which one it is of several that one JID may have at a node (§6.1.6). */
   readonly subid: string | undefined
   readonly subscription: SubscriptionState
-  /** When it ends by itself, in ms since 1970 (§6.1.7, §12.18). */
+  /** When it ends by itself, in ms since 1970 (§12.18). */
   readonly expiry: number | undefined
-  /** It does not count before its options have been set (§6.3.1). */
+  /** It does not count before its options have been set (§6.1.5). */
   readonly optionsRequired: boolean
 }
 
@@ -42,7 +45,7 @@ export interface SubscribeRequest extends IqOptions {
 }
 
 /**
- * Subscribes (§6.1); without a node to the root collection (XEP-0248 §9.1). The state that it resolves with need not be `subscribed`: it may be `pending`
+ * Subscribes (§6.1); without a node to the root collection (XEP-0248 §8.1). The state that it resolves with need not be `subscribed`: it may be `pending`
  * (§6.1.4) or `unconfigured` (§6.1.5). A service that says nothing has done it.
  * @throws what {@link Session.iq} throws; of the service (§6.1.3) `bad-request` with `invalid-jid`, `not-authorized` with `presence-subscription-required`,
  *   `not-in-roster-group` or `pending-subscription`, `not-allowed` with `closed-node`, `payment-required`, `forbidden`, `policy-violation` with
@@ -60,20 +63,12 @@ export async function subscribe(
   const children = form === undefined ? [subscribed] : [subscribed, withForm('options', NS_PUBSUB, {}, form)]
   const answer = await askPubsub(session, service, { type: 'set', children }, options)
   const told = answer?.child('subscription') ?? el('subscription', NS_PUBSUB)
-  const { attrs } = told
-  const state = attrs.subscription ?? 'subscribed'
-  return (
-    readSubscription(
-      el('subscription', NS_PUBSUB, { ...asked, ...attrs, subscription: state }, ...told.children),
-      node,
-    ) ?? {
-      ...asked,
-      subid: attribute(told, 'subid'),
-      subscription: 'none',
-      expiry: undefined,
-      optionsRequired: false,
-    }
-  )
+  return {
+    ...detailsOf(told),
+    node: attribute(told, 'node') ?? node,
+    jid: jidOf(told) ?? prepareJid(asked.jid) ?? asked.jid,
+    subscription: told.attrs.subscription === undefined ? 'subscribed' : (stateOf(told) ?? 'none'),
+  }
 }
 
 /**
@@ -157,33 +152,6 @@ export async function defaultSubscriptionOptions(
   return readValues(subscribeOptionsForm, formIn(answer?.child('default')))
 }
 
-/** What one may do with a node. */
-export interface NodeAffiliation {
-  readonly node: string
-  readonly affiliation: Affiliation
-}
-
-/** One's own affiliations with the nodes of a service, or with one of them (§5.7). @throws as {@link subscriptions} */
-export async function affiliationsOf(
-  session: Session,
-  service: string | undefined,
-  { node, ...options }: OwnOptions = {},
-): Promise<NodeAffiliation[]> {
-  const children = [el('affiliations', NS_PUBSUB, { node })]
-  const answer = await askPubsub(session, service, { type: 'get', children }, options)
-  const list = answer?.child('affiliations')
-  return childrenNamed(list, 'affiliation').flatMap(element => {
-    const named = attribute(element, 'node') ?? (list && attribute(list, 'node')) ?? node
-    const affiliation = readAffiliation(element)
-    return named === undefined || affiliation === undefined ? [] : { node: named, affiliation }
-  })
-}
-
-/** The affiliation that an element tells; undefined for a word that is none. */
-export function readAffiliation({ attrs }: Element): Affiliation | undefined {
-  return affiliations.find(word => word === attrs.affiliation)
-}
-
 /** The subscriptions in a `<subscriptions/>`, of whichever of the namespaces it is. @param node where it says none itself */
 export function readSubscriptions(list: Element | undefined, node?: string): Subscription[] {
   const listed = list && attribute(list, 'node')
@@ -192,14 +160,18 @@ export function readSubscriptions(list: Element | undefined, node?: string): Sub
 
 /** What a `<subscription/>` tells; undefined without a JID and a state. */
 export function readSubscription(element: Element, node?: string): Subscription | undefined {
-  const jid = jidOf(element)
-  const subscription = subscriptionStates.find(word => word === element.attrs.subscription)
+  const [jid, subscription] = [jidOf(element), stateOf(element)]
   if (jid === undefined || subscription === undefined) return undefined
+  return { ...detailsOf(element), node: attribute(element, 'node') ?? node, jid, subscription }
+}
+
+function stateOf({ attrs }: Element): SubscriptionState | undefined {
+  return subscriptionStates.find(word => word === attrs.subscription)
+}
+
+function detailsOf(element: Element): Pick<Subscription, 'subid' | 'expiry' | 'optionsRequired'> {
   return {
-    node: attribute(element, 'node') ?? node,
-    jid,
     subid: attribute(element, 'subid'),
-    subscription,
     expiry: parseDateTime(element.attrs.expiry ?? ''),
     optionsRequired: element.child('subscribe-options')?.child('required') !== undefined,
   }

@@ -88,7 +88,7 @@ export interface CollectionRequest extends SubscribeRequest {
 }
 
 /**
- * Subscribes to a collection (§6.1), undefined for the root (§9.1).
+ * Subscribes to a collection (§6.1), undefined for the root (§8.1).
  * @throws as {@link subscribe}; of the service (§6.1.3) `conflict` for what is subscribed to already, `not-allowed` for what would be too much
  */
 export function subscribeCollection(
@@ -126,7 +126,7 @@ export async function supportsCollections(
 
 /**
  * Whether a node is in a collection. Services without collections (ejabberd, Prosody) accept what asks for them and keep it among the configuration of the
- * node, and there is nothing behind it. So the collection must be said to be one (§5.2), and either be found to hold the node, or both be configured so (§9.3). What a
+ * node, and there is nothing behind it. So the collection must be said to be one (§5.2), and either be found to hold the node, or both be configured so (§8.3). What a
  * service refuses to tell speaks for nothing.
  * @throws what {@link Session.iq} throws, but for the errors of the service
  */
