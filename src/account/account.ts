@@ -214,7 +214,11 @@ export class Account extends Emitter<AccountEvent> {
    */
   async stop(): Promise<void> {
     this.#wanted = false
-    await this.#distribution.stop()
+    const farewell = this.#distribution.stop()
+    if (farewell !== undefined) {
+      if (this.#abort !== undefined) this.#setState('Disconnecting')
+      await farewell
+    }
     await this.#leave()
     // Someone may have started it again meanwhile.
     if (this.#wanted) this.start()

@@ -15,6 +15,7 @@ Runs the XMPP server of our own tests on 127.0.0.1, to try things out with; says
       --component-tls-port N    for components, with direct TLS (default 5348)
       --user JID:PASSWORD       an account; may be given more than once
       --component DOMAIN:SECRET a component; may be given more than once
+      --pubsub DOMAIN           a PubSub service; may be given more than once
       --cert-out FILE           writes the certificate to trust, made at each start
 Exit: 0 when told to end, 1 when it could not start, 2 for options that make no sense.
 `
@@ -77,6 +78,7 @@ function read(argv: readonly string[]): Asked {
       'component-tls-port': { type: 'string', default: '5348' },
       user: { type: 'string', multiple: true, default: [] },
       component: { type: 'string', multiple: true, default: [] },
+      pubsub: { type: 'string', multiple: true, default: [] },
       'cert-out': { type: 'string' },
     },
   })
@@ -89,6 +91,7 @@ function read(argv: readonly string[]): Asked {
       componentTlsPort: portNumber('component-tls-port', values['component-tls-port']),
       users: pairs('user', 'JID:PASSWORD', values.user),
       components: pairs('component', 'DOMAIN:SECRET', values.component),
+      pubsub: values.pubsub,
     },
     certOut: values['cert-out'],
   }

@@ -1,4 +1,5 @@
 import type { StanzaError } from '../errors.ts'
+import type { PubsubEngine } from '../pubsub/index.ts'
 import type { Element } from '../stream/element.ts'
 import type { Accounts } from './accounts.ts'
 import type { Peers } from './peers.ts'
@@ -11,6 +12,8 @@ export interface Hub {
   readonly rosters: Rosters
   /** Served component domains, connected or not. */
   readonly components: ReadonlySet<string>
+  /** PubSub services of the server's own, by their domains. */
+  readonly services: ReadonlyMap<string, PubsubEngine>
   /** Messages that went to several resources of a user → copies that may still have arrived. */
   readonly copies: WeakMap<Element, number>
   /** Hands a stanza to whom it is for. Returns what is wrong when that cannot be done: the caller knows whether to say so. */

@@ -13,6 +13,10 @@ export interface LoopbackOptions {
   readonly users?: Readonly<Record<string, string>>
   /** Component domain → secret. Default none. */
   readonly components?: Readonly<Record<string, string>>
+  /**
+   * Domains at which the server itself is a PubSub service (XEP-0060). Whoever is connected may create nodes; they last as long as the server. Default none.
+   */
+  readonly pubsub?: readonly string[]
   /** For clients, with STARTTLS. 0, the default of all four, lets the system choose. */
   readonly port?: number
   /** For clients, with direct TLS. */
@@ -56,6 +60,7 @@ export interface LoopbackOptions {
 export interface Settings {
   readonly accounts: Accounts
   readonly components: ReadonlyMap<string, string>
+  readonly pubsub: readonly string[]
   readonly ports: {
     readonly client: number
     readonly direct: number
@@ -82,6 +87,7 @@ export interface Settings {
 export function settle(options: LoopbackOptions): Settings {
   const accounts = new Accounts(options.users ?? {}, options)
   const components = readComponents(options.components ?? {}, accounts.domains)
+  const pubsub = readServices(options.pubsub ?? [], accounts.domains, components)
   const names = [...accounts.domains, ...components.keys(), 'localhost']
   const certificate = options.certificate ?? makeCertificate({ names: [...new Set(names)], addresses: ['127.0.0.1'] })
   const mechanisms = options.mechanisms?.map(mechanismCalled) ?? usualMechanisms
@@ -94,6 +100,7 @@ export function settle(options: LoopbackOptions): Settings {
   return {
     accounts,
     components,
+    pubsub,
     ports: {
       client: port('port', options.port),
       direct: port('directPort', options.directPort),
@@ -131,6 +138,23 @@ function readComponents(
     components.set(domain, secret)
   }
   return components
+}
+
+function readServices(
+  given: readonly string[],
+  users: ReadonlySet<string>,
+  components: ReadonlyMap<string, string>,
+): readonly string[] {
+  const services = new Set<string>()
+  for (const text of given) {
+    const { local, domain, resource } = parseJid(text)
+    if (local !== '' || resource !== '') throw new RangeError(`a PubSub service is a domain, not ${text.slice(0, 100)}`)
+    if (users.has(domain)) throw new RangeError(`${domain} has users and so cannot be a PubSub service`)
+    if (components.has(domain)) throw new RangeError(`${domain} is a component and so cannot be a PubSub service`)
+    if (services.has(domain)) throw new RangeError(`the PubSub service ${domain} is given twice`)
+    services.add(domain)
+  }
+  return [...services]
 }
 
 function mechanismCalled(name: string): ServerMechanism {

@@ -1,6 +1,7 @@
 import { StanzaError, StreamError } from '../errors.ts'
 import { bareJid, prepareJid, resourceOf } from '../jid.ts'
 import { NS_CLIENT } from '../negotiate.ts'
+import type { PubsubEngine } from '../pubsub/index.ts'
 import type { Element } from '../stream/element.ts'
 import type { Accounts } from './accounts.ts'
 import type { Hub } from './hub.ts'
@@ -9,6 +10,7 @@ import type { Peer, Peers } from './peers.ts'
 import { broadcast, deliverPresence, depart, noteDirected } from './presence.ts'
 import { Rosters } from './rosters.ts'
 import { answerIq } from './server-iq.ts'
+import { toService } from './services.ts'
 import { domainOf, errorReply, readdress, translate } from './stanza.ts'
 import { isSubscription, receiveSubscription, sendSubscription } from './subscriptions.ts'
 
@@ -24,12 +26,19 @@ export class Router implements Hub {
   readonly peers: Peers
   readonly rosters = new Rosters()
   readonly components: ReadonlySet<string>
+  readonly services: ReadonlyMap<string, PubsubEngine>
   readonly copies = new WeakMap<Element, number>()
   hook: StanzaHook | undefined
 
-  constructor(accounts: Accounts, components: ReadonlySet<string>, peers: Peers) {
+  constructor(
+    accounts: Accounts,
+    components: ReadonlySet<string>,
+    peers: Peers,
+    services: ReadonlyMap<string, PubsubEngine> = new Map(),
+  ) {
     this.accounts = accounts
     this.components = components
+    this.services = services
     this.peers = peers
   }
 
@@ -75,6 +84,8 @@ export class Router implements Hub {
       this.peers.send(component, stanza)
       return undefined
     }
+    const service = this.services.get(domain)
+    if (service !== undefined) return toService(this, service, stanza)
     if (!this.accounts.domains.has(domain)) return new StanzaError('cancel', 'remote-server-not-found')
     if (bareJid(to) === domain) return this.#toServer(stanza)
     // RFC 6121 §8.5.1: presence never tells who exists.

@@ -48,8 +48,13 @@ const answers: Record<'server' | 'account', Record<string, Answer>> = {
       ),
     [`get {${NS_DISCO_INFO}}query`]: () =>
       info('server', 'im', [NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, NS_ROSTER, NS_VERSION]),
-    [`get {${NS_DISCO_ITEMS}}query`]: ({ components }) =>
-      el('query', NS_DISCO_ITEMS, {}, ...[...components].map(jid => el('item', NS_DISCO_ITEMS, { jid }))),
+    [`get {${NS_DISCO_ITEMS}}query`]: ({ components, services }) =>
+      el(
+        'query',
+        NS_DISCO_ITEMS,
+        {},
+        ...[...components, ...services.keys()].map(jid => el('item', NS_DISCO_ITEMS, { jid })),
+      ),
   },
   account: {
     ...both,

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { StreamError, XmppError } from '../errors.ts'
 import { prepareJid } from '../jid.ts'
 import { NS_CLIENT, NS_COMPONENT } from '../negotiate.ts'
+import { PubsubEngine } from '../pubsub/index.ts'
 import type { Element } from '../stream/element.ts'
 import type { XmlStream } from '../stream/stream.ts'
 import { acceptClient } from './accept-client.ts'
@@ -86,11 +87,12 @@ class LoopbackServer implements Loopback {
   #stopped: Promise<void> | undefined
 
   constructor(settings: Settings) {
-    const { accounts, components, certificate, clock, log, connections: most } = settings
+    const { accounts, components, pubsub, certificate, clock, log, connections: most } = settings
     this.#settings = settings
     this.ca = certificate.ca
     this.#peers = new Peers(log)
-    this.#router = new Router(accounts, new Set(components.keys()), this.#peers)
+    const services = new Map(pubsub.map(jid => [jid, new PubsubEngine({ jid, clock })]))
+    this.#router = new Router(accounts, new Set(components.keys()), this.#peers, services)
     this.#sessions = new Sessions(this.#router, settings)
     this.#connections = new Connections({ router: this.#router, sessions: this.#sessions, clock, log, most })
     const listener = (welcome: Welcome): Server =>

@@ -4,6 +4,7 @@ import t from 'tap'
 import { connectClient } from '../../src/client.ts'
 import { connectComponent } from '../../src/component.ts'
 import { loopback } from '../../src/daemon/loopback.ts'
+import { discoInfo, discoItems } from '../../src/xep/0030-disco.ts'
 
 const zero = ['--port=0', '--direct-port=0', '--component-port', '0', '--component-tls-port=0']
 
@@ -59,6 +60,27 @@ t.test('it serves until it is told to end', async t => {
   t.notMatch(it.said.out + it.said.err, /pass|word|p2|cret/)
 })
 
+t.test('a PubSub service for each --pubsub', async t => {
+  const it = run(...zero, '--user', 'alice@x.example:pw', '--pubsub', 'a.example', '--pubsub=b.example')
+  const port = Number(/ port=(\d+)/.exec((await it.ready) ?? '')?.[1])
+  const session = await connectClient({
+    host: '127.0.0.1',
+    port,
+    jid: 'alice@x.example/a',
+    password: 'pw',
+    verify: false,
+  })
+  const running = session.run().catch(() => {})
+  t.strictSame(
+    (await discoItems(session, 'x.example')).map(({ jid }) => jid),
+    ['a.example', 'b.example'],
+  )
+  t.match(await discoInfo(session, 'b.example'), { identities: [{ category: 'pubsub', type: 'service' }] })
+  it.stop()
+  t.equal(await it.code, 0)
+  await running
+})
+
 t.test('what makes no sense is said, with the usage and exit 2, and never with a password', async t => {
   for (const [argv, message] of [
     [['--port', '65536'], /--port takes a number from 0 to 65535/],
@@ -80,6 +102,10 @@ t.test('what makes no sense is said, with the usage and exit 2, and never with a
     [['--component', 'a@x:hush'], /a component is a domain/],
     [['--component', 'x'], /--component takes DOMAIN:SECRET/],
     [['--user', 'a@x:hush', '--component', 'x:hush'], /x has users/],
+    [['--pubsub'], /--pubsub/],
+    [['--pubsub', 'a@x'], /a PubSub service is a domain/],
+    [['--pubsub', 'x', '--pubsub', 'x'], /x is given twice/],
+    [['--component', 'x:hush', '--pubsub', 'x'], /x is a component/],
   ] as const) {
     const it = run(...argv)
     t.equal(await it.code, 2, argv.join(' '))

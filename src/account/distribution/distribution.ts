@@ -91,14 +91,16 @@ export class Distribution {
     this.#membership?.offline()
   }
 
-  /** Says goodbye for our states, and forgets those of the others. @param forever the account goes on, but not with this */
-  async stop(forever = false): Promise<void> {
+  /**
+   * Says goodbye for our states, and forgets those of the others; undefined when there is nothing to do.
+   * @param forever the account goes on, but not with this
+   */
+  stop(forever = false): Promise<void> | undefined {
     const membership = this.#membership
-    if (membership === undefined) return
+    if (membership === undefined) return undefined
+    this.#membership = undefined
     this.#unlisten()
-    await membership.leave(forever)
-    membership.end()
-    if (this.#membership === membership) this.#membership = undefined
+    return membership.leave(forever).then(() => membership.end())
   }
 
   /** Whether another configuration asks for something else: whoever takes it stops this before, and starts it again. */

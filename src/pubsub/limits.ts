@@ -1,0 +1,48 @@
+/** How much a service keeps and says at most. Bytes are octets of UTF-8, of a payload those of its names, attributes and texts. */
+export interface EngineLimits {
+  readonly nodes: number
+  /** Nodes that one creator has at one time, whoever else owns them. */
+  readonly nodesPerOwner: number
+  readonly itemsPerNode: number
+  /** Items in one publication or retraction. */
+  readonly itemsPerRequest: number
+  /** One item's payload. */
+  readonly itemBytes: number
+  /** All payloads together. */
+  readonly storedBytes: number
+  /** How deep a payload's elements may be nested. */
+  readonly itemDepth: number
+  readonly subscriptionsPerNode: number
+  /** Of one bare JID, with all its resources, to one node. */
+  readonly subscriptionsPerSubscriber: number
+  readonly affiliationsPerNode: number
+  /** A node's name. */
+  readonly nameBytes: number
+  /** An item's id. */
+  readonly idBytes: number
+  /** One text of a node's configuration, such as its title. */
+  readonly textBytes: number
+  /** What one answer lists; more is had page by page (XEP-0059). */
+  readonly pageSize: number
+  /** The payloads in one answer; one item goes out however large it is. */
+  readonly pageBytes: number
+}
+
+/** What is good for some thousands of users and the states of a few PBXes. */
+export const defaultLimits: EngineLimits = {
+  nodes: 100_000,
+  nodesPerOwner: 10_000,
+  itemsPerNode: 10_000,
+  itemsPerRequest: 1000,
+  itemBytes: 65_536,
+  storedBytes: 268_435_456,
+  itemDepth: 100,
+  subscriptionsPerNode: 10_000,
+  subscriptionsPerSubscriber: 20,
+  affiliationsPerNode: 1000,
+  nameBytes: 1023,
+  idBytes: 1023,
+  textBytes: 1023,
+  pageSize: 1000,
+  pageBytes: 131_072,
+}
