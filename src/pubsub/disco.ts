@@ -8,7 +8,8 @@ import { NS_PUBSUB } from '../xep/0060-pubsub.ts'
 import { NS_SHIM } from '../xep/0131-shim.ts'
 import type { Node } from './node.ts'
 import { paged } from './paging.ts'
-import { type Command, nodeOf, type Service } from './service.ts'
+import { type Command, nodeOf } from './request.ts'
+import type { Service } from './service.ts'
 
 /** §10. What is not here answers `feature-not-implemented`. */
 const features = [

@@ -11,7 +11,8 @@ import { items } from './items.ts'
 import { create, defaultConfiguration, deleteNode, getConfig, purge, setConfig } from './nodes.ts'
 import { getAffiliations, getSubscriptions, setAffiliations, setSubscriptions } from './owner.ts'
 import { publish, retract } from './publish.ts'
-import { type Command, type EngineOptions, type Request, Service } from './service.ts'
+import type { Command, Request } from './request.ts'
+import { type EngineOptions, Service } from './service.ts'
 import {
   affiliations,
   defaultSubscription,

@@ -5,7 +5,7 @@ import { badRequest, notAcceptable, notFound, unsupported } from './errors.ts'
 import type { Item, Node } from './node.ts'
 import { itemElement } from './notifications.ts'
 import { paged } from './paging.ts'
-import { type Command, nodeOf, type Request } from './service.ts'
+import { type Command, nodeOf, type Request } from './request.ts'
 
 /** The oldest first; `max_items` asks for the last ones. What one answer does not hold is had page by page. */
 export const items: Command = request => {

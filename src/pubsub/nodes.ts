@@ -8,7 +8,7 @@ import { badRequest, notAcceptable, unsupported } from './errors.ts'
 import type { Node } from './node.ts'
 import { notify, notifySubscriber } from './notifications.ts'
 import { deleteItems, mostItems } from './publish.ts'
-import { type Command, nodeOf, type Request } from './service.ts'
+import { type Command, nodeOf, type Request } from './request.ts'
 
 /** §8.1; without a name the service makes one up. */
 export const create: Command = ({ service, person, wrapper, action }) => {

@@ -5,7 +5,8 @@ import { NS_PUBSUB, NS_PUBSUB_EVENT, type SubscriptionState } from '../xep/0060-
 import { headersElement } from '../xep/0131-shim.ts'
 import { NS_DELAY } from '../xep/0203-delay.ts'
 import type { Item, Node, Subscription } from './node.ts'
-import type { Request, Service } from './service.ts'
+import type { Request } from './request.ts'
+import type { Service } from './service.ts'
 
 /** Tells all subscribers of a node; `event` is the child of `<event/>`. */
 export function notify({ service, out }: Request, node: Node, event: Element): void {

@@ -7,7 +7,7 @@ import type { Node } from './node.ts'
 import { sendAway } from './nodes.ts'
 import { notifyAffiliation, notifySubscriber } from './notifications.ts'
 import { paged } from './paging.ts'
-import { type Command, nodeOf, type Request } from './service.ts'
+import { type Command, nodeOf, type Request } from './request.ts'
 import { defaultOptions, hasRoom } from './subscriptions.ts'
 
 /** §8.9.1. */

@@ -9,7 +9,8 @@ import { readSubmitted } from './forms.ts'
 import type { Item, Node } from './node.ts'
 import { itemsEvent, notify, retractEvent } from './notifications.ts'
 import { keptPayload } from './payload.ts'
-import { type Command, nameOf, nodeOf, type Request, type Service } from './service.ts'
+import { type Command, nameOf, nodeOf, type Request } from './request.ts'
+import type { Service } from './service.ts'
 
 /**
  * §7.1. Several items are published one after the other, and told of in one event. An item that is there is published anew by whoever may publish: the XEP

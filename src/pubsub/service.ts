@@ -3,11 +3,10 @@ import { nodeCrypto } from '../builtin.ts'
 import type { Clock } from '../clock.ts'
 import { detached } from '../detached.ts'
 import { bareJid } from '../jid.ts'
-import type { Element } from '../stream/element.ts'
 import type { Affiliation } from '../xep/0060-pubsub.ts'
 import { denial, type Operation, rightOf } from './access.ts'
 import { defaultConfig, type LeafConfig } from './config.ts'
-import { badRequest, forbidden, full, notAcceptable, notFound, refusal } from './errors.ts'
+import { forbidden, full, notAcceptable, refusal } from './errors.ts'
 import { defaultLimits, type EngineLimits } from './limits.ts'
 import { Node, type Subscription } from './node.ts'
 
@@ -26,24 +25,6 @@ export interface EngineOptions {
   /** Makes ids of items, nodes and subscriptions; none may come twice. Default random ones. */
   readonly newId?: () => string
 }
-
-/** One request, as its command sees it. */
-export interface Request {
-  readonly service: Service
-  /** Who asks: the bare JID, which is what affiliations go by. */
-  readonly person: string
-  /** `<pubsub/>`, or the `<query/>` of disco. */
-  readonly wrapper: Element
-  /** The child of it that says what is wanted; the wrapper itself where it says so. */
-  readonly action: Element
-  /** Messages to send once the answer is out. */
-  readonly out: Element[]
-  /** What an error repeats in place of the request (§8.8.2.4). */
-  echo?: readonly Element[]
-}
-
-/** What a command does; it returns the payload of the result, or throws a StanzaError. All checks come before the first change. */
-export type Command = (request: Request) => Element | undefined
 
 /** Somebody who is affiliated or subscribed. */
 interface Person {
@@ -186,22 +167,6 @@ export class Service {
     }
     return person
   }
-}
-
-/**
- * The node that is asked about.
- * @throws StanzaError `bad-request` with `nodeid-required`, `item-not-found`
- */
-export function nodeOf({ service, action }: Request): Node {
-  const node = service.nodes.get(nameOf(action))
-  if (node === undefined) throw notFound()
-  return node
-}
-
-/** @throws StanzaError `bad-request` with `nodeid-required` */
-export function nameOf({ attrs: { node = '' } }: Element): string {
-  if (node === '') throw badRequest('nodeid-required')
-  return node
 }
 
 const bareOf = ({ jid }: { readonly jid: string }): string => bareJid(jid)

@@ -8,7 +8,8 @@ import { readSubmitted, shownForm } from './forms.ts'
 import type { Node, Subscription, SubscriptionOptions } from './node.ts'
 import { notifyOwners, sendLast } from './notifications.ts'
 import { paged } from './paging.ts'
-import { type Command, nodeOf, type Request, type Service } from './service.ts'
+import { type Command, nodeOf, type Request } from './request.ts'
+import type { Service } from './service.ts'
 
 /** How a subscriber is told who has not said how. */
 export const defaultOptions: SubscriptionOptions = { deliver: true, expire: undefined }
