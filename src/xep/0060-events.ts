@@ -153,7 +153,7 @@ function readEvent(element: Element): Happening | undefined {
   return undefined
 }
 
-/** One child of a `<pubsub/>` in a message. COMPAT ejabberd tells so of subscriptions too, as §8.8.4 once had it. */
+/** One child of a `<pubsub/>` in a message, which tells of affiliations (§8.9.4). COMPAT XEP-0060 before 1.13: of subscriptions too. */
 function readChange(element: Element): Happening[] {
   if (element.is('subscription', NS_PUBSUB)) {
     const subscription = readSubscription(element)
