@@ -107,9 +107,10 @@ export class StateBus extends Emitter<BusEvent> {
     this.#watch()
   }
 
-  /** What another PBX no longer says, or what one way no longer brings. */
-  withdraw(kind: Report['kind'], eid: string, name: string, source: object): void {
-    if (eid !== this.eid) this.#states.withdraw(kind, eid, name, source)
+  /** What another PBX no longer says by one way; `eid` undefined: whichever PBX. */
+  withdraw(kind: Report['kind'], eid: string | undefined, name: string, source: object): void {
+    for (const each of eid === undefined ? this.#states.who(kind, name) : [eid])
+      if (each !== this.eid) this.#states.withdraw(kind, each, name, source)
   }
 
   /** What came by a way that is closed. @param matching which of it; default all */

@@ -127,6 +127,11 @@ export class States {
     return [...(kind === 'device' ? this.#device : this.#mailbox).keys()].sort()
   }
 
+  /** Whoever says anything of it. */
+  who(kind: Report['kind'], name: string): string[] {
+    return [...((kind === 'device' ? this.#device : this.#mailbox).get(name)?.keys() ?? [])]
+  }
+
   devicesOf(name: string): { eid: string; state: DeviceState }[] {
     return this.#counting(this.#device, name).map(([eid, state]) => ({ eid, state }))
   }

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { StateBus } from '../../src/bus/index.ts'
 import { connectClient } from '../../src/client.ts'
 import { AccountSet } from '../../src/daemon/accounts.ts'
 import { runCommand } from '../../src/daemon/console.ts'
@@ -31,7 +32,8 @@ async function setUp(t: Test, lines = 'buddy=romeo@example.com\nbuddy=nurse@exam
   const [juliet, other] = watches as [Watched, Watched]
   await juliet.next('connected')
   await other.next('offline')
-  const context: ConsoleContext = { accounts, reload: async () => ({ ok: true, lines: ['nothing has changed'] }) }
+  const bus = new StateBus({ eid: '02:00:00:00:00:01' })
+  const context: ConsoleContext = { accounts, bus, reload: async () => ({ ok: true, lines: ['nothing has changed'] }) }
   const run = (...argv: string[]): Promise<ControlReply> =>
     runCommand({ argv, json: false }, context, new AbortController().signal)
   const json = async (...argv: string[]): Promise<{ exit: number; err: string; data: unknown }> => {

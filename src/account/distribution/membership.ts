@@ -1,4 +1,4 @@
-import type { StateBus } from '../../bus/bus.ts'
+import { isName, type StateBus } from '../../bus/bus.ts'
 import type { Report } from '../../bus/events.ts'
 import type { Clock } from '../../clock.ts'
 import { StanzaError } from '../../errors.ts'
@@ -6,11 +6,13 @@ import type { Session } from '../../session.ts'
 import { nodeInfo, pubsubFeatures } from '../../xep/0060-discovery.ts'
 import type { PubsubEvent } from '../../xep/0060-events.ts'
 import type { SubscribeOptions } from '../../xep/0060-forms.ts'
+import type { PubsubItem } from '../../xep/0060-items.ts'
 import { subscribe, unsubscribe } from '../../xep/0060-subscriptions.ts'
 import { isInCollection } from '../../xep/0248-collections.ts'
 import { itemsOf, limitOf } from './history.ts'
 import { Leaves } from './leaves.ts'
 import { type Kind, kindOf, kinds, Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
+import { isOurs } from './payload.ts'
 import { type Farewell, hintFor, type Mode, Share } from './share.ts'
 import { Troubles } from './troubles.ts'
 import { keyOf, Watch } from './watch.ts'
@@ -45,6 +47,8 @@ export class Membership {
   /** What is to be entered, again or for the first time. */
   readonly #outside = new Set<Kind>()
   #entering = false
+  #again = false
+  /** A leaf was seen to be in its collection. */
   #leafVerified = false
   /** What is said once. */
   #twinTold = false
@@ -60,13 +64,18 @@ export class Membership {
     this.#mode = setting.collections ? 'collections' : 'flat'
     const { bus, clock, warn, skipped } = host
     const session = (): Session | undefined => this.#session
-    this.#troubles = new Troubles(clock, warn, () => void this.#enterAll())
+    this.#troubles = new Troubles(clock, warn, () => {
+      this.#tellAgain()
+      void this.#enterAll()
+    })
     this.#nodes = new Nodes(setting, host.owners, this.#troubles)
     this.#watch = new Watch({
       bus,
       skipped,
       onTwin: report => this.#onTwin(report),
       spoken: key => this.#share.spoken(key),
+      onGone: key => this.#share.forget(key),
+      clock,
     })
     this.#share = new Share({
       setting,
@@ -144,6 +153,7 @@ export class Membership {
   /** What others say by this membership does not count any more. */
   end(): void {
     this.offline()
+    this.#watch.stop()
     this.#host.bus.forget(this.#watch)
   }
 
@@ -160,14 +170,11 @@ export class Membership {
     switch (event.type) {
       case 'items':
         for (const item of event.items) {
-          const report = this.#watch.item(node, item, kind)
-          // What should be a collection tells of a leaf that we may not know yet.
-          if (report !== undefined && this.#mode === 'leaves' && kind !== undefined) this.#leaves.found(report.name)
+          // What should be a collection only tells of leaves, and of their states then.
+          if (this.#mode !== 'flat' && kindOf(node) !== undefined) this.#announced(item)
+          else this.#watch.item(node, item, kind)
         }
-        for (const id of event.retracted) {
-          this.#watch.retracted(id, kind)
-          for (const each of kind === undefined ? kinds : [kind]) this.#share.forget(keyOf(each, id))
-        }
+        for (const id of event.retracted) this.#watch.retracted(id, kind)
         return
       case 'purge':
         this.#emptied(node, kind)
@@ -186,6 +193,13 @@ export class Membership {
         for (const leaf of event.disassociated) this.#emptied(leaf, undefined)
         return
     }
+  }
+
+  #announced({ id, payload }: PubsubItem): void {
+    if (id === undefined || !isName(id) || !isOurs(payload)) return
+    // A collection has no items of its own.
+    this.#withoutCollections()
+    this.#leaves.found(id)
   }
 
   /** Nothing is in a node any more: of one kind, or of one leaf. */
@@ -227,31 +241,37 @@ export class Membership {
 
   // ── coming in ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Goes where it is not yet, one at a time; whatever has changed meanwhile is gone through afterwards. */
   async #enterAll(): Promise<void> {
-    const session = this.#session
-    if (session === undefined || this.#entering) return
+    this.#again = true
+    if (this.#entering) return
     this.#entering = true
-    try {
-      if (this.#outside.size > 0) await this.#decide(session)
-      const kindsNow = [...this.#outside]
-      this.#reading = kindsNow.length > 0
-      for (const kind of kindsNow) if (await this.#enter(session, kind)) this.#outside.delete(kind)
-      if (kindsNow.length > 0 && this.#mode !== 'flat') await this.#search(session)
-      this.#reading = false
-    } catch (error) {
-      if (!(error instanceof StanzaError)) {
-        // The next connection begins anew; a service that does not answer is asked again.
-        if (session === this.#session && session.stream.writable) {
-          this.#reading = false
-          this.#troubles.tell('service', `${this.setting.service} does not answer`, error)
-          this.#troubles.retry()
-        }
-      }
-    } finally {
-      this.#entering = false
+    while (this.#again) {
+      this.#again = false
+      const session = this.#session
+      if (session !== undefined) await this.#enterOnce(session)
     }
-    if (session !== this.#session) return void this.#enterAll()
-    this.#share.open()
+    this.#entering = false
+  }
+
+  async #enterOnce(session: Session): Promise<void> {
+    try {
+      const outside = [...this.#outside]
+      if (outside.length > 0) {
+        await this.#decide(session)
+        this.#reading = true
+        for (const kind of outside) if (await this.#enter(session, kind)) this.#outside.delete(kind)
+        if (this.#mode !== 'flat') await this.#search(session)
+        this.#reading = false
+      }
+      if (session === this.#session) this.#share.open()
+    } catch (error) {
+      // The next connection begins anew; a service that does not answer is asked again.
+      if (session !== this.#session || !session.stream.writable) return
+      this.#reading = false
+      this.#troubles.tell('service', `${this.setting.service} does not answer`, error)
+      this.#troubles.retry()
+    }
   }
 
   /** Whether there are collections, if there shall be. */
@@ -273,16 +293,20 @@ export class Membership {
       `${this.setting.service} has no collection nodes (XEP-0248), whatever it accepts: the nodes of single devices are looked for and subscribed to instead; collection_nodes=no needs no search`,
     )
     for (const kind of kinds) this.#outside.add(kind)
+    void this.#enterAll()
   }
 
+  /** There is a leaf: the first one shows whether it is in its collection. */
   async #onLeaf(session: Session, leaf: string, collection: string): Promise<void> {
     if (this.#mode !== 'collections' || this.#leafVerified) return
-    if (await isInCollection(session, this.setting.service, leaf, collection, { timeout: PATIENCE })) {
-      this.#leafVerified = true
-      return
-    }
-    this.#withoutCollections()
-    void this.#enterAll()
+    if (await isInCollection(session, this.setting.service, leaf, collection, { timeout: PATIENCE })) this.#verified()
+    else this.#withoutCollections()
+  }
+
+  /** Leaves are told of by their collections, and need not be looked for. */
+  #verified(): void {
+    this.#leafVerified = true
+    this.#leaves.stop()
   }
 
   /** @returns whether the service lets us */
@@ -303,9 +327,10 @@ export class Membership {
     return true
   }
 
+  /** Where nobody tells of leaves they are looked for, and where it is not sure yet that somebody does. */
   #search(session: Session): Promise<void> {
-    const collections = this.#mode === 'collections' ? Object.values(roots) : undefined
-    return this.#readable('the nodes', () => this.#leaves.search(session, collections))
+    const searched = this.#mode === 'collections' && this.#leafVerified ? Object.values(roots) : undefined
+    return this.#readable('the nodes', () => this.#leaves.search(session, searched))
   }
 
   /** Reads what others have published, if one may and the connection does not suffer from it. */
@@ -402,7 +427,9 @@ export class Membership {
     const { service } = this.setting
     const { bus, farewell } = this.#host
     const { found } = await this.#watch.history(leaf, () => itemsOf(session, service, leaf))
-    if (found.size === 0) return false
+    const [first] = found.values()
+    if (first === undefined) return false
+    await this.#onLeaf(session, leaf, roots[first.kind])
     if (this.#mode === 'leaves') await this.#subscribeOnce(session, leaf)
     for (const report of found.values()) {
       if (report.eid !== bus.eid) continue

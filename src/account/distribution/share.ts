@@ -54,6 +54,10 @@ export class Share {
   /** Leaves of which those have been told who look for them. */
   readonly #announced = new Set<string>()
   #uncached = 0
+  /** Where something could be published: what is refused there then is that one thing. */
+  readonly #allowed = new Set<string>()
+  /** What is wrong as it is, by key. */
+  readonly #hopeless = new Map<string, string>()
   /** The service does not take conditions. */
   #unconditional = false
 
@@ -83,9 +87,11 @@ export class Share {
     this.put(report)
   }
 
-  /** Whether others were told just this. */
+  /** Whether others were told just this, or cannot be. */
   isTold(report: Report): boolean {
-    return this.#publisher.told(keyOf(report.kind, report.name)) === this.#says(report)
+    const key = keyOf(report.kind, report.name)
+    const says = this.#says(report)
+    return this.#publisher.told(key) === says || this.#hopeless.get(key) === says
   }
 
   /** Others know it by what is at the service already. */
@@ -102,6 +108,7 @@ export class Share {
   }
 
   open(): void {
+    this.#allowed.clear()
     this.#publisher.open()
   }
 
@@ -165,9 +172,11 @@ export class Share {
         if (this.#host.mode() === 'leaves') await this.#announce(session, told.key, told.report)
       }
       this.#host.troubles.solved(`publish ${node}`)
+      this.#allowed.add(node)
+      this.#hopeless.delete(told.key)
       return 'done'
     } catch (error) {
-      return this.#failed(node, error)
+      return this.#failed(node, told, error)
     }
   }
 
@@ -177,10 +186,28 @@ export class Share {
     try {
       await this.#publishOnce(session, node, report)
     } catch (error) {
-      if (!(error instanceof StanzaError) || error.condition !== 'item-not-found') throw error
-      nodes.gone(node)
-      await this.#create(session, node, kind)
+      if (!(error instanceof StanzaError)) throw error
+      if (error.condition === 'item-not-found') {
+        nodes.gone(node)
+        await this.#create(session, node, kind)
+      } else if (error.condition !== 'forbidden' || !(await this.#makeRoom(session, node, report))) throw error
       await this.#publishOnce(session, node, report)
+    }
+  }
+
+  /**
+   * COMPAT ejabberd: an item can be published again by whoever published it first and nobody else, though an owner may delete it. Another PBX has the
+   * same device then; it is not told, for its state still holds.
+   */
+  async #makeRoom(session: Session, node: string, report: Report): Promise<boolean> {
+    const holder = this.#host.holder(keyOf(report.kind, report.name))
+    if (holder === undefined || holder === report.eid) return false
+    try {
+      await retract(session, this.#host.setting.service, node, [report.name], { notify: false, timeout: PATIENCE })
+      return true
+    } catch (error) {
+      if (error instanceof StanzaError) return false
+      throw error
     }
   }
 
@@ -230,7 +257,7 @@ export class Share {
     }
   }
 
-  #failed(node: string, error: unknown): Outcome {
+  #failed(node: string, { key, says, name }: Told, error: unknown): Outcome {
     const { troubles, mode, setting } = this.#host
     const session = this.#host.session()
     if (!(error instanceof StanzaError)) {
@@ -238,16 +265,16 @@ export class Share {
       if (session?.stream.writable) troubles.retry()
       return 'later'
     }
-    troubles.tell(
-      `publish ${node}`,
-      `nothing can be published in ${node} at ${setting.service}`,
-      error,
-      hintFor(error, session?.jid),
-    )
-    // Somebody else's leaf holds up no other, and what is wrong with an item stays so.
-    if (error.type === 'modify' || (error.type !== 'wait' && mode() !== 'flat')) return 'refused'
+    const alone = this.#allowed.has(node)
+    const what = alone ? `"${name}" cannot be published` : 'nothing can be published'
+    troubles.tell(`publish ${node}`, `${what} in ${node} at ${setting.service}`, error, hintFor(error, session?.jid))
+    if (error.type === 'modify') {
+      this.#hopeless.set(key, says)
+      return 'refused'
+    }
     troubles.retry()
-    return 'later'
+    // Somebody else's leaf, or item, holds up no other.
+    return error.type !== 'wait' && (alone || mode() !== 'flat') ? 'refused' : 'later'
   }
 }
 

@@ -1,5 +1,6 @@
 import type { StateBus } from '../../bus/bus.ts'
 import type { Report } from '../../bus/events.ts'
+import type { Clock } from '../../clock.ts'
 import { detached } from '../../detached.ts'
 import type { PubsubItem } from '../../xep/0060-items.ts'
 import { type Kind, kinds } from './nodes.ts'
@@ -14,6 +15,9 @@ export interface WatchHost {
   readonly onTwin: (report: Report) => void
   /** Whether we ever told others of it. */
   readonly spoken: (key: string) => boolean
+  /** An item was taken back, and none has taken its place. */
+  readonly onGone: (key: string) => void
+  readonly clock: Clock
 }
 
 /** What was there before, by key. */
@@ -31,12 +35,29 @@ export function keyOf(kind: Kind, name: string): string {
 /** Items of which it is known whose they are: as many as there may be reports on a bus. */
 const MOST_HOLDERS = 200_000
 
+/**
+ * ms after which an item that was taken back is really gone. COMPAT ejabberd: a PBX has to take back another's item to publish its own state of the same
+ * device, and the other's state still holds.
+ */
+const GRACE = 1000
+
+interface Retract {
+  readonly kind: Kind
+  readonly name: string
+  /** Whose it was, as far as that is known. */
+  readonly holder: string | undefined
+  readonly due: number
+}
+
 /** Brings what is in items to the bus. */
 export class Watch {
   readonly #host: WatchHost
   /** Whose state an item last held: the next PBX that has the same device takes its place. */
   readonly #holders = new Map<string, string>()
   readonly #histories = new Set<Set<string>>()
+  /** By key, the oldest first. */
+  readonly #retracts = new Map<string, Retract>()
+  #cancel: (() => void) | undefined
 
   constructor(host: WatchHost) {
     this.#host = host
@@ -80,17 +101,43 @@ export class Watch {
     }
   }
 
-  /** An item was taken back: what its PBX said does not hold any more. */
+  /** An item was taken back. @param kind what belongs to its node; undefined for any */
   retracted(id: string, kind?: Kind): void {
-    const { bus } = this.#host
+    const { bus, clock } = this.#host
     for (const each of kind === undefined ? kinds : [kind]) {
       const key = keyOf(each, id)
-      for (const touched of this.#histories) touched.add(key)
       const holder = this.#holders.get(key)
+      const known = each === 'device' ? bus.device(id) : bus.mailbox(id)
+      if (holder === undefined && known === undefined) continue
+      for (const touched of this.#histories) touched.add(key)
       this.#holders.delete(key)
-      if (holder === undefined) bus.forget(this, (kind, name) => kind === each && name === id)
-      else bus.withdraw(each, holder, id, this)
+      this.#retracts.delete(key)
+      this.#retracts.set(key, { kind: each, name: detached(id), holder, due: clock.now() + GRACE })
     }
+    this.#waitForRetracts()
+  }
+
+  #waitForRetracts(): void {
+    const { clock, bus, onGone } = this.#host
+    const [first] = this.#retracts.values()
+    if (first === undefined || this.#cancel !== undefined) return
+    this.#cancel = clock.after(Math.max(0, first.due - clock.now()), () => {
+      this.#cancel = undefined
+      for (const [key, { kind, name, holder, due }] of [...this.#retracts]) {
+        if (due > clock.now()) break
+        this.#retracts.delete(key)
+        bus.withdraw(kind, holder, name, this)
+        onGone(key)
+      }
+      this.#waitForRetracts()
+    })
+  }
+
+  /** Nothing waits any more. */
+  stop(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+    this.#retracts.clear()
   }
 
   /** Nothing that came from a node holds any more. */
@@ -99,6 +146,7 @@ export class Watch {
       const [kind, name] = partsOf(key)
       if (matching(kind, name)) this.#holders.delete(key)
     }
+    for (const [key, { kind, name }] of [...this.#retracts]) if (matching(kind, name)) this.#retracts.delete(key)
     this.#host.bus.forget(this, matching)
   }
 
@@ -116,8 +164,8 @@ export class Watch {
 
   #take(node: string, report: Report): void {
     const key = keyOf(report.kind, report.name)
-    if (report.kind === 'device' && !report.cachable) this.#holders.delete(key)
-    else if (this.#holders.has(key) || this.#holders.size < MOST_HOLDERS)
+    this.#retracts.delete(key)
+    if (this.#holders.has(key) || this.#holders.size < MOST_HOLDERS)
       this.#holders.set(detached(key), detached(report.eid))
     if (this.#host.bus.report(report, this) === 'full')
       this.#host.skipped(node, report.name, 'there is no room for more states of other PBXes')

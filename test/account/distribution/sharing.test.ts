@@ -29,5 +29,6 @@ t.test('two PBXes share devices and mailboxes, and a third that comes later know
   t.equal(three.bus.device('Custom:lobby')?.state, 'RINGING', 'an item holds the state of one PBX')
   three.bus.setDevice('Custom:lobby', 'NOT_INUSE')
   await one.device('Custom:lobby', 'RINGINUSE')
-  for (const { events } of [one, two, three]) t.notOk(events.find(({ type }) => type === 'warning' || type === 'skipped'))
+  for (const { events } of [one, two, three])
+    t.notOk(events.find(({ type }) => type === 'warning' || type === 'skipped'))
 })
