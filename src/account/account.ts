@@ -124,6 +124,7 @@ export class Account extends Emitter<AccountEvent> {
       config: () => this.#config,
       clock: this.#clock,
       sharing: environment.sharing,
+      hide: text => this.hideSecrets(text),
       emit: event => this.emit(event),
     })
   }

@@ -1,13 +1,13 @@
 import type { Account } from '../account/account.ts'
 import { ownersOf } from '../account/distribution/distribution.ts'
 import { namesOf } from '../account/distribution/history.ts'
-import { createShared, giveTo, PATIENCE } from '../account/distribution/nodes.ts'
+import { collectionConfig, giveTo, leafConfig, PATIENCE } from '../account/distribution/nodes.ts'
 import { forEach } from '../account/distribution/some.ts'
 import { describe, StanzaError } from '../errors.ts'
 import { bareJid, formatJid } from '../jid.ts'
 import { printable } from '../printable.ts'
 import type { Session } from '../session.ts'
-import { deleteNode } from '../xep/0060-nodes.ts'
+import { createNode, deleteNode } from '../xep/0060-nodes.ts'
 import { pubsubCondition } from '../xep/0060-pubsub.ts'
 import { isInCollection } from '../xep/0248-collections.ts'
 import { type Command, find, type Output } from './console-command.ts'
@@ -64,7 +64,8 @@ async function list(account: Account, collection: string | undefined): Promise<O
 
 async function create(account: Account, node: string, collection: string | true): Promise<Output> {
   const { session, service } = at(account)
-  await answered(createShared(session, service, node, collection))
+  const config = collection === true ? collectionConfig : leafConfig(collection)
+  await answered(createNode(session, service, node, { config, timeout: PATIENCE }))
   const lines = [`Created '${printable(node)}' at ${service}.`]
   const owners = ownersOf(account.config)
   try {

@@ -26,6 +26,8 @@ export interface DistributionHost {
   readonly config: () => AccountConfig
   readonly clock: Clock
   readonly sharing: Sharing | undefined
+  /** Takes our secrets out of what others say. */
+  readonly hide: (text: string) => string
   readonly emit: (event: AccountEvent) => void
 }
 
@@ -48,7 +50,7 @@ export class Distribution {
 
   /** The account is started. */
   start(): void {
-    const { sharing, config, emit } = this.#host
+    const { sharing, config, emit, hide } = this.#host
     const setting = settingOf(config())
     if (setting === undefined || this.#membership !== undefined) return
     if (sharing === undefined) {
@@ -61,7 +63,7 @@ export class Distribution {
       clock: this.#host.clock,
       farewell,
       owners: () => ownersOf(config()),
-      warn: text => emit({ type: 'warning', text }),
+      warn: text => emit({ type: 'warning', text: hide(text) }),
       skipped: (node, item, reason) => emit({ type: 'skipped', node, item, reason }),
     })
     const changed = (event: Extract<BusEvent, { type: 'device' | 'mailbox' }>): void => {

@@ -12,6 +12,8 @@ export interface LeavesHost {
   readonly session: () => Session | undefined
   /** Reads a leaf, and subscribes to it where it has to be. @returns whether states of PBXes are in it */
   readonly enter: (session: Session, leaf: string) => Promise<boolean>
+  /** Whether there is anything to search for; not any more once collections tell of their leaves. */
+  readonly searched: () => boolean
 }
 
 /** ms between two searches, with few nodes and with many. */
@@ -83,13 +85,15 @@ export class Leaves {
       await this.#enterNew(session, names)
     } finally {
       // Its session may be over, or be that no longer.
-      if (session === this.#host.session()) this.#again(session, count < MANY ? PERIOD : LONG_PERIOD)
+      if (session === this.#host.session() && this.#host.searched())
+        this.#again(session, count < MANY ? PERIOD : LONG_PERIOD)
     }
   }
 
   #again(session: Session, ms: number): void {
     this.#cancel = this.#host.clock.after(ms, () => {
       this.#cancel = undefined
+      if (!this.#host.searched()) return
       this.#searchAll(session).catch(() => {
         // What is not answered now is asked again, by this session or the next.
       })

@@ -2,18 +2,18 @@ import { isName, type StateBus } from '../../bus/bus.ts'
 import type { Report } from '../../bus/events.ts'
 import type { Clock } from '../../clock.ts'
 import { StanzaError } from '../../errors.ts'
+import { bareJid } from '../../jid.ts'
 import type { Session } from '../../session.ts'
-import { nodeInfo, pubsubFeatures } from '../../xep/0060-discovery.ts'
 import type { PubsubEvent } from '../../xep/0060-events.ts'
-import type { SubscribeOptions } from '../../xep/0060-forms.ts'
 import type { PubsubItem } from '../../xep/0060-items.ts'
-import { subscribe, unsubscribe } from '../../xep/0060-subscriptions.ts'
-import { isInCollection } from '../../xep/0248-collections.ts'
-import { itemsOf, limitOf } from './history.ts'
+import { unsubscribe } from '../../xep/0060-subscriptions.ts'
+import { Entrance } from './entrance.ts'
+import { Layout } from './layout.ts'
 import { Leaves } from './leaves.ts'
-import { type Kind, kindOf, kinds, Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
+import { type Kind, kindOf, kinds, Nodes, roots, type Setting } from './nodes.ts'
 import { isOurs } from './payload.ts'
-import { type Farewell, hintFor, type Mode, Share } from './share.ts'
+import { type Farewell, Share } from './share.ts'
+import { forEach } from './some.ts'
 import { Troubles } from './troubles.ts'
 import { keyOf, Watch } from './watch.ts'
 
@@ -42,17 +42,16 @@ export class Membership {
   readonly #share: Share
   readonly #watch: Watch
   readonly #leaves: Leaves
-  #mode: Mode
+  readonly #layout: Layout
+  readonly #entrance: Entrance
   #session: Session | undefined
   /** What is to be entered, again or for the first time. */
   readonly #outside = new Set<Kind>()
   #entering = false
   #again = false
-  /** A leaf was seen to be in its collection. */
-  #leafVerified = false
   /** What is said once. */
   #twinTold = false
-  readonly #fullTold = new Set<string>()
+  #inertTold = false
   /** Connections that were lost while items were read, one after the other: they may be what ends them. */
   #lostReading = 0
   #reading = false
@@ -61,9 +60,10 @@ export class Membership {
   constructor(setting: Setting, host: MembershipHost) {
     this.setting = setting
     this.#host = host
-    this.#mode = setting.collections ? 'collections' : 'flat'
-    const { bus, clock, warn, skipped } = host
+    const { bus, clock, warn, skipped, farewell } = host
     const session = (): Session | undefined => this.#session
+    const layout = new Layout(setting, () => this.#onInert())
+    this.#layout = layout
     this.#troubles = new Troubles(clock, warn, () => {
       this.#tellAgain()
       void this.#enterAll()
@@ -83,16 +83,18 @@ export class Membership {
       nodes: this.#nodes,
       troubles: this.#troubles,
       clock,
-      mode: () => this.#mode,
+      layout,
       session,
       own: (kind, name) => bus.ownReport(kind, name),
       holder: key => this.#watch.holder(key),
-      onLeaf: (session, leaf, collection) => this.#onLeaf(session, leaf, collection),
     })
+    const [nodes, troubles, share, watch] = [this.#nodes, this.#troubles, this.#share, this.#watch]
+    this.#entrance = new Entrance({ setting, bus, farewell, layout, nodes, troubles, share, watch, warn })
     this.#leaves = new Leaves(setting.service, {
       clock,
       session,
-      enter: (session, leaf) => this.#enterLeaf(session, leaf),
+      enter: (session, leaf) => this.#entrance.enterLeaf(session, leaf),
+      searched: () => !layout.verified,
     })
     for (const report of bus.own()) this.#share.put(report)
   }
@@ -101,7 +103,10 @@ export class Membership {
   online(session: Session, resumed: boolean): void {
     this.#session = session
     this.#lostReading = this.#reading ? this.#lostReading + 1 : 0
-    if (!resumed || this.#reading) for (const kind of kinds) this.#outside.add(kind)
+    if (!resumed || this.#reading) {
+      this.#layout.restart()
+      for (const kind of kinds) this.#outside.add(kind)
+    }
     this.#reading = false
     this.#beat()
     void this.#enterAll()
@@ -165,29 +170,29 @@ export class Membership {
   }
 
   #happened(node: string, event: PubsubEvent): void {
-    const kind = this.#mode === 'collections' ? undefined : kindOf(node)
-    if (this.#mode === 'flat' && kind === undefined) return
+    const flat = this.#layout.mode === 'flat'
+    const root = kindOf(node)
+    if (flat && root === undefined) return
+    const kind = flat ? root : undefined
     switch (event.type) {
       case 'items':
-        for (const item of event.items) {
-          // What should be a collection only tells of leaves, and of their states then.
-          if (this.#mode !== 'flat' && kindOf(node) !== undefined) this.#announced(item)
-          else this.#watch.item(node, item, kind)
-        }
-        for (const id of event.retracted) this.#watch.retracted(id, kind)
+        // What should be a collection only tells of leaves, and of their states then.
+        if (!flat && root !== undefined) for (const item of event.items) this.#announced(item)
+        else for (const item of event.items) this.#watch.item(node, item, kind)
+        for (const id of event.retracted) if (flat || root === undefined) this.#watch.retracted(id, kind)
         return
       case 'purge':
+        if (!flat && root !== undefined) return
         this.#emptied(node, kind)
         this.#tellAgain()
         return
       case 'delete':
-        this.#emptied(node, kind)
         this.#nodes.gone(node)
         this.#leaves.gone(node)
-        if (kind !== undefined || kindOf(node) !== undefined) {
-          this.#outside.add(kind ?? (kindOf(node) as Kind))
-          this.#troubles.retry()
-        } else this.#tellAgain()
+        if (flat || root === undefined) this.#emptied(node, kind)
+        if (root === undefined) return this.#tellAgain()
+        this.#outside.add(root)
+        this.#troubles.retry()
         return
       case 'collection':
         for (const leaf of event.disassociated) this.#emptied(leaf, undefined)
@@ -198,19 +203,21 @@ export class Membership {
   #announced({ id, payload }: PubsubItem): void {
     if (id === undefined || !isName(id) || !isOurs(payload)) return
     // A collection has no items of its own.
-    this.#withoutCollections()
+    this.#layout.contradict()
     this.#leaves.found(id)
   }
 
   /** Nothing is in a node any more: of one kind, or of one leaf. */
   #emptied(node: string, kind: Kind | undefined): void {
-    const flat = this.#mode === 'flat'
-    // With leaves the items of what should be a collection only say that there are leaves.
-    if (this.#mode === 'leaves' && kind !== undefined) return
-    const matching = (each: Kind, name: string): boolean => (flat ? each === kind : name === node)
-    this.#watch.emptied(matching)
-    for (const report of this.#host.bus.own())
-      if (matching(report.kind, report.name)) this.#share.forget(keyOf(report.kind, report.name))
+    if (kind === undefined) {
+      for (const each of kinds) {
+        this.#watch.emptiedOf(each, node)
+        this.#share.forget(keyOf(each, node))
+      }
+      return
+    }
+    this.#watch.emptied(kind)
+    for (const report of this.#host.bus.own()) if (report.kind === kind) this.#share.forget(keyOf(kind, report.name))
   }
 
   /** Whatever of ours others do not know (any more). */
@@ -218,17 +225,30 @@ export class Membership {
     for (const report of this.#host.bus.own()) if (!this.#share.isTold(report)) this.#share.put(report)
   }
 
-  #onSubscription({ node, subscription }: Extract<PubsubEvent, { type: 'subscription' }>): void {
+  /** Owners are told of the subscriptions of others too. */
+  #onSubscription({ node, jid, subscription }: Extract<PubsubEvent, { type: 'subscription' }>): void {
     const kind = node === undefined ? undefined : kindOf(node)
-    if (kind === undefined || this.#session === undefined) return
+    if (kind === undefined || bareJid(jid) !== this.setting.account) return
     if (subscription === 'subscribed') {
       this.#outside.add(kind)
       void this.#enterAll()
     } else if (subscription === 'none') {
       this.#host.warn(
-        `${this.#at(node ?? '')}: its owner has ended our subscription, and the states of others are not heard`,
+        `${node} at ${this.setting.service}: its owner has ended our subscription, and the states of others are not heard`,
       )
     }
+  }
+
+  #onInert(): void {
+    if (!this.#inertTold) {
+      const { service } = this.setting
+      this.#host.warn(
+        `${service} has no collection nodes (XEP-0248), whatever it accepts: the nodes of single devices are looked for and subscribed to instead; collection_nodes=no needs no search`,
+      )
+    }
+    this.#inertTold = true
+    for (const kind of kinds) this.#outside.add(kind)
+    void this.#enterAll()
   }
 
   #onTwin({ name, eid }: Report): void {
@@ -258,10 +278,14 @@ export class Membership {
     try {
       const outside = [...this.#outside]
       if (outside.length > 0) {
-        await this.#decide(session)
+        await this.#layout.ask(session)
         this.#reading = true
-        for (const kind of outside) if (await this.#enter(session, kind)) this.#outside.delete(kind)
-        if (this.#mode !== 'flat') await this.#search(session)
+        for (const kind of outside) {
+          if (!(await this.#entrance.enter(session, kind))) continue
+          this.#outside.delete(kind)
+          if (this.#layout.mode === 'flat') await this.#read(roots[kind], () => this.#entrance.read(session, kind))
+        }
+        if (this.#layout.mode !== 'flat') await this.#read('the nodes', () => this.#search(session))
         this.#reading = false
       }
       if (session === this.#session) this.#share.open()
@@ -274,69 +298,16 @@ export class Membership {
     }
   }
 
-  /** Whether there are collections, if there shall be. */
-  async #decide(session: Session): Promise<void> {
-    if (this.#mode !== 'collections' || this.#leafVerified) return
-    try {
-      const features = await pubsubFeatures(session, this.setting.service, { timeout: PATIENCE })
-      if (!features.has('collections')) this.#withoutCollections()
-    } catch (error) {
-      // A service that says nothing of itself shows by what it does what it can do.
-      if (!(error instanceof StanzaError)) throw error
-    }
-  }
-
-  #withoutCollections(): void {
-    if (this.#mode !== 'collections') return
-    this.#mode = 'leaves'
-    this.#host.warn(
-      `${this.setting.service} has no collection nodes (XEP-0248), whatever it accepts: the nodes of single devices are looked for and subscribed to instead; collection_nodes=no needs no search`,
-    )
-    for (const kind of kinds) this.#outside.add(kind)
-    void this.#enterAll()
-  }
-
-  /** There is a leaf: the first one shows whether it is in its collection. */
-  async #onLeaf(session: Session, leaf: string, collection: string): Promise<void> {
-    if (this.#mode !== 'collections' || this.#leafVerified) return
-    if (await isInCollection(session, this.setting.service, leaf, collection, { timeout: PATIENCE })) this.#verified()
-    else this.#withoutCollections()
-  }
-
-  /** Leaves are told of by their collections, and need not be looked for. */
-  #verified(): void {
-    this.#leafVerified = true
-    this.#leaves.stop()
-  }
-
-  /** @returns whether the service lets us */
-  async #enter(session: Session, kind: Kind): Promise<boolean> {
-    const root = roots[kind]
-    try {
-      await this.#subscribe(session, root)
-      if (this.#mode === 'collections' && !(await this.#isCollection(session, root))) this.#withoutCollections()
-      this.#troubles.solved(`enter ${root}`)
-    } catch (error) {
-      if (!(error instanceof StanzaError)) throw error
-      const what = `${this.#at(root)} cannot be subscribed to`
-      this.#troubles.tell(`enter ${root}`, what, error, hintFor(error, session.jid))
-      this.#troubles.retry()
-      return false
-    }
-    if (this.#mode === 'flat') await this.#readable(root, () => this.#read(session, root, kind))
-    return true
-  }
-
   /** Where nobody tells of leaves they are looked for, and where it is not sure yet that somebody does. */
   #search(session: Session): Promise<void> {
-    const searched = this.#mode === 'collections' && this.#leafVerified ? Object.values(roots) : undefined
-    return this.#readable('the nodes', () => this.#leaves.search(session, searched))
+    return this.#leaves.search(session, this.#layout.verified ? Object.values(roots) : undefined)
   }
 
   /** Reads what others have published, if one may and the connection does not suffer from it. */
-  async #readable(what: string, read: () => Promise<void>): Promise<void> {
+  async #read(what: string, read: () => Promise<void>): Promise<void> {
+    const { service } = this.setting
     if (this.#lostReading >= MOST_LOST) {
-      this.#host.warn(`${this.#at(what)} are not read: the connection was lost over it ${MOST_LOST} times`)
+      this.#host.warn(`${what} at ${service} is not read: the connection was lost over it ${MOST_LOST} times`)
       return
     }
     try {
@@ -344,126 +315,24 @@ export class Membership {
       this.#troubles.solved(`read ${what}`)
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error
-      this.#troubles.tell(`read ${what}`, `what others have published in ${this.#at(what)} cannot be read`, error)
+      this.#troubles.tell(`read ${what}`, `what others have published in ${what} at ${service} cannot be read`, error)
     }
-  }
-
-  async #isCollection(session: Session, root: string): Promise<boolean> {
-    try {
-      return (await nodeInfo(session, this.setting.service, root, { timeout: PATIENCE })).type === 'collection'
-    } catch (error) {
-      if (!(error instanceof StanzaError)) throw error
-      return false
-    }
-  }
-
-  /** Subscribes, and creates what is not there. */
-  async #subscribe(session: Session, root: string): Promise<void> {
-    const collection = this.#mode === 'collections' ? true : undefined
-    if (this.#nodes.wanted(root)) {
-      try {
-        await this.#nodes.create(session, root, collection)
-      } catch (error) {
-        // It may be there, and others may have it.
-        if (!(error instanceof StanzaError)) throw error
-      }
-    }
-    try {
-      await this.#subscribeOnce(session, root)
-    } catch (error) {
-      if (!(error instanceof StanzaError) || error.condition !== 'item-not-found') throw error
-      await this.#nodes.create(session, root, collection)
-      await this.#subscribeOnce(session, root)
-    }
-  }
-
-  async #subscribeOnce(session: Session, node: string): Promise<void> {
-    const { service } = this.setting
-    const options = this.#mode === 'collections' ? inCollection : undefined
-    const { subscription } = await subscribe(session, service, node, { options, timeout: PATIENCE })
-    if (subscription === 'pending')
-      this.#host.warn(`${this.#at(node)}: its owner has to approve of our subscription first`)
-  }
-
-  /** What is in a flat node, and what of it is ours or should be. */
-  async #read(session: Session, root: string, kind: Kind): Promise<void> {
-    const { bus, farewell } = this.#host
-    const { service } = this.setting
-    const limit = await limitOf(session, service, root)
-    const { found, touched } = await this.#watch.history(root, () => itemsOf(session, service, root), kind)
-    const full = limit === undefined ? undefined : found.size >= limit
-    if (full && !this.#fullTold.has(root)) {
-      this.#fullTold.add(root)
-      this.#host.warn(
-        `${this.#at(root)} keeps ${limit} items: whoever comes later learns of no more; raise its pubsub#max_items`,
-      )
-    }
-    // Without knowing how many it keeps, what is missing may only have made room.
-    const there = (key: string): boolean => found.has(key) || touched.has(key)
-    if (full === false) bus.forget(this.#watch, (each, name) => each === kind && !there(keyOf(kind, name)))
-    for (const report of bus.own()) {
-      const key = keyOf(kind, report.name)
-      if (report.kind !== kind || touched.has(key)) continue
-      const item = found.get(key)
-      if (item === undefined ? full === false || found.size === 0 : item.eid === bus.eid) {
-        if (item !== undefined && sameReport(item, report)) this.#share.know(report)
-        else this.#share.putAgain(report)
-      } else if (!this.#share.isTold(report)) this.#share.put(report)
-    }
-    for (const report of found.values()) if (report.eid === bus.eid) this.#leftOver(report, farewell)
-  }
-
-  /** A state that we have published before we were started anew, and that nobody has set since. */
-  #leftOver(report: Report, farewell: Farewell): void {
-    const { kind, name } = report
-    const key = keyOf(kind, name)
-    if (this.#host.bus.ownReport(kind, name) !== undefined || this.#share.spoken(key)) return
-    if (report.kind === 'device' && report.state === 'UNAVAILABLE' && farewell === 'mark') return
-    this.#share.withdraw(kind, name, farewell)
-  }
-
-  /** A leaf: in a collection it is heard of already, else it has to be subscribed to. @returns whether it is one of ours */
-  async #enterLeaf(session: Session, leaf: string): Promise<boolean> {
-    const { service } = this.setting
-    const { bus, farewell } = this.#host
-    const { found } = await this.#watch.history(leaf, () => itemsOf(session, service, leaf))
-    const [first] = found.values()
-    if (first === undefined) return false
-    await this.#onLeaf(session, leaf, roots[first.kind])
-    if (this.#mode === 'leaves') await this.#subscribeOnce(session, leaf)
-    for (const report of found.values()) {
-      if (report.eid !== bus.eid) continue
-      const own = bus.ownReport(report.kind, report.name)
-      if (own === undefined) this.#leftOver(report, farewell)
-      else if (sameReport(own, report)) this.#share.know(own)
-      else this.#share.putAgain(own)
-    }
-    return true
   }
 
   async #unsubscribe(session: Session): Promise<void> {
-    const nodes = [...Object.values(roots), ...(this.#mode === 'leaves' ? this.#leaves.names : [])]
-    await Promise.all(
-      nodes.map(node => unsubscribe(session, this.setting.service, node, { timeout: 2000 }).catch(() => {})),
+    const nodes = [...Object.values(roots), ...(this.#layout.mode === 'leaves' ? this.#leaves.names : [])]
+    // Whoever was not subscribed is not now either.
+    await forEach(nodes, node =>
+      unsubscribe(session, this.setting.service, node, { timeout: FAREWELL }).catch(() => {}),
     )
-  }
-
-  #at(node: string): string {
-    return `${node} at ${this.setting.service}`
   }
 }
 
-/** What res_xmpp asks for. */
-const inCollection: SubscribeOptions = { subscription_type: 'items', subscription_depth: 'all', expire: 'presence' }
+/** ms that taking leave may take of a service that does not answer. */
+const FAREWELL = 2000
 
 /** How often something is said in the time after which others take us for gone. */
 const BEATS = 3
 
 /** Connections in a row that may be lost while items are read. */
 const MOST_LOST = 3
-
-function sameReport(one: Report, other: Report): boolean {
-  if (one.kind === 'device')
-    return other.kind === 'device' && one.state === other.state && one.cachable === other.cachable
-  return other.kind === 'mailbox' && one.counts.new === other.counts.new && one.counts.old === other.counts.old
-}

@@ -75,7 +75,7 @@ export class Nodes {
   async #create(session: Session, node: string, collection: string | true | undefined): Promise<boolean> {
     const { service } = this.#setting
     try {
-      await createShared(session, service, node, collection)
+      await this.#createAsAllowed(session, node, collection)
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error
       if (error.condition !== 'conflict') {
@@ -98,6 +98,18 @@ export class Nodes {
     return true
   }
 
+  async #createAsAllowed(session: Session, node: string, collection: string | true | undefined): Promise<void> {
+    const [best, other] = configsOf(collection)
+    const create = (config: NodeConfig | undefined): Promise<string> =>
+      createNode(session, this.#setting.service, node, { config, timeout: PATIENCE })
+    try {
+      await create(best)
+    } catch (error) {
+      if (!(error instanceof StanzaError) || error.type === 'auth' || error.condition === 'conflict') throw error
+      await create(other)
+    }
+  }
+
   /** Makes others owners too of all that is ours. @throws what {@link setAffiliations} throws, but for what the service refuses */
   async addOwners(session: Session, jids: readonly string[]): Promise<void> {
     await forEach([...this.#known], async node => {
@@ -111,32 +123,22 @@ export class Nodes {
   }
 }
 
-/**
- * Creates a node as res_xmpp does, for whom its owners name.
- * @param collection what it shall be in; `true` makes it a collection itself
- * @throws what {@link createNode} throws
- */
-export async function createShared(
-  session: Session,
-  service: string,
-  node: string,
-  collection?: string | true,
-): Promise<void> {
-  const shared: NodeConfig = { deliver_payloads: true, persist_items: true, access_model: 'whitelist' }
-  const create = (config: NodeConfig): Promise<unknown> =>
-    createNode(session, service, node, { config, timeout: PATIENCE })
-  if (collection === true) await create({ ...shared, node_type: 'collection' })
-  else if (collection !== undefined) await create({ ...shared, node_type: 'leaf', collection: [collection] })
-  else {
-    try {
-      // Without it whoever comes later learns of as few devices as the service keeps items by default: 20 in Prosody.
-      await create({ ...shared, max_items: 'max' })
-    } catch (error) {
-      // `max` is younger than many services (XEP-0060 1.20).
-      if (!(error instanceof StanzaError) || error.type === 'auth' || error.condition === 'conflict') throw error
-      await create(shared)
-    }
-  }
+/** How res_xmpp has its nodes. */
+const shared: NodeConfig = { deliver_payloads: true, persist_items: true, access_model: 'whitelist' }
+export const collectionConfig: NodeConfig = { ...shared, node_type: 'collection' }
+export const leafConfig = (collection: string): NodeConfig => ({
+  ...shared,
+  node_type: 'leaf',
+  collection: [collection],
+})
+
+/** The best a node can be, and what it is where a service does not know of that. */
+function configsOf(collection: string | true | undefined): readonly NodeConfig[] {
+  if (collection === true) return [collectionConfig, shared]
+  if (collection !== undefined) return [leafConfig(collection), shared]
+  // Without it whoever comes later learns of as few devices as the service keeps items by default: 20 in Prosody. `max` is younger than many services
+  // (XEP-0060 1.20).
+  return [{ ...shared, max_items: 'max' }, shared]
 }
 
 /** Makes others owners too. @throws what {@link setAffiliations} throws */

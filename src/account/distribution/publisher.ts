@@ -42,9 +42,10 @@ export class Publisher<P extends Publication> {
     return this.#told.get(key)
   }
 
-  /** All that others were told and that holds. */
-  get allTold(): ReadonlyMap<string, string> {
-    return this.#told
+  /** All that others were told, and what they are being told. */
+  *allTold(): Generator<[key: string, says: string]> {
+    for (const [key, { says }] of this.#underway) yield [key, says]
+    for (const [key, says] of this.#told) if (!this.#underway.has(key)) yield [key, says]
   }
 
   put(publication: P): void {

@@ -3,17 +3,12 @@ import type { Clock } from '../../clock.ts'
 import { StanzaError } from '../../errors.ts'
 import type { Session } from '../../session.ts'
 import { publish, retract } from '../../xep/0060-items.ts'
+import type { Layout } from './layout.ts'
 import { type Kind, type Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
 import { payloadOf } from './payload.ts'
 import { type Outcome, type Publication, Publisher } from './publisher.ts'
 import type { Troubles } from './troubles.ts'
 import { keyOf, partsOf } from './watch.ts'
-
-/**
- * How states are shared: as items of two nodes, or each in a node of its own, in a collection; `leaves` when the service has no collections, whatever it
- * says, so that the nodes have to be looked for.
- */
-export type Mode = 'flat' | 'collections' | 'leaves'
 
 /** What becomes of our states when we leave: devices are said to be UNAVAILABLE, all is taken back, or it stays as it is. */
 export type Farewell = 'mark' | 'retract' | 'keep'
@@ -25,14 +20,12 @@ export interface ShareHost {
   readonly nodes: Nodes
   readonly troubles: Troubles
   readonly clock: Clock
-  readonly mode: () => Mode
+  readonly layout: Layout
   readonly session: () => Session | undefined
   /** What we say of a device or mailbox now. */
   readonly own: (kind: Kind, name: string) => Report | undefined
   /** Whose state is in an item, as far as that is known. */
   readonly holder: (key: string) => string | undefined
-  /** The first leaf has been created in a collection. */
-  readonly onLeaf: (session: Session, leaf: string, collection: string) => Promise<void>
 }
 
 interface Told extends Publication {
@@ -118,7 +111,7 @@ export class Share {
 
   /** Tells one thing again, so that others hear of us. */
   refresh(): void {
-    for (const [key, says] of this.#publisher.allTold) {
+    for (const [key, says] of this.#publisher.allTold()) {
       const report = this.#host.own(...partsOf(key))
       if (report === undefined || this.#says(report) !== says) continue
       this.putAgain(report)
@@ -141,7 +134,7 @@ export class Share {
   /** Says goodbye for all that others were told, as far as time allows. @returns how many were not told */
   async leave(how: Farewell): Promise<number> {
     this.#publisher.clear()
-    for (const [key, says] of this.#publisher.allTold) {
+    for (const [key, says] of [...this.#publisher.allTold()]) {
       const [kind, name] = partsOf(key)
       if (says !== TAKEN_BACK && !says.startsWith(UNCACHED)) this.withdraw(kind, name, how)
     }
@@ -158,7 +151,7 @@ export class Share {
 
   /** Where something is published. */
   #nodeOf(kind: Kind, name: string): string {
-    return this.#host.mode() === 'flat' ? roots[kind] : name
+    return this.#host.layout.mode === 'flat' ? roots[kind] : name
   }
 
   async #publish(told: Told): Promise<Outcome> {
@@ -169,7 +162,7 @@ export class Share {
       if (told.report === undefined) await this.#retract(session, node, told.name)
       else {
         await this.#publishIn(session, node, told.kind, told.report)
-        if (this.#host.mode() === 'leaves') await this.#announce(session, told.key, told.report)
+        if (this.#host.layout.mode === 'leaves') await this.#announce(session, told.key, told.report)
       }
       this.#host.troubles.solved(`publish ${node}`)
       this.#allowed.add(node)
@@ -229,12 +222,12 @@ export class Share {
   }
 
   async #create(session: Session, node: string, kind: Kind): Promise<void> {
-    const { nodes } = this.#host
+    const { nodes, layout } = this.#host
     if (node === roots[kind]) {
       await nodes.create(session, node)
       return
     }
-    if (await nodes.create(session, node, roots[kind])) await this.#host.onLeaf(session, node, roots[kind])
+    if (await nodes.create(session, node, roots[kind])) await layout.leafSeen(session, node, kind)
   }
 
   async #retract(session: Session, node: string, id: string): Promise<void> {
@@ -258,7 +251,7 @@ export class Share {
   }
 
   #failed(node: string, { key, says, name }: Told, error: unknown): Outcome {
-    const { troubles, mode, setting } = this.#host
+    const { troubles, layout, setting } = this.#host
     const session = this.#host.session()
     if (!(error instanceof StanzaError)) {
       // Without a session it is tried again when there is one.
@@ -267,14 +260,14 @@ export class Share {
     }
     const alone = this.#allowed.has(node)
     const what = alone ? `"${name}" cannot be published` : 'nothing can be published'
-    troubles.tell(`publish ${node}`, `${what} in ${node} at ${setting.service}`, error, hintFor(error, session?.jid))
+    troubles.tell(`publish ${node}`, `${what} in ${node} at ${setting.service}`, error, hintFor(error, setting.account))
     if (error.type === 'modify') {
       this.#hopeless.set(key, says)
       return 'refused'
     }
     troubles.retry()
     // Somebody else's leaf, or item, holds up no other.
-    return error.type !== 'wait' && (alone || mode() !== 'flat') ? 'refused' : 'later'
+    return error.type !== 'wait' && (alone || layout.mode !== 'flat') ? 'refused' : 'later'
   }
 }
 
@@ -290,9 +283,9 @@ const refusesConditions: ReadonlySet<string> = new Set([
 ])
 
 /** What its owner can do about a refusal. */
-export function hintFor({ condition }: StanzaError, jid: string | undefined): string {
+export function hintFor({ condition }: StanzaError, account: string): string {
   if (condition === 'forbidden' || condition === 'not-allowed' || condition === 'not-authorized')
-    return `its owner has to let ${jid} in, as publisher or owner: name it there as a buddy`
+    return `its owner has to let ${account} in, as publisher or owner: name it there as a buddy`
   if (condition === 'remote-server-not-found' || condition === 'service-unavailable') return 'check pubsub_node'
   return ''
 }

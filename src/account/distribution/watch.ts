@@ -140,14 +140,19 @@ export class Watch {
     this.#retracts.clear()
   }
 
-  /** Nothing that came from a node holds any more. */
-  emptied(matching: (kind: Kind, name: string) => boolean): void {
-    for (const key of [...this.#holders.keys()]) {
-      const [kind, name] = partsOf(key)
-      if (matching(kind, name)) this.#holders.delete(key)
-    }
-    for (const [key, { kind, name }] of [...this.#retracts]) if (matching(kind, name)) this.#retracts.delete(key)
-    this.#host.bus.forget(this, matching)
+  /** Nothing of a kind holds any more that came this way. */
+  emptied(kind: Kind): void {
+    for (const books of [this.#holders, this.#retracts])
+      for (const key of [...books.keys()]) if (partsOf(key)[0] === kind) books.delete(key)
+    this.#host.bus.forget(this, each => each === kind)
+  }
+
+  /** Nor does what came of one device or mailbox. */
+  emptiedOf(kind: Kind, name: string): void {
+    const key = keyOf(kind, name)
+    this.#holders.delete(key)
+    this.#retracts.delete(key)
+    this.#host.bus.withdraw(kind, undefined, name, this)
   }
 
   #read(node: string, { id, payload }: PubsubItem, kind: Kind | undefined): Report | undefined {

@@ -1,0 +1,160 @@
+import type { StateBus } from '../../bus/bus.ts'
+import type { Report } from '../../bus/events.ts'
+import { StanzaError } from '../../errors.ts'
+import type { Session } from '../../session.ts'
+import type { SubscribeOptions } from '../../xep/0060-forms.ts'
+import { subscribe } from '../../xep/0060-subscriptions.ts'
+import { itemsOf, limitOf } from './history.ts'
+import type { Layout } from './layout.ts'
+import { type Kind, type Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
+import { type Farewell, hintFor, type Share } from './share.ts'
+import type { Troubles } from './troubles.ts'
+import { keyOf, type Watch } from './watch.ts'
+
+/** What coming in needs of a membership. */
+export interface EntranceHost {
+  readonly setting: Setting
+  readonly bus: StateBus
+  readonly farewell: Farewell
+  readonly layout: Layout
+  readonly nodes: Nodes
+  readonly troubles: Troubles
+  readonly share: Share
+  readonly watch: Watch
+  readonly warn: (text: string) => void
+}
+
+/** Subscribes to nodes, reads what is in them, and sees what others know of ours and what they do not. */
+export class Entrance {
+  readonly #host: EntranceHost
+  /** Of which it was said that they keep too little. */
+  readonly #fullTold = new Set<string>()
+
+  constructor(host: EntranceHost) {
+    this.#host = host
+  }
+
+  /** @returns whether the service lets us @throws what is no refusal of the service */
+  async enter(session: Session, kind: Kind): Promise<boolean> {
+    const { troubles, layout, setting } = this.#host
+    const root = roots[kind]
+    try {
+      await this.#subscribe(session, root)
+      troubles.solved(`enter ${root}`)
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error
+      const what = `${root} at ${setting.service} cannot be subscribed to`
+      troubles.tell(`enter ${root}`, what, error, hintFor(error, setting.account))
+      troubles.retry()
+      return false
+    }
+    await layout.rootSeen(session, root)
+    return true
+  }
+
+  /** What is in a flat node, and what of it is ours or should be. @throws what asking for it throws */
+  async read(session: Session, kind: Kind): Promise<void> {
+    const { bus, watch, setting } = this.#host
+    const root = roots[kind]
+    const limit = await limitOf(session, setting.service, root)
+    const { found, touched } = await watch.history(root, () => itemsOf(session, setting.service, root), kind)
+    const count = found.size + touched.size
+    // Without knowing how many it keeps, what is missing may only have made room.
+    const complete = count === 0 || (limit !== undefined && count < limit)
+    if (limit !== undefined && count >= limit) this.#tellFull(root, limit)
+    const there = (key: string): boolean => found.has(key) || touched.has(key)
+    if (complete) bus.forget(watch, (each, name) => each === kind && !there(keyOf(kind, name)))
+    for (const report of bus.own()) {
+      const key = keyOf(kind, report.name)
+      if (report.kind === kind && !touched.has(key)) this.#settle(report, found.get(key), complete)
+    }
+    this.#clearLeftOver(found.values())
+  }
+
+  /** A leaf: in a collection it is heard of already, else it has to be subscribed to. @returns whether states of PBXes are in it */
+  async enterLeaf(session: Session, leaf: string): Promise<boolean> {
+    const { bus, watch, setting, layout } = this.#host
+    const { found } = await watch.history(leaf, () => itemsOf(session, setting.service, leaf))
+    const [first] = found.values()
+    if (first === undefined) return false
+    await layout.leafSeen(session, leaf, first.kind)
+    if (layout.mode === 'leaves') await this.#subscribeOnce(session, leaf)
+    for (const item of found.values()) {
+      const own = bus.ownReport(item.kind, item.name)
+      if (own !== undefined) this.#settle(own, item, true)
+    }
+    this.#clearLeftOver(found.values())
+    return true
+  }
+
+  /** Subscribes, and creates what is not there. */
+  async #subscribe(session: Session, root: string): Promise<void> {
+    const { nodes, layout } = this.#host
+    const collection = layout.mode === 'collections' ? true : undefined
+    if (nodes.wanted(root)) {
+      try {
+        await nodes.create(session, root, collection)
+      } catch (error) {
+        // It may be there, and others may have it.
+        if (!(error instanceof StanzaError)) throw error
+      }
+    }
+    try {
+      await this.#subscribeOnce(session, root)
+    } catch (error) {
+      if (!(error instanceof StanzaError) || error.condition !== 'item-not-found') throw error
+      await nodes.create(session, root, collection)
+      await this.#subscribeOnce(session, root)
+    }
+  }
+
+  async #subscribeOnce(session: Session, node: string): Promise<void> {
+    const { setting, layout, warn } = this.#host
+    const options = layout.mode === 'collections' ? inCollection : undefined
+    const { subscription } = await subscribe(session, setting.service, node, { options, timeout: PATIENCE })
+    if (subscription === 'pending')
+      warn(`${node} at ${setting.service}: its owner has to approve of our subscription first`)
+  }
+
+  #tellFull(root: string, limit: number): void {
+    if (this.#fullTold.has(root)) return
+    this.#fullTold.add(root)
+    const { setting, warn } = this.#host
+    warn(
+      `${root} at ${setting.service} keeps ${limit} items: whoever comes later learns of no more; raise its pubsub#max_items`,
+    )
+  }
+
+  /**
+   * A state of ours, and what is in its item: perhaps what another PBX says of the same device, which says nothing of what others know of ours.
+   * @param complete no item has had to make room for others
+   */
+  #settle(own: Report, item: Report | undefined, complete: boolean): void {
+    const { share, bus } = this.#host
+    const missing = item === undefined ? complete : item.eid === bus.eid
+    if (item !== undefined && sameReport(own, item)) share.know(own)
+    else if (missing) share.putAgain(own)
+    else if (!share.isTold(own)) share.put(own)
+  }
+
+  /** States that we have published before we were started anew, and that nobody has set since. */
+  #clearLeftOver(items: Iterable<Report>): void {
+    const { bus, share, farewell } = this.#host
+    for (const item of items) {
+      const { kind, name, eid } = item
+      if (eid !== bus.eid || bus.ownReport(kind, name) !== undefined || share.spoken(keyOf(kind, name))) continue
+      const marked = item.kind === 'device' && item.state === 'UNAVAILABLE' && farewell === 'mark'
+      if (!marked) share.withdraw(kind, name, farewell)
+    }
+  }
+}
+
+/** What res_xmpp asks for. */
+const inCollection: SubscribeOptions = { subscription_type: 'items', subscription_depth: 'all', expire: 'presence' }
+
+function sameReport(one: Report, other: Report): boolean {
+  if (one.eid !== other.eid) return false
+  if (one.kind === 'device')
+    return other.kind === 'device' && one.state === other.state && one.cachable === other.cachable
+  return other.kind === 'mailbox' && one.counts.new === other.counts.new && one.counts.old === other.counts.old
+}
