@@ -44,7 +44,7 @@ export class Entrance {
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error
       const what = `${root} at ${setting.service} cannot be subscribed to`
-      troubles.tell(`enter ${root}`, what, error, hintFor(error, setting.account))
+      troubles.tellIfAgain(`enter ${root}`, what, error, hintFor(error, setting.account))
       troubles.retry()
       return false
     }

@@ -80,7 +80,7 @@ export class Nodes {
       if (!(error instanceof StanzaError)) throw error
       if (error.condition !== 'conflict') {
         const hint = `create it by another account, or have the service let ${session.jid} create nodes`
-        this.#troubles.tell(`create ${node}`, `${node} cannot be created at ${service}`, error, hint)
+        this.#troubles.tellIfAgain(`create ${node}`, `${node} cannot be created at ${service}`, error, hint)
         throw error
       }
       this.#known.add(node)

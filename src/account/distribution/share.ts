@@ -7,7 +7,7 @@ import type { Layout } from './layout.ts'
 import { type Kind, type Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
 import { payloadOf } from './payload.ts'
 import { type Outcome, type Publication, Publisher } from './publisher.ts'
-import type { Troubles } from './troubles.ts'
+import { isDenial, type Troubles } from './troubles.ts'
 import { keyOf, partsOf } from './watch.ts'
 
 /** What becomes of our states when we leave: devices are said to be UNAVAILABLE, all is taken back, or it stays as it is. */
@@ -260,7 +260,12 @@ export class Share {
     }
     const alone = this.#allowed.has(node)
     const what = alone ? `"${name}" cannot be published` : 'nothing can be published'
-    troubles.tell(`publish ${node}`, `${what} in ${node} at ${setting.service}`, error, hintFor(error, setting.account))
+    troubles.tellIfAgain(
+      `publish ${node}`,
+      `${what} in ${node} at ${setting.service}`,
+      error,
+      hintFor(error, setting.account),
+    )
     if (error.type === 'modify') {
       this.#hopeless.set(key, says)
       return 'refused'
@@ -284,8 +289,7 @@ const refusesConditions: ReadonlySet<string> = new Set([
 
 /** What its owner can do about a refusal. */
 export function hintFor({ condition }: StanzaError, account: string): string {
-  if (condition === 'forbidden' || condition === 'not-allowed' || condition === 'not-authorized')
-    return `its owner has to let ${account} in, as publisher or owner: name it there as a buddy`
+  if (isDenial(condition)) return `its owner has to let ${account} in, as publisher or owner: name it there as a buddy`
   if (condition === 'remote-server-not-found' || condition === 'service-unavailable') return 'check pubsub_node'
   return ''
 }

@@ -2,16 +2,19 @@ import type { Clock } from '../../clock.ts'
 import { StanzaError } from '../../errors.ts'
 
 /** ms before what a service has refused is tried again: at first, and at most. */
-const SOONEST = 5000
+const SOONEST = 1000
 const LATEST = 300_000
+
+/** Things that can be in trouble at one time without being told of twice. */
+const MOST = 1000
 
 /** What a service refuses: each is told once until it works again, and tried again after ever longer pauses. */
 export class Troubles {
   readonly #clock: Clock
   readonly #tell: (text: string) => void
   readonly #again: () => void
-  /** What about → what was told of it last. */
-  readonly #told = new Map<string, string>()
+  /** What about → what was told of it last; undefined for what is tried once more before anybody is told. */
+  readonly #told = new Map<string, string | undefined>()
   /** One failure may fail more than one thing. */
   readonly #errors = new WeakSet<object>()
   #pause = SOONEST
@@ -23,13 +26,28 @@ export class Troubles {
     this.#again = again
   }
 
-  /** @param what begins the sentence, `device_state could not be subscribed to` */
+  /**
+   * Tells of it, unless that was said already.
+   * @param what begins the sentence, `device_state could not be subscribed to`
+   */
   tell(about: string, what: string, error: unknown, hint = ''): void {
-    const why = error instanceof StanzaError ? error.condition : String((error as { code?: string }).code)
-    if (this.#told.get(about) === why || this.#errors.has(error as object)) return
+    this.#note(about, what, error, hint, false)
+  }
+
+  /** The same for what is tried again: who may not do something may be allowed to in a moment, since whoever has created the node is about to. */
+  tellIfAgain(about: string, what: string, error: unknown, hint = ''): void {
+    this.#note(about, what, error, hint, true)
+  }
+
+  #note(about: string, what: string, error: unknown, hint: string, patient: boolean): void {
+    const condition = error instanceof StanzaError ? error.condition : String((error as { code?: string }).code)
+    const known = this.#told.has(about)
+    if (this.#told.get(about) === condition || this.#errors.has(error as object)) return
+    if (this.#told.size >= MOST) this.#told.clear()
+    const hesitate = patient && !known && isDenial(condition)
+    this.#told.set(about, hesitate ? undefined : condition)
+    if (hesitate) return
     this.#errors.add(error as object)
-    if (this.#told.size >= MOST_TOLD) this.#told.clear()
-    this.#told.set(about, why)
     this.#tell(`${what}: ${(error as Error).message}${hint === '' ? '' : `; ${hint}`}`)
   }
 
@@ -56,5 +74,7 @@ export class Troubles {
   }
 }
 
-/** Nodes that can be in trouble at one time without being told of twice. */
-const MOST_TOLD = 1000
+/** Whether somebody may not do what another one might. */
+export function isDenial(condition: string): boolean {
+  return condition === 'forbidden' || condition === 'not-allowed' || condition === 'not-authorized'
+}

@@ -33,30 +33,33 @@ t.test('two PBXes share devices and mailboxes, and a third that comes later know
     t.notOk(events.find(({ type }) => type === 'warning' || type === 'skipped'))
 })
 
-t.test('a service without collections: the leaves are found by those who are there, and by who comes later', async t => {
-  const server = await service(t)
-  const config = { collection_nodes: true, pubsub_autocreate: true }
-  const one = pbx(t, server, 'one', { config })
-  const two = pbx(t, server, 'two', { config })
-  one.account.start()
-  await one.warned(/has no collection nodes/)
-  two.account.start()
-  await two.warned(/has no collection nodes/)
-  one.bus.setDevice('Custom:lobby', 'INUSE')
-  await two.device('Custom:lobby', 'INUSE')
-  two.bus.setDevice('Custom:lobby', 'RINGING')
-  await one.device('Custom:lobby', 'RINGINUSE')
-  one.bus.setMailbox('6001@default', { new: 2, old: 1 })
-  await two.mailbox('6001@default', { new: 2, old: 1 })
-  one.bus.setDevice('Custom:lobby', 'NOT_INUSE')
-  await two.device('Custom:lobby', 'RINGING')
-  const three = pbx(t, server, 'three', { config })
-  three.account.start()
-  await three.mailbox('6001@default', { new: 2, old: 1 })
-  await three.device('Custom:lobby', 'NOT_INUSE')
-  for (const { events } of [one, two, three])
-    t.equal(events.filter(({ type }) => type === 'warning').length, 1, 'it is said once')
-})
+t.test(
+  'a service without collections: the leaves are found by those who are there, and by who comes later',
+  async t => {
+    const server = await service(t)
+    const config = { collection_nodes: true, pubsub_autocreate: true }
+    const one = pbx(t, server, 'one', { config })
+    const two = pbx(t, server, 'two', { config })
+    one.account.start()
+    await one.warned(/has no collection nodes/)
+    two.account.start()
+    await two.warned(/has no collection nodes/)
+    one.bus.setDevice('Custom:lobby', 'INUSE')
+    await two.device('Custom:lobby', 'INUSE')
+    two.bus.setDevice('Custom:lobby', 'RINGING')
+    await one.device('Custom:lobby', 'RINGINUSE')
+    one.bus.setMailbox('6001@default', { new: 2, old: 1 })
+    await two.mailbox('6001@default', { new: 2, old: 1 })
+    one.bus.setDevice('Custom:lobby', 'NOT_INUSE')
+    await two.device('Custom:lobby', 'RINGING')
+    const three = pbx(t, server, 'three', { config })
+    three.account.start()
+    await three.mailbox('6001@default', { new: 2, old: 1 })
+    await three.device('Custom:lobby', 'NOT_INUSE')
+    for (const { events } of [one, two, three])
+      t.equal(events.filter(({ type }) => type === 'warning').length, 1, 'it is said once')
+  },
+)
 
 t.test('who leaves says so, and a node that is deleted is made again', async t => {
   const server = await service(t)
