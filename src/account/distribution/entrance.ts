@@ -3,10 +3,12 @@ import type { Report } from '../../bus/events.ts'
 import { StanzaError } from '../../errors.ts'
 import type { Session } from '../../session.ts'
 import type { SubscribeOptions } from '../../xep/0060-forms.ts'
+import type { PubsubItem } from '../../xep/0060-items.ts'
 import { subscribe } from '../../xep/0060-subscriptions.ts'
 import { itemsOf, limitOf } from './history.ts'
 import type { Layout } from './layout.ts'
 import { type Kind, type Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
+import { isOurs } from './payload.ts'
 import { type Farewell, hintFor, type Share } from './share.ts'
 import type { Troubles } from './troubles.ts'
 import { keyOf, type Watch } from './watch.ts'
@@ -74,11 +76,18 @@ export class Entrance {
   /** A leaf: in a collection it is heard of already, else it has to be subscribed to. @returns whether states of PBXes are in it */
   async enterLeaf(session: Session, leaf: string): Promise<boolean> {
     const { bus, watch, setting, layout } = this.#host
-    const { found } = await watch.history(leaf, () => itemsOf(session, setting.service, leaf))
+    const read = (): Promise<PubsubItem[]> => itemsOf(session, setting.service, leaf)
+    const alone = layout.mode === 'leaves'
+    if (alone) {
+      if (!(await read()).some(({ payload }) => isOurs(payload))) return false
+      // Before it is read: nobody would tell what is published between the two.
+      await this.#subscribeOnce(session, leaf)
+    }
+    const { found } = await watch.history(leaf, read)
     const [first] = found.values()
-    if (first === undefined) return false
+    if (first === undefined) return alone
+    // If it is in none after all, everything is entered again.
     await layout.leafSeen(session, leaf, first.kind)
-    if (layout.mode === 'leaves') await this.#subscribeOnce(session, leaf)
     for (const item of found.values()) {
       const own = bus.ownReport(item.kind, item.name)
       if (own !== undefined) this.#settle(own, item, true)
