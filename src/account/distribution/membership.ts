@@ -102,6 +102,8 @@ export class Membership {
   /** A connection is there. With `resumed` nothing that was told us meanwhile is lost, and we are in already. */
   online(session: Session, resumed: boolean): void {
     this.#session = session
+    const { stream } = session
+    stream.stanzaBytes = Math.max(stream.stanzaBytes, EVENT_BYTES)
     this.#lostReading = this.#reading ? this.#lostReading + 1 : 0
     if (!resumed || this.#reading) {
       this.#layout.restart()
@@ -330,6 +332,12 @@ export class Membership {
 
 /** ms that taking leave may take of a service that does not answer. */
 const FAREWELL = 2000
+
+/**
+ * Bytes of a stanza that are taken: a service puts more around an item than its publisher did, and what it takes from components is often twice what it
+ * takes from clients. More would end the connection, at the whim of a publisher.
+ */
+const EVENT_BYTES = 1_048_576
 
 /** How often something is said in the time after which others take us for gone. */
 const BEATS = 3
