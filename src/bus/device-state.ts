@@ -17,8 +17,9 @@ export const deviceStates = [
 
 /** A state as it is written, in any case; undefined for what is none. */
 export function readDeviceState(text: string): DeviceState | undefined {
-  const word = text.trim().toUpperCase()
-  return deviceStates.find(state => state === word)
+  const word = text.trim()
+  // Letters of other alphabets have capitals that are these.
+  return /^[A-Za-z_]+$/.test(word) ? deviceStates.find(state => state === word.toUpperCase()) : undefined
 }
 
 /** What counts more comes later. */

@@ -603,7 +603,7 @@ t.test('events and the dialplan', async t => {
       pubsub_node: 'PubSub.Example.com',
       pubsub: { local: '', domain: 'pubsub.example.com', resource: '' },
     },
-    problems: ['warning not-built@5 distribute_events'],
+    problems: [],
   })
   fits(t, client('pubsub_node=p.x\ndistribute_events=no\nsendtodialplan=no\ncontext=xmpp'), {
     account: { pubsub_node: 'p.x', context: 'xmpp' },
@@ -614,10 +614,7 @@ t.test('events and the dialplan', async t => {
     problems: ['warning not-built@5 sendtodialplan'],
   })
   fits(t, client('context='), { account: { context: '' }, problems: ['warning bad-value@5 context'] })
-  t.strictSame(client('distribute_events=yes').problems, [
-    'warning not-built@5 distribute_events',
-    'error missing@5 pubsub_node',
-  ])
+  t.strictSame(client('distribute_events=yes').problems, ['error missing@5 pubsub_node'])
   t.strictSame(client('pubsub_node=p@@x').problems, ['error bad-value@5 pubsub_node'])
   t.strictSame(client('pubsub_node=').problems, ['error bad-value@5 pubsub_node'])
   const general = load(

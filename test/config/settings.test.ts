@@ -6,6 +6,7 @@ const file = '/etc/res-xmpp.conf'
 const defaults = {
   daemon: { config: undefined, control: undefined, timestamps: undefined },
   limits: { stanza_bytes: 262144, inbox_messages: 100000, inbox_bytes: 67108864 },
+  events: { eid: undefined, expire: 0, leave: 'mark' },
 }
 
 t.test('defaults', async t => {
@@ -25,19 +26,24 @@ t.test('all of them', async t => {
     'inbox_bytes=65536',
     '[daemon]',
     '  timestamps = On',
+    '[events]',
+    'eid = 02:00:00:00:00:AA',
+    'expire=300',
+    'leave = Retract',
     '',
   ].join('\r\n')
   t.strictSame(await parseSettings(text, file), {
     settings: {
       daemon: { config: '/srv/x.conf', control: '/etc/run/sock', timestamps: true },
       limits: { stanza_bytes: 10000, inbox_messages: 1000000, inbox_bytes: 65536 },
+      events: { eid: '02:00:00:00:00:aa', expire: 300, leave: 'retract' },
     },
     problems: [],
   })
 })
 
 t.test('values', async t => {
-  const cases: [section: 'daemon' | 'limits', line: string, want: unknown][] = [
+  const cases: [section: 'daemon' | 'limits' | 'events', line: string, want: unknown][] = [
     ['daemon', 'config=x.conf', '/etc/x.conf'],
     ['daemon', 'config="/a b;c"', '/a b;c'],
     ['daemon', 'config=/a\\;b', '/a;b'],
@@ -53,6 +59,12 @@ t.test('values', async t => {
     ['limits', "stanza_bytes='20000'", 20000],
     ['limits', 'inbox_messages=1', 1],
     ['limits', 'inbox_bytes=1073741824', 1073741824],
+    ['events', 'eid=02:00:00:00:00:01', '02:00:00:00:00:01'],
+    ['events', 'eid="FE:dc:BA:98:76:54"', 'fe:dc:ba:98:76:54'],
+    ['events', 'expire=0', 0],
+    ['events', 'expire=2000000', 2000000],
+    ['events', 'leave=mark', 'mark'],
+    ['events', 'leave=KEEP', 'keep'],
   ]
   for (const [section, line, want] of cases) {
     const { settings, problems } = await parseSettings(`[${section}]\n${line}\n`, file)
@@ -95,6 +107,21 @@ t.test('mistakes', async t => {
     ['[limits]\ninbox_messages=1000001', ['2 bad-value limits.inbox_messages']],
     ['[limits]\ninbox_bytes=65535', ['2 bad-value limits.inbox_bytes']],
     ['[limits]\ninbox_bytes=1073741825', ['2 bad-value limits.inbox_bytes']],
+    ['[Events]', ['1 unknown-section Events.-']],
+    ['[events]\neid=', ['2 bad-value events.eid']],
+    ['[events]\neid=02:00:00:00:00', ['2 bad-value events.eid']],
+    ['[events]\neid=00:00:00:00:00:00', ['2 bad-value events.eid']],
+    ['[events]\neid=02-00-00-00-00-01', ['2 bad-value events.eid']],
+    ['[events]\neid=020000000001', ['2 bad-value events.eid']],
+    ['[events]\nexpire=-1', ['2 bad-value events.expire']],
+    ['[events]\nexpire=2000001', ['2 bad-value events.expire']],
+    ['[events]\nexpire=60s', ['2 bad-value events.expire']],
+    ['[events]\nexpire=0.5', ['2 bad-value events.expire']],
+    ['[events]\nleave=', ['2 bad-value events.leave']],
+    ['[events]\nleave=yes', ['2 bad-value events.leave']],
+    ['[events]\nleaves=mark', ['2 unknown-setting events.leaves']],
+    ['[events]\nleave=mark\nleave=keep', ['3 setting-twice events.leave']],
+    ['[limits]\nexpire=60', ['2 unknown-setting limits.expire']],
     [
       '[limits]\r\n\r\ninbox_bytes=x\r\n[daemon]\r\ncofnig=x',
       ['3 bad-value limits.inbox_bytes', '5 unknown-setting daemon.cofnig'],
@@ -110,9 +137,10 @@ t.test('mistakes', async t => {
 
 t.test('a setting in error has its default, the others live', async t => {
   const { settings } = await parseSettings(
-    '[limits]\ninbox_bytes=x\ninbox_messages=7\n[daemon]\nconfig=a\nconfig=b\n',
+    '[limits]\ninbox_bytes=x\ninbox_messages=7\n[daemon]\nconfig=a\nconfig=b\n[events]\neid=x\nexpire=60\nleave=x\n',
     file,
   )
+  t.strictSame(settings.events, { ...defaults.events, expire: 60 })
   t.strictSame(settings.limits, { ...defaults.limits, inbox_messages: 7 })
 })
 
@@ -121,5 +149,8 @@ t.test('messages suggest', async t => {
   t.equal(await message('[deamon]'), `${file}:1: error: [deamon] there is no such section (did you mean "daemon"?)`)
   t.match(await message('[daemon]\ntimestamp=1'), /timestamp: there is no such setting \(did you mean "timestamps"\?\)/)
   t.match(await message('[limits]\ncontrol=1'), /control: there is no such setting: it belongs into \[daemon\]/)
+  t.match(await message('[limits]\nexpire=60'), /expire: there is no such setting: it belongs into \[events\]/)
+  t.match(await message('[events]\nleave=stay'), /expected mark, retract or keep/)
+  t.match(await message('[events]\neid=0'), /expected six bytes such as 02:00:00:00:00:01, not all of them 0/)
   t.match(await message('[limits]\ninbox_messages=0'), /expected a whole number from 1 to 1000000/)
 })

@@ -50,17 +50,25 @@ export class Publisher<P extends Publication> {
 
   put(publication: P): void {
     const { key, says } = publication
-    this.#again.delete(key)
     // What others know already need not be told, unless something else is on its way to them.
-    if (this.#told.get(key) === says && !this.#underway.has(key)) this.#waiting.delete(key)
+    if (this.#told.get(key) === says && !this.#underway.has(key)) {
+      this.#again.delete(key)
+      this.#waiting.delete(key)
+    } else if (this.#again.has(key)) this.#again.set(key, publication)
     else this.#waiting.set(key, publication)
     this.#pump()
   }
 
   /** Others know this, or know nothing any more, by another way. */
   know(key: string, says: string | undefined): void {
-    if (says === undefined) this.#told.delete(key)
-    else this.#told.set(key, says)
+    if (says === undefined) {
+      this.#told.delete(key)
+      return
+    }
+    this.#told.set(key, says)
+    if (this.#underway.has(key)) return
+    for (const waiting of [this.#again, this.#waiting]) if (waiting.get(key)?.says === says) waiting.delete(key)
+    this.#rest()
   }
 
   /** Nobody knows anything any more. */
