@@ -39,7 +39,8 @@ and connects again.
 - \`auth_policy\` decides who may see our presence, and \`autoregister\` only whether buddies are asked for theirs. res_xmpp ignores \`auth_policy\`: there \`autoregister\` decides both. Any
   word but \`accept\` means \`deny\`, with a warning.
 - \`distribute_events=yes\` without \`pubsub_node\` is an error. res_xmpp then publishes states to the PEP node of the account, where its contacts may read them.
-- \`distribute_events\` and \`sendtodialplan\` are read and checked, and do nothing yet: \`yes\` is a warning that says so.
+- With \`distribute_events\` whoever joins reads what was published before, and a service without collections is found out: [events.md](events.md). res_xmpp does neither.
+- \`sendtodialplan\` is read and checked, and does nothing yet: \`yes\` is a warning that says so.
 - \`forceoldssl=yes\` works: direct TLS, by default on port 5223. res_xmpp ignores it.
 - A component has no STARTTLS. On another host than this one it needs \`forceoldssl=yes\` or an explicit \`usetls=no\`; with neither it is an error. res_xmpp waits for ever.
 - An account with an error is reported and left out; the others run. res_xmpp gives up the whole file.

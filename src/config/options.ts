@@ -213,28 +213,32 @@ export const options = {
     kind: 'boolean',
     default: 'no',
     change: 'events',
-    summary: 'Share device and mailbox states with other PBXes through `pubsub_node`.',
+    summary:
+      'Share the states of devices and mailboxes with other PBXes, through the PubSub service of `pubsub_node`; `res-xmpp.conf` says who we are.',
   },
   pubsub_node: {
     scope: 'account',
     kind: 'string',
     example: 'pubsub.example.com',
     change: 'events',
-    summary: 'The JID of the PubSub service (XEP-0060) through which `distribute_events` shares states.',
+    summary:
+      'The JID of the PubSub service (XEP-0060) where `distribute_events` shares states, and whose nodes the console shows.',
   },
   collection_nodes: {
     scope: 'general',
     kind: 'boolean',
     default: 'no',
     change: 'events',
-    summary: 'Give each device and each mailbox a node of its own, in collections (XEP-0248).',
+    summary:
+      'Give each device and each mailbox a node of its own, in collections (XEP-0248), or searched for where the service has none; all PBXes have to agree.',
   },
   pubsub_autocreate: {
     scope: 'general',
     kind: 'boolean',
     default: 'no',
     change: 'events',
-    summary: 'Create nodes before something is published to them.',
+    summary:
+      'Create nodes before they are used, rather than when the service says that they are missing. Buddies own them too.',
   },
   keepalive: {
     scope: 'account',
