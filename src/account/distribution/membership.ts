@@ -426,11 +426,18 @@ export class Membership {
   async #enterLeaf(session: Session, leaf: string): Promise<boolean> {
     const { service } = this.setting
     const { bus, farewell } = this.#host
-    const { found } = await this.#watch.history(leaf, () => itemsOf(session, service, leaf))
+    const read = (): Promise<PubsubItem[]> => itemsOf(session, service, leaf)
+    const alone = this.#mode === 'leaves'
+    if (alone) {
+      if (!(await read()).some(({ payload }) => isOurs(payload))) return false
+      // Before it is read: nobody would tell what is published between the two.
+      await this.#subscribeOnce(session, leaf)
+    }
+    const { found } = await this.#watch.history(leaf, read)
     const [first] = found.values()
-    if (first === undefined) return false
+    if (first === undefined) return alone
+    // If it is in none after all, everything is entered again.
     await this.#onLeaf(session, leaf, roots[first.kind])
-    if (this.#mode === 'leaves') await this.#subscribeOnce(session, leaf)
     for (const report of found.values()) {
       if (report.eid !== bus.eid) continue
       const own = bus.ownReport(report.kind, report.name)
