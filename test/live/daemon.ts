@@ -6,7 +6,7 @@ import type { LiveServer } from './servers/servers.ts'
 import type { User } from './users.ts'
 
 /** ms to wait for what should come soon. */
-const PATIENCE = 15_000
+const PATIENCE = 30_000
 
 /** What a console command came to. */
 export interface Reply {

@@ -9,13 +9,13 @@ import { type Clock, systemClock } from '../../src/clock.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import type { Session } from '../../src/index.ts'
 import { type Element, el } from '../../src/stream/element.ts'
-import { publish } from '../../src/xep/0060-items.ts'
-import { deleteNode } from '../../src/xep/0060-nodes.ts'
+import { type NewItem, publish } from '../../src/xep/0060-items.ts'
+import { deleteNode, nodeAffiliations } from '../../src/xep/0060-nodes.ts'
 import { memory } from '../config/memory.ts'
 import { Waiters } from '../helper/waiters.ts'
 import type { section } from './daemon.ts'
 import { type LiveServer, servers } from './servers/servers.ts'
-import { login, type User } from './users.ts'
+import { login, newUser, type User } from './users.ts'
 
 /** ms to wait for what should come soon. */
 const PATIENCE = 20_000
@@ -32,10 +32,18 @@ export function creator(server: LiveServer): User {
   return { server, jid: `alice@${server.domain}`, password: 'secret-alice' }
 }
 
-/** A hundred times as fast: what is tried again after a while, or looked for now and then, does not take a test's time. */
+/** Three who may share: the first may create nodes. */
+export async function threeUsers(t: Test, server: PubsubServer): Promise<readonly [User, User, User]> {
+  return [creator(server), await newUser(t, server, 'two'), await newUser(t, server, 'three')]
+}
+
+/** What they call themselves. */
+export const [EID_1, EID_2, EID_3] = ['02:00:00:00:00:01', '02:00:00:00:00:02', '02:00:00:00:00:03'] as const
+
+/** Ten times as fast: what is tried again after a while, or looked for now and then, does not take a test's time. */
 export const hurried: Clock = {
-  now: () => systemClock.now() * 100,
-  after: (ms, run) => systemClock.after(ms / 100, run),
+  now: () => systemClock.now() * 10,
+  after: (ms, run) => systemClock.after(ms / 10, run),
 }
 
 /** The options of xmpp.conf by which an account shares states with others, who own what it creates. */
@@ -178,15 +186,32 @@ export async function owner(t: Test, server: PubsubServer): Promise<Session> {
   return session
 }
 
-/** Publishes whatever there is to publish as soon as the node is there. */
-export async function publishSoon(...[session, service, node, items, options]: Parameters<typeof publish>) {
-  const deadline = Date.now() + PATIENCE
-  for (;;) {
-    try {
-      return await publish(session, service, node, items, options)
-    } catch (error) {
-      if ((error as { condition?: string }).condition !== 'item-not-found' || Date.now() > deadline) throw error
-      await sleep(50)
+/** Waits until the nodes are there, and theirs. */
+export async function owned(
+  session: Session,
+  { pubsub }: PubsubServer,
+  users: readonly Pick<User, 'jid'>[],
+): Promise<void> {
+  for (const node of ['device_state', 'message_waiting']) {
+    const shared = async (): Promise<boolean> => {
+      const list = await nodeAffiliations(session, pubsub, node).catch(() => [])
+      const owners = list.flatMap(({ jid, affiliation }) => (affiliation === 'owner' ? jid : []))
+      return users.every(({ jid }) => owners.includes(jid))
     }
+    await eventually(shared, `${node} is not shared by ${users.map(({ jid }) => jid)}`)
+  }
+}
+
+/** A state as somebody publishes it. */
+export function tell(session: Session, { pubsub }: PubsubServer, node: string, item: NewItem): Promise<string[]> {
+  return publish(session, pubsub, node, [item])
+}
+
+/** Asks until it is so. */
+export async function eventually(fits: () => Promise<boolean>, what: string): Promise<void> {
+  const deadline = Date.now() + PATIENCE
+  while (!(await fits())) {
+    if (Date.now() > deadline) throw new Error(`${what}, within ${PATIENCE} ms`)
+    await sleep(50)
   }
 }
