@@ -6,7 +6,7 @@ import type { LiveServer } from './servers/servers.ts'
 import type { User } from './users.ts'
 
 /** ms to wait for what should come soon. */
-const PATIENCE = 15_000
+const PATIENCE = 30_000
 
 /** What a console command came to. */
 export interface Reply {
@@ -24,15 +24,16 @@ export class Daemon {
   readonly #config: string
   readonly #control: string
 
-  constructor(t: Test, config: string) {
+  /** @param settings its res-xmpp.conf */
+  constructor(t: Test, config: string, settings = '') {
     this.#test = t
     // Not in the test's own directory: a Unix socket's path has 107 bytes at most.
     this.#control = join(directory(t), 'control')
-    const files = t.testdir({ 'xmpp.conf': config, 'res-xmpp.conf': '' })
+    const files = t.testdir({ 'xmpp.conf': config, 'res-xmpp.conf': settings })
     this.#config = join(files, 'xmpp.conf')
     chmodSync(this.#config, 0o600)
-    const settings = ['--settings', join(files, 'res-xmpp.conf'), '--control', this.#control]
-    this.#program = start(t, ['run', '-c', this.#config, ...settings])
+    const places = ['--settings', join(files, 'res-xmpp.conf'), '--control', this.#control]
+    this.#program = start(t, ['run', '-c', this.#config, ...places])
     this.ended = this.#program.finished.then(({ code, signal }) => ({ code, signal }))
     t.teardown(async () => {
       this.signal('SIGKILL')
@@ -82,11 +83,12 @@ export class Daemon {
   }
 
   /** Asks until the output is as wanted, and gives the last reply. */
-  async until(wanted: string, ...command: string[]): Promise<Reply> {
+  async until(wanted: string | RegExp, ...command: string[]): Promise<Reply> {
     const deadline = Date.now() + PATIENCE
     for (;;) {
       const reply = await this.rx(...command)
-      if (reply.out === wanted || Date.now() > deadline || !this.alive) return reply
+      const fits = typeof wanted === 'string' ? reply.out === wanted : wanted.test(reply.out)
+      if (fits || Date.now() > deadline || !this.alive) return reply
       await new Promise(resolve => setTimeout(resolve, 100))
     }
   }

@@ -25,9 +25,13 @@ export interface LiveServer {
   readonly fourthComponent: string
   /** And one beside those. */
   readonly fifthComponent: string
+  /** And one beside those; Prosody lets it create nodes. */
+  readonly sixthComponent: string
   /** XEP-0114 in TLS, for the one component that may come there. */
   readonly componentTls?: { readonly port: number; readonly domain: string }
   readonly componentSecret: string
+  /** The PubSub service, where there is one. On Prosody admin, alice and two components create nodes, and others do not. */
+  readonly pubsub?: string
   /** The strongest SASL mechanism that it has for the passwords it keeps, and we have too. */
   readonly mechanism: string
   /** How to log in, host by host; the first one is `domain`. */
@@ -77,6 +81,8 @@ const prosody: LiveServer = {
   thirdComponent: 'wire.prosody.test',
   fourthComponent: 'trips.prosody.test',
   fifthComponent: 'bots.prosody.test',
+  sixthComponent: 'pbx.prosody.test',
+  pubsub: 'pubsub.prosody.test',
   componentSecret: 'compsecret',
   mechanism: 'SCRAM-SHA-1',
   hosts: [
@@ -106,6 +112,8 @@ const ejabberd: LiveServer = {
   thirdComponent: 'wire.ejabberd.test',
   fourthComponent: 'trips.ejabberd.test',
   fifthComponent: 'bots.ejabberd.test',
+  sixthComponent: 'pbx.ejabberd.test',
+  pubsub: 'pubsub.ejabberd.test',
   componentTls: { port: 17148, domain: 'comptls.ejabberd.test' },
   componentSecret: 'compsecret',
   mechanism: 'SCRAM-SHA-512',
@@ -136,6 +144,7 @@ const jabberd2: LiveServer = {
   thirdComponent: 'wire.jabberd2.test',
   fourthComponent: 'trips.jabberd2.test',
   fifthComponent: 'bots.jabberd2.test',
+  sixthComponent: 'pbx.jabberd2.test',
   componentSecret: 'compsecret',
   mechanism: 'PLAIN',
   hosts: [{ domain: 'jabberd2.test', mechanisms: ['DIGEST-MD5', 'PLAIN', 'EXTERNAL'], users: true }],
