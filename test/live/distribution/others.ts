@@ -1,6 +1,8 @@
 import type { Test } from 'tap'
-import { createShared, giveTo } from '../../../src/account/distribution/nodes.ts'
+import { giveTo } from '../../../src/account/distribution/nodes.ts'
+import type { Session } from '../../../src/session.ts'
 import { type Element, el } from '../../../src/stream/element.ts'
+import { createNode } from '../../../src/xep/0060-nodes.ts'
 import { clientSection } from '../daemon.ts'
 import {
   autocreate,
@@ -27,15 +29,15 @@ export async function leaves(t: Test, server: PubsubServer): Promise<void> {
   const { pubsub } = server
   const user = await newUser(t, server, 'two')
   const make = async (node: string, id: string, state: string): Promise<void> => {
-    await createShared(other, pubsub, node)
+    await createAsPbx(other, pubsub, node)
     await giveTo(other, pubsub, node, [user.jid])
     await tell(other, server, node, stateItem(id, EID_1, state))
   }
   await make('Custom:before', 'Custom:before', 'INUSE')
   // Nothing of ours, although it is called so.
-  await createShared(other, pubsub, 'Custom:empty')
+  await createAsPbx(other, pubsub, 'Custom:empty')
   for (const root of ['device_state', 'message_waiting']) {
-    await createShared(other, pubsub, root)
+    await createAsPbx(other, pubsub, root)
     await giveTo(other, pubsub, root, [user.jid])
   }
   const text = clientSection('pbx', user, sharing(server, []))
@@ -135,3 +137,10 @@ const senseless: readonly (readonly [node: string, id: string, payload: Element,
     'its numbers of messages are missing, or none',
   ],
 ]
+
+/** A node as a PBX creates it, in no collection. */
+async function createAsPbx(session: Session, service: string, node: string): Promise<void> {
+  await createNode(session, service, node, {
+    config: { deliver_payloads: true, persist_items: true, access_model: 'whitelist' },
+  })
+}
