@@ -3,8 +3,8 @@ import type { BusEvent, BusLimits, MailboxCounts, Report } from './events.ts'
 
 interface Entry<Value> {
   readonly value: Value
-  /** By which way it came; undefined for our own. */
-  readonly source: object | undefined
+  /** By which ways it came; none for our own. */
+  readonly sources: readonly object[]
 }
 
 /** Name → EID → what it says, the latest of all EIDs last. */
@@ -92,7 +92,7 @@ export class States {
       return true
     }
     const before = this.#device.get(name)?.get(eid)
-    if (!this.#put(this.#device, 'device', eid, name, { value: state, source })) return false
+    if (!this.#put(this.#device, 'device', eid, name, state, source)) return false
     if (before?.value !== state) this.#tellDevice(name, eid)
     return true
   }
@@ -100,16 +100,21 @@ export class States {
   /** @returns whether there was room for it */
   mailbox(eid: string, name: string, counts: MailboxCounts, source: object | undefined): boolean {
     const before = this.#mailbox.get(name)?.get(eid)?.value
-    if (!this.#put(this.#mailbox, 'mailbox', eid, name, { value: counts, source })) return false
+    if (!this.#put(this.#mailbox, 'mailbox', eid, name, counts, source)) return false
     if (before?.new !== counts.new || before.old !== counts.old) this.#tellMailbox(name, eid)
     return true
   }
 
-  /** @param source where that way alone says so; default whichever @returns whether it was there */
+  /** @param source by that way; default by all @returns whether nobody says it any more */
   withdraw(kind: Report['kind'], eid: string, name: string, source?: object): boolean {
     const books: Books<unknown> = kind === 'device' ? this.#device : this.#mailbox
     const entry = books.get(name)?.get(eid)
-    if (entry === undefined || (source !== undefined && entry.source !== source)) return false
+    if (entry === undefined || (source !== undefined && !entry.sources.includes(source))) return false
+    const others = source === undefined ? [] : entry.sources.filter(other => other !== source)
+    if (others.length > 0) {
+      books.get(name)?.set(eid, { value: entry.value, sources: others })
+      return false
+    }
     this.#remove(books, kind, eid, name)
     if (!this.#peers.get(eid)?.expired) this.#tell(kind, name, eid)
     return true
@@ -177,10 +182,18 @@ export class States {
     this.#peers.delete(peer.eid)
   }
 
-  #put<Value>(books: Books<Value>, kind: Report['kind'], eid: string, name: string, entry: Entry<Value>): boolean {
+  #put<Value>(
+    books: Books<Value>,
+    kind: Report['kind'],
+    eid: string,
+    name: string,
+    value: Value,
+    source: object | undefined,
+  ): boolean {
     const own = eid === this.#own
     const before = books.get(name)
-    const known = before?.has(eid) === true
+    const entry = before?.get(eid)
+    const known = entry !== undefined
     if (!known && !own) {
       if (this.#reports >= this.#limits.reports) return false
       this.#reports++
@@ -189,7 +202,7 @@ export class States {
     if (before === undefined) books.set(name, said)
     // The latest is last.
     else if (said.size > 1) said.delete(eid)
-    said.set(eid, entry)
+    said.set(eid, { value, sources: withSource(entry?.sources ?? none, source) })
     this.#peers.get(eid)?.[kind].add(name)
     return true
   }
@@ -231,4 +244,11 @@ export class States {
     const combined = find(this.#own) ?? reports.at(-1)?.counts
     this.#emit({ type: 'mailbox', mailbox, eid, counts: find(eid), combined })
   }
+}
+
+const none: readonly object[] = []
+
+/** Nearly always there is one. */
+function withSource(sources: readonly object[], source: object | undefined): readonly object[] {
+  return source === undefined || sources.includes(source) ? sources : [...sources, source]
 }

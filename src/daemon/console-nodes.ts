@@ -82,6 +82,7 @@ async function create(account: Account, node: string, collection: string | true)
   return {
     text: lines.map(line => `${line}\n`).join(''),
     data: { service, created: node, inCollection: there },
+    exit: there === false ? 1 : 0,
   }
 }
 

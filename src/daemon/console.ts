@@ -130,8 +130,9 @@ function help(beginning: string): Output {
   const found = commands.filter(({ words }) => words.startsWith(beginning))
   if (found.length === 0) throw new Error(`there is no command that begins with '${beginning}'`)
   const entries = found.map(({ words, args, summary }) => ({ command: `${words} ${args}`.trim(), summary }))
+  const width = Math.max(...entries.map(({ command }) => command.length), 40)
   return {
-    text: entries.map(({ command, summary }) => `${command.padEnd(40)}  ${summary}\n`).join(''),
+    text: entries.map(({ command, summary }) => `${command.padEnd(width)}  ${summary}\n`).join(''),
     data: entries,
   }
 }

@@ -61,14 +61,15 @@ export class Entrance {
     const limit = await limitOf(session, setting.service, root)
     const { found, touched } = await watch.history(root, () => itemsOf(session, setting.service, root), kind)
     const count = found.size + touched.size
-    // Without knowing how many it keeps, what is missing may only have made room.
-    const complete = count === 0 || (limit !== undefined && count < limit)
-    if (limit !== undefined && count >= limit) this.#tellFull(root, limit)
+    const full = limit !== undefined && !limit.open && count >= limit.items
+    if (full) this.#tellFull(root, limit.items)
+    // Without knowing how many it keeps, what others have there no more may only have made room.
+    const complete = count === 0 || (limit !== undefined && count < limit.items)
     const there = (key: string): boolean => found.has(key) || touched.has(key)
     if (complete) bus.forget(watch, (each, name) => each === kind && !there(keyOf(kind, name)))
     for (const report of bus.own()) {
       const key = keyOf(kind, report.name)
-      if (report.kind === kind && !touched.has(key)) this.#settle(report, found.get(key), complete)
+      if (report.kind === kind && !touched.has(key)) this.#settle(report, found.get(key), full)
     }
     this.#clearLeftOver(found.values())
   }
@@ -90,7 +91,7 @@ export class Entrance {
     await layout.leafSeen(session, leaf, first.kind)
     for (const item of found.values()) {
       const own = bus.ownReport(item.kind, item.name)
-      if (own !== undefined) this.#settle(own, item, true)
+      if (own !== undefined) this.#settle(own, item, false)
     }
     this.#clearLeftOver(found.values())
     return true
@@ -136,11 +137,11 @@ export class Entrance {
 
   /**
    * A state of ours, and what is in its item: perhaps what another PBX says of the same device, which says nothing of what others know of ours.
-   * @param complete no item has had to make room for others
+   * @param full what is not there may have had to make room for others, and would take it from them
    */
-  #settle(own: Report, item: Report | undefined, complete: boolean): void {
+  #settle(own: Report, item: Report | undefined, full: boolean): void {
     const { share, bus } = this.#host
-    const missing = item === undefined ? complete : item.eid === bus.eid
+    const missing = item === undefined ? !full : item.eid === bus.eid
     if (item !== undefined && sameReport(own, item)) share.know(own)
     else if (missing) share.putAgain(own)
     else if (!share.isTold(own)) share.put(own)

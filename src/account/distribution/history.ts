@@ -24,11 +24,22 @@ export async function itemsOf(session: Session, service: string, node: string): 
   })
 }
 
-/** So many items a node keeps; undefined when that is nobody's business, or as many as the service likes. */
-export async function limitOf(session: Session, service: string, node: string): Promise<number | undefined> {
+/** How many items a node keeps. */
+export interface Limit {
+  readonly items: number
+  /** It may be more, as many as the service likes. */
+  readonly open: boolean
+}
+
+/** What `max` comes to at least: services that know it keep hundreds. */
+const LEAST_MAX = 100
+
+/** How many items a node keeps; undefined where only its owners are told. */
+export async function limitOf(session: Session, service: string, node: string): Promise<Limit | undefined> {
   try {
     const { max_items } = await nodeConfig(session, service, node, { timeout: PATIENCE })
-    return max_items === 'max' ? undefined : max_items
+    if (max_items === 'max') return { items: LEAST_MAX, open: true }
+    return max_items === undefined ? undefined : { items: max_items, open: false }
   } catch (error) {
     if (error instanceof StanzaError) return undefined
     throw error

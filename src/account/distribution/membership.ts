@@ -180,7 +180,7 @@ export class Membership {
       case 'items':
         // What should be a collection only tells of leaves, and of their states then.
         if (!flat && root !== undefined) for (const item of event.items) this.#announced(item)
-        else for (const item of event.items) this.#watch.item(node, item, kind)
+        else for (const item of event.items) this.#said(this.#watch.item(node, item, kind))
         for (const id of event.retracted) if (flat || root === undefined) this.#watch.retracted(id, kind)
         return
       case 'purge':
@@ -200,6 +200,16 @@ export class Membership {
         for (const leaf of event.disassociated) this.#emptied(leaf, undefined)
         return
     }
+  }
+
+  /**
+   * One item has room for the state of one PBX. Whoever has the same device and more to say of it than another one, which may just be leaving, says so
+   * again, for those who come later.
+   */
+  #said(report: Report | undefined): void {
+    if (report?.kind !== 'device' || report.state !== 'UNAVAILABLE' || !report.cachable) return
+    const own = this.#host.bus.ownReport('device', report.name)
+    if (own?.kind === 'device' && report.eid !== own.eid && own.state !== 'UNAVAILABLE') this.#share.putAgain(own)
   }
 
   #announced({ id, payload }: PubsubItem): void {

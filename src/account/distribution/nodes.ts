@@ -5,7 +5,7 @@ import type { Session } from '../../session.ts'
 import type { NodeConfig } from '../../xep/0060-forms.ts'
 import { createNode, setAffiliations } from '../../xep/0060-nodes.ts'
 import { forEach } from './some.ts'
-import type { Troubles } from './troubles.ts'
+import { isAbsence, type Troubles } from './troubles.ts'
 
 /** What an account's configuration says of sharing. */
 export interface Setting {
@@ -79,7 +79,8 @@ export class Nodes {
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error
       if (error.condition !== 'conflict') {
-        const hint = `create it by another account, or have the service let ${session.jid} create nodes`
+        const allowed = `create it by another account, or have the service let ${this.#setting.account} create nodes`
+        const hint = isAbsence(error.condition) ? 'check pubsub_node' : allowed
         this.#troubles.tellIfAgain(`create ${node}`, `${node} cannot be created at ${service}`, error, hint)
         throw error
       }

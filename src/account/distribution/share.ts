@@ -7,7 +7,7 @@ import type { Layout } from './layout.ts'
 import { type Kind, type Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
 import { payloadOf } from './payload.ts'
 import { type Outcome, type Publication, Publisher } from './publisher.ts'
-import { isDenial, type Troubles } from './troubles.ts'
+import { isAbsence, isDenial, type Troubles } from './troubles.ts'
 import { keyOf, partsOf } from './watch.ts'
 
 /** What becomes of our states when we leave: devices are said to be UNAVAILABLE, all is taken back, or it stays as it is. */
@@ -290,6 +290,5 @@ const refusesConditions: ReadonlySet<string> = new Set([
 /** What its owner can do about a refusal. */
 export function hintFor({ condition }: StanzaError, account: string): string {
   if (isDenial(condition)) return `its owner has to let ${account} in, as publisher or owner: name it there as a buddy`
-  if (condition === 'remote-server-not-found' || condition === 'service-unavailable') return 'check pubsub_node'
-  return ''
+  return isAbsence(condition) ? 'check pubsub_node' : ''
 }

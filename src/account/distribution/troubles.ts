@@ -39,8 +39,10 @@ export class Troubles {
     this.#note(about, what, error, hint, true)
   }
 
-  #note(about: string, what: string, error: unknown, hint: string, patient: boolean): void {
+  #note(subject: string, what: string, error: unknown, hint: string, patient: boolean): void {
     const condition = error instanceof StanzaError ? error.condition : String((error as { code?: string }).code)
+    // That nobody is there is one trouble, whatever was wanted.
+    const about = isAbsence(condition) ? SERVICE : subject
     const known = this.#told.has(about)
     if (this.#told.get(about) === condition || this.#errors.has(error as object)) return
     if (this.#told.size >= MOST) this.#told.clear()
@@ -54,6 +56,7 @@ export class Troubles {
   /** It has worked. */
   solved(about: string): void {
     this.#told.delete(about)
+    this.#told.delete(SERVICE)
     if (this.#told.size === 0) this.#pause = SOONEST
   }
 
@@ -78,3 +81,10 @@ export class Troubles {
 export function isDenial(condition: string): boolean {
   return condition === 'forbidden' || condition === 'not-allowed' || condition === 'not-authorized'
 }
+
+/** Whether there is no service, or none of this kind. */
+export function isAbsence(condition: string): boolean {
+  return condition === 'remote-server-not-found' || condition === 'service-unavailable'
+}
+
+const SERVICE = 'service'
