@@ -62,7 +62,7 @@ export const info: Command = request => {
     { node: node?.name },
     el('identity', NS_DISCO_INFO, identity),
     ...vars.map(each => el('feature', NS_DISCO_INFO, { var: each })),
-    ...(node === undefined ? [] : [metadata(node)]),
+    ...(node === undefined ? [] : [metadata(node, service.may(node, request.person, 'retrieve'))]),
   )
 }
 
@@ -89,7 +89,8 @@ function featuresOf({ autoCreate }: Service): string[] {
   return [NS_DISCO_INFO, NS_DISCO_ITEMS, NS_DATA, NS_RSM, NS_SHIM, NS_PUBSUB, ...features, ...created].sort()
 }
 
-function metadata({ config, creator, created, affiliations, subscriptions }: Node): Element {
+/** @param insider may read what is there; the others are not told who has to do with it */
+function metadata({ config, creator, created, affiliations, subscriptions }: Node, insider: boolean): Element {
   const who = (wanted: string): string[] =>
     [...affiliations].flatMap(([jid, affiliation]) => (affiliation === wanted ? jid : []))
   const { access_model, contact, description, language, max_items, publish_model, title, type } = config
@@ -99,12 +100,10 @@ function metadata({ config, creator, created, affiliations, subscriptions }: Nod
     {
       access_model,
       creation_date: new Date(created).toISOString(),
-      creator,
       max_items,
-      num_subscribers: subscriptions,
-      owner,
       publish_model,
-      ...(publisher.length > 0 && { publisher }),
+      ...(insider && { creator, num_subscribers: subscriptions, owner }),
+      ...(insider && publisher.length > 0 && { publisher }),
       ...(contact.length > 0 && { contact }),
       ...(description !== '' && { description }),
       ...(language !== '' && { language }),

@@ -8,7 +8,7 @@ export interface EngineLimits {
   readonly itemsPerRequest: number
   /** One item's payload. */
   readonly itemBytes: number
-  /** All payloads together. */
+  /** All payloads and ids together, and 200 for each item. */
   readonly storedBytes: number
   /** How deep a payload's elements may be nested. */
   readonly itemDepth: number

@@ -39,7 +39,7 @@ export class Node {
   config: LeafConfig
   /** By bare JID; without those that are `none`. */
   readonly affiliations: Map<string, Affiliation>
-  /** Bytes of all payloads. */
+  /** Bytes of all its items; see {@link EngineLimits.storedBytes}. */
   bytes = 0
   /** What was published last, if it is still there. */
   last: Item | undefined

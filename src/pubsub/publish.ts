@@ -30,7 +30,7 @@ export const publish: Command = request => {
     }
   }
   const config = existing?.config ?? readConfig(options, service.defaults, service.limits, publishOptionsForm)
-  const items = readItems(request, config)
+  const items = readItems(request, config, existing)
   const node = existing ?? service.create(name, person, config)
   service.keep(node, () => {
     if (config.persist_items) for (const item of items) node.put(item)
@@ -74,7 +74,7 @@ export function mostItems({ limits }: Service, { max_items: most, persist_items:
 }
 
 /** What is published, checked and copied (§7.1.3). */
-function readItems({ service, person, action }: Request, config: LeafConfig): Item[] {
+function readItems({ service, person, action }: Request, config: LeafConfig, node: Node | undefined): Item[] {
   const { limits } = service
   const elements = action.elements.filter(child => child.is('item', NS_PUBSUB))
   const { persist_items: persists, deliver_payloads: delivers } = config
@@ -88,19 +88,26 @@ function readItems({ service, person, action }: Request, config: LeafConfig): It
     throw refusal('cancel', 'not-allowed', 'max-items-exceeded')
   const published = service.clock.now()
   const publisher = detached(person)
-  let bytes = service.bytes
   const items = elements.map((element): Item => {
     const kept = readPayload(element, config, service)
-    bytes += kept?.size ?? 0
-    if (persists && bytes > limits.storedBytes) throw full()
     const { id = '' } = element.attrs
-    if (Buffer.byteLength(id) > limits.idBytes) throw notAcceptable(undefined, 'the id of an item is too long')
+    const idBytes = Buffer.byteLength(id)
+    if (idBytes > limits.idBytes) throw notAcceptable(undefined, 'the id of an item is too long')
     const name = id === '' ? service.newId() : detached(id)
-    return { id: name, publisher, payload: kept?.element, size: kept?.size ?? 0, published }
+    const size = (kept?.size ?? 0) + idBytes + ITEM_BYTES
+    return { id: name, publisher, payload: kept?.element, size, published }
   })
   // Of two with one id the second is what there is afterwards.
-  return [...new Map(items.map(item => [item.id, item])).values()]
+  const last = new Map(items.map(item => [item.id, item]))
+  let bytes = service.bytes
+  for (const { id, size } of last.values()) bytes += size - (node?.items.get(id)?.size ?? 0)
+  // What takes less room than what was there is no reason to refuse anything.
+  if (persists && bytes > limits.storedBytes && bytes > service.bytes) throw full()
+  return [...last.values()]
 }
+
+/** What is kept of each item beside what it says. */
+const ITEM_BYTES = 200
 
 function readPayload(
   item: Element,

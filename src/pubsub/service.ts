@@ -44,7 +44,7 @@ export class Service {
   readonly defaults: LeafConfig
   readonly newId: () => string
   readonly nodes = new Map<string, Node>()
-  /** Bytes of all payloads. */
+  /** Bytes of all items; see {@link EngineLimits}. */
   bytes = 0
   readonly #creators: (person: string) => boolean
   readonly #admins: (person: string) => boolean

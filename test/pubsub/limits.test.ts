@@ -39,7 +39,7 @@ t.test('items', async t => {
     itemBytes: 200,
     idBytes: 3,
     itemDepth: 3,
-    storedBytes: 500,
+    storedBytes: 1100,
   }).node('n')
   for (const id of ['a', 'b', 'c', 'd']) it.publish('n', id)
   t.match(String(it.get(hamlet, "<items node='n'/>").answer), /<items node=.n.><item id=.b./, 'the oldest goes')
@@ -57,6 +57,7 @@ t.test('items', async t => {
   it.done(hamlet, "<purge node='n'/>", OWNER)
   for (const id of ['a', 'b', 'c']) it.set(hamlet, publish(item(id, 'x'.repeat(120))))
   t.equal(said(it.set(hamlet, publish(item('d', 'x'.repeat(120))))), 'wait resource-constraint')
+  t.equal(said(it.set(hamlet, publish(item('c', 'y'.repeat(120))))), 'result', 'in the place of what is there')
   it.done(hamlet, "<delete node='n'/>", OWNER)
   it.node('n')
   t.equal(said(it.set(hamlet, publish(item('d', 'x'.repeat(120))))), 'result', 'what is deleted makes room')
@@ -83,7 +84,7 @@ t.test('subscriptions and affiliations', async t => {
 })
 
 t.test('a long answer comes in pages', async t => {
-  const it = limited({ pageSize: 3, pageBytes: 250 }).node('n')
+  const it = limited({ pageSize: 3, pageBytes: 900 }).node('n')
   for (let n = 0; n < 5; n++) it.publish('n', `i${n}`)
   const first = String(it.get(hamlet, "<items node='n'/>").answer)
   t.match(first, /<first index=.0.>i0<\/first><last>i2<\/last><count>5<\/count>/)
