@@ -66,6 +66,8 @@ export class Account extends Emitter<AccountEvent> {
   readonly #roster = new AccountRoster(this.buddies)
   readonly #announcer = new Announcer(() => this.#effective, this.buddies)
   readonly #distribution: Distribution
+  /** A change of configuration ends the distribution of events. */
+  #unsharing: Promise<void> | undefined
   readonly #tlsSessions = new TlsSessions()
   readonly #tokens: Tokens
   /** Made when a text comes that may hold secrets, anew when there are others. */
@@ -228,7 +230,14 @@ export class Account extends Emitter<AccountEvent> {
 
   /** Takes a changed configuration; what that does is told by its effects, as `diffAccounts` finds them. */
   async update(config: AccountConfig, effects: ReadonlySet<Effect>): Promise<void> {
-    if (this.#distribution.isOther(config)) await this.#distribution.stop(true)
+    while (this.#unsharing !== undefined) await this.#unsharing
+    if (this.#distribution.isOther(config)) {
+      // The next one waits its turn.
+      this.#unsharing = this.#distribution.stop(true)?.finally(() => {
+        this.#unsharing = undefined
+      })
+      await this.#unsharing
+    }
     const before = this.#config
     // Its goodbye is for the buddies of before. Whatever is connected next, here or by a later change, is as this one says.
     const leaving = effects.has('reconnect') && this.#abort !== undefined ? this.#leave() : undefined

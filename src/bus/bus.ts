@@ -88,12 +88,14 @@ export class StateBus extends Emitter<BusEvent> {
   /**
    * Takes what another PBX says, checked by whoever has read it.
    * @param source by which way it came: {@link forget} takes all of that back
+   * @param live false for what was said at some time before: nobody is heard by that
    * @returns `own` for our own EID, which nobody else can speak for; `full` when there is no room for more
    */
-  report(report: Report, source: object): 'taken' | 'own' | 'full' {
+  report(report: Report, source: object, live = true): 'taken' | 'own' | 'full' {
     const { eid } = report
     if (eid === this.eid) return 'own'
-    const peer = this.#states.heard(detached(eid), this.#clock.now())
+    const now = this.#clock.now()
+    const peer = live || !this.#states.knows(eid) ? this.#states.heard(detached(eid), now) : eid
     if (peer === undefined) return 'full'
     this.#watch()
     const name = detached(report.name)
@@ -101,7 +103,7 @@ export class StateBus extends Emitter<BusEvent> {
     return this.#states.device(peer, name, report.state, report.cachable, source) ? 'taken' : 'full'
   }
 
-  /** Something else was heard of a PBX that is known. */
+  /** A PBX that is known was heard of in another way: its states go on to count. */
   heard(eid: string): void {
     if (this.#states.knows(eid)) this.#states.heard(eid, this.#clock.now())
     this.#watch()

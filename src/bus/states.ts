@@ -93,7 +93,7 @@ export class States {
     }
     const before = this.#device.get(name)?.get(eid)
     if (!this.#put(this.#device, 'device', eid, name, state, source)) return false
-    if (before?.value !== state) this.#tellDevice(name, eid)
+    if (before?.value !== state && !this.#peers.get(eid)?.expired) this.#tellDevice(name, eid)
     return true
   }
 
@@ -101,7 +101,8 @@ export class States {
   mailbox(eid: string, name: string, counts: MailboxCounts, source: object | undefined): boolean {
     const before = this.#mailbox.get(name)?.get(eid)?.value
     if (!this.#put(this.#mailbox, 'mailbox', eid, name, counts, source)) return false
-    if (before?.new !== counts.new || before.old !== counts.old) this.#tellMailbox(name, eid)
+    const changed = before?.new !== counts.new || before.old !== counts.old
+    if (changed && !this.#peers.get(eid)?.expired) this.#tellMailbox(name, eid)
     return true
   }
 

@@ -66,6 +66,7 @@ export class Distribution {
       warn: text => emit({ type: 'warning', text: hide(text) }),
       skipped: (node, item, reason) => emit({ type: 'skipped', node, item, reason }),
     })
+    this.#fellows().add(this.#membership)
     const changed = (event: Extract<BusEvent, { type: 'device' | 'mailbox' }>): void => {
       if (event.eid !== bus.eid) return
       if (event.type === 'device') {
@@ -102,7 +103,26 @@ export class Distribution {
     if (membership === undefined) return undefined
     this.#membership = undefined
     this.#unlisten()
-    return membership.leave(forever).then(() => membership.end())
+    return this.#leave(membership, forever)
+  }
+
+  async #leave(membership: Membership, forever: boolean): Promise<void> {
+    const others = this.#fellows()
+    others.delete(membership)
+    // Where another account of ours speaks for the same states, they still hold.
+    if (![...others].some(({ setting }) => setting.service === membership.setting.service)) await membership.leave()
+    if (forever) await membership.unsubscribe()
+    membership.end()
+  }
+
+  /** All that share the states of one bus. */
+  #fellows(): Set<Membership> {
+    const { bus } = this.#host.sharing ?? {}
+    const known = bus && fellows.get(bus)
+    if (known !== undefined) return known
+    const made = new Set<Membership>()
+    if (bus !== undefined) fellows.set(bus, made)
+    return made
   }
 
   /** Whether another configuration asks for something else: whoever takes it stops this before, and starts it again. */
@@ -144,3 +164,5 @@ export function ownersOf({ buddy, jid }: AccountConfig): readonly string[] {
   const own = bareJid(formatJid(jid))
   return buddy.filter(jid => jid !== own)
 }
+
+const fellows = new WeakMap<StateBus, Set<Membership>>()

@@ -3,12 +3,11 @@ import type { Report } from '../../bus/events.ts'
 import { StanzaError } from '../../errors.ts'
 import type { Session } from '../../session.ts'
 import type { SubscribeOptions } from '../../xep/0060-forms.ts'
-import type { PubsubItem } from '../../xep/0060-items.ts'
 import { subscribe } from '../../xep/0060-subscriptions.ts'
-import { itemsOf, limitOf } from './history.ts'
+import { type Found, itemsOf, limitOf } from './history.ts'
 import type { Layout } from './layout.ts'
 import { type Kind, type Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
-import { isOurs } from './payload.ts'
+import { isOurs, sameReport } from './payload.ts'
 import { type Farewell, hintFor, type Share } from './share.ts'
 import type { Troubles } from './troubles.ts'
 import { keyOf, type Watch } from './watch.ts'
@@ -24,6 +23,8 @@ export interface EntranceHost {
   readonly share: Share
   readonly watch: Watch
   readonly warn: (text: string) => void
+  /** It has ended. */
+  readonly over: () => boolean
 }
 
 /** Subscribes to nodes, reads what is in them, and sees what others know of ours and what they do not. */
@@ -46,8 +47,7 @@ export class Entrance {
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error
       const what = `${root} at ${setting.service} cannot be subscribed to`
-      troubles.tellIfAgain(`enter ${root}`, what, error, hintFor(error, setting.account))
-      troubles.retry()
+      troubles.retry(`enter ${root}`, what, error, hintFor(error, setting.account))
       return false
     }
     await layout.rootSeen(session, root)
@@ -59,41 +59,42 @@ export class Entrance {
     const { bus, watch, setting } = this.#host
     const root = roots[kind]
     const limit = await limitOf(session, setting.service, root)
-    const { found, touched } = await watch.history(root, () => itemsOf(session, setting.service, root), kind)
-    const count = found.size + touched.size
+    const history = await watch.history(root, () => itemsOf(session, setting.service, root), kind)
+    const { reports, touched, count } = history
     const full = limit !== undefined && !limit.open && count >= limit.items
     if (full) this.#tellFull(root, limit.items)
     // Without knowing how many it keeps, what others have there no more may only have made room.
-    const complete = count === 0 || (limit !== undefined && count < limit.items)
-    const there = (key: string): boolean => found.has(key) || touched.has(key)
+    const complete = !history.partial && (count === 0 || (limit !== undefined && count < limit.items))
+    const there = (key: string): boolean => reports.has(key) || touched.has(key)
     if (complete) bus.forget(watch, (each, name) => each === kind && !there(keyOf(kind, name)))
     for (const report of bus.own()) {
       const key = keyOf(kind, report.name)
-      if (report.kind === kind && !touched.has(key)) this.#settle(report, found.get(key), full)
+      if (report.kind === kind && !touched.has(key)) this.#settle(report, reports.get(key), full || history.partial)
     }
-    this.#clearLeftOver(found.values())
+    this.#clearLeftOver(reports.values())
   }
 
   /** A leaf: in a collection it is heard of already, else it has to be subscribed to. @returns whether states of PBXes are in it */
   async enterLeaf(session: Session, leaf: string): Promise<boolean> {
     const { bus, watch, setting, layout } = this.#host
-    const read = (): Promise<PubsubItem[]> => itemsOf(session, setting.service, leaf)
+    const read = (): Promise<Found> => itemsOf(session, setting.service, leaf)
     const alone = layout.mode === 'leaves'
     if (alone) {
-      if (!(await read()).some(({ payload }) => isOurs(payload))) return false
+      const { items } = await read()
+      if (this.#host.over() || !items.some(({ payload }) => isOurs(payload))) return false
       // Before it is read: nobody would tell what is published between the two.
       await this.#subscribeOnce(session, leaf)
     }
-    const { found } = await watch.history(leaf, read)
-    const [first] = found.values()
+    const { reports } = await watch.history(leaf, read)
+    const [first] = reports.values()
     if (first === undefined) return alone
     // If it is in none after all, everything is entered again.
     await layout.leafSeen(session, leaf, first.kind)
-    for (const item of found.values()) {
+    for (const item of reports.values()) {
       const own = bus.ownReport(item.kind, item.name)
       if (own !== undefined) this.#settle(own, item, false)
     }
-    this.#clearLeftOver(found.values())
+    this.#clearLeftOver(reports.values())
     return true
   }
 
@@ -137,7 +138,7 @@ export class Entrance {
 
   /**
    * A state of ours, and what is in its item: perhaps what another PBX says of the same device, which says nothing of what others know of ours.
-   * @param full what is not there may have had to make room for others, and would take it from them
+   * @param full what is not there may have had to make room for others and would take it from them, or was not read
    */
   #settle(own: Report, item: Report | undefined, full: boolean): void {
     const { share, bus } = this.#host
@@ -154,17 +155,10 @@ export class Entrance {
       const { kind, name, eid } = item
       if (eid !== bus.eid || bus.ownReport(kind, name) !== undefined || share.spoken(keyOf(kind, name))) continue
       const marked = item.kind === 'device' && item.state === 'UNAVAILABLE' && farewell === 'mark'
-      if (!marked) share.withdraw(kind, name, farewell)
+      if (!marked) share.farewell(kind, name)
     }
   }
 }
 
 /** What res_xmpp asks for. */
 const inCollection: SubscribeOptions = { subscription_type: 'items', subscription_depth: 'all', expire: 'presence' }
-
-function sameReport(one: Report, other: Report): boolean {
-  if (one.eid !== other.eid) return false
-  if (one.kind === 'device')
-    return other.kind === 'device' && one.state === other.state && one.cachable === other.cachable
-  return other.kind === 'mailbox' && one.counts.new === other.counts.new && one.counts.old === other.counts.old
-}

@@ -4,7 +4,7 @@ import type { Session } from '../../session.ts'
 import { withRoom } from '../../stream/room.ts'
 import { allPages } from '../../xep/0059-result-sets.ts'
 import { nodesOf } from '../../xep/0060-discovery.ts'
-import { allItems, type PubsubItem } from '../../xep/0060-items.ts'
+import { type ItemsPage, items, type PubsubItem } from '../../xep/0060-items.ts'
 import { nodeConfig } from '../../xep/0060-nodes.ts'
 import { PATIENCE } from './nodes.ts'
 
@@ -14,14 +14,59 @@ const ROOM = 16_777_216
 const MOST_ITEMS = 100_000
 const MOST_NODES = 20_000
 
-/** The items of a node. @throws what {@link allItems} throws */
-export async function itemsOf(session: Session, service: string, node: string): Promise<PubsubItem[]> {
+/** The items of a node. */
+export interface Found {
+  /** Each once, as it was last. */
+  readonly items: readonly PubsubItem[]
+  /** There may be more. */
+  readonly partial: boolean
+}
+
+/** How often the pages of a node are turned that changes meanwhile. */
+const TURNS = 3
+
+/**
+ * The items of a node. It may change between two pages: what is published again goes to the end, and whoever asks for what comes behind it gets nothing. So the
+ * service's count says whether they are all there; if not they are asked for anew, and at last all at once.
+ * @throws what {@link items} throws
+ */
+export async function itemsOf(session: Session, service: string, node: string): Promise<Found> {
   return withRoom(session.stream, ROOM, async () => {
-    const found: PubsubItem[] = []
-    const options = { pageSize: 100, most: MOST_ITEMS, timeout: PATIENCE }
-    for await (const item of allItems(session, service, node, options)) found.push(item)
-    return found
+    const found = new Map<string, PubsubItem>()
+    let count: number | undefined
+    const take = ({ items, page }: ItemsPage): void => {
+      for (const item of items) if (item.id !== undefined) found.set(item.id, item)
+      if (page?.count !== undefined) count = page.count
+    }
+    const complete = (): boolean => found.size >= Math.min(count ?? 0, MOST_ITEMS)
+    for (let turn = 0; turn < TURNS && (turn === 0 || !complete()); turn++)
+      await turnPages(session, service, node, take)
+    if (!complete()) take(await items(session, service, node, { timeout: PATIENCE }))
+    return { items: [...found.values()], partial: !complete() || found.size >= MOST_ITEMS }
   })
+}
+
+async function turnPages(
+  session: Session,
+  service: string,
+  node: string,
+  take: (page: ItemsPage) => void,
+): Promise<void> {
+  const pages = allPages(
+    async page => {
+      const answer = await items(session, service, node, { page, timeout: PATIENCE })
+      take(answer)
+      return { found: answer.items, page: answer.page }
+    },
+    { pageSize: 100, most: MOST_ITEMS },
+  )
+  let count = 0
+  try {
+    for await (const _ of pages) count++
+  } catch (error) {
+    // The item behind which the next page begins is there no more.
+    if (count === 0 || !(error instanceof StanzaError) || error.condition !== 'item-not-found') throw error
+  }
 }
 
 /** How many items a node keeps. */

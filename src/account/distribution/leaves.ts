@@ -22,6 +22,8 @@ const LONG_PERIOD = 300_000
 /** Nodes from which on they are many, and that are looked at in all. */
 const MANY = 2000
 const MOST = 20_000
+/** How often it is believed of a node that it is a leaf, if there is nothing in it. */
+const MOST_TOLD = 3
 
 /** The nodes of single devices and mailboxes at a service. Where there are no collections nobody tells of new ones, and they are searched for. */
 export class Leaves {
@@ -30,6 +32,9 @@ export class Leaves {
   readonly #known = new Set<string>()
   /** Nodes of somebody else's, or in which nothing is yet: looked at again, but not each time. */
   readonly #others = new Map<string, number>()
+  /** Told of, and not entered yet. */
+  readonly #told = new Set<string>()
+  #entering = false
   #searches = 0
   #cancel: (() => void) | undefined
 
@@ -57,13 +62,31 @@ export class Leaves {
       await this.#enterNew(session, await namesOf(session, this.#service, collection))
   }
 
-  /** There is such a leaf. */
+  /** There is such a leaf, or is said to be. */
   found(leaf: string): void {
-    const session = this.#host.session()
-    if (session === undefined || this.#known.has(leaf)) return
-    void this.#enter(session, leaf).catch(() => {
+    const tried = this.#others.get(leaf) ?? 0
+    if (this.#known.has(leaf) || tried >= MOST_TOLD || this.#told.size >= MOST) return
+    this.#told.add(detached(leaf))
+    void this.#enterTold()
+  }
+
+  /** Those that were told of, some at a time however many they are. */
+  async #enterTold(): Promise<void> {
+    if (this.#entering) return
+    this.#entering = true
+    try {
+      for (;;) {
+        const session = this.#host.session()
+        const leaves = [...this.#told]
+        this.#told.clear()
+        if (session === undefined || leaves.length === 0) return
+        await forEach(leaves, leaf => this.#enter(session, leaf))
+      }
+    } catch {
       // Its session has ended, and the next one searches.
-    })
+    } finally {
+      this.#entering = false
+    }
   }
 
   gone(leaf: string): void {
@@ -81,6 +104,8 @@ export class Leaves {
     try {
       const names = await namesOf(session, this.#service)
       count = names.length
+      const there = new Set(names)
+      for (const name of [...this.#others.keys()]) if (!there.has(name)) this.#others.delete(name)
       this.#searches++
       await this.#enterNew(session, names)
     } finally {
@@ -112,7 +137,7 @@ export class Leaves {
   }
 
   async #enter(session: Session, leaf: string): Promise<void> {
-    if (this.#known.size + this.#others.size >= MOST) return
+    if (this.#known.has(leaf) || this.#known.size + this.#others.size >= MOST) return
     const name = detached(leaf)
     this.#known.add(name)
     let ours = false

@@ -81,7 +81,7 @@ export class Nodes {
       if (error.condition !== 'conflict') {
         const allowed = `create it by another account, or have the service let ${this.#setting.account} create nodes`
         const hint = isAbsence(error.condition) ? 'check pubsub_node' : allowed
-        this.#troubles.tellIfAgain(`create ${node}`, `${node} cannot be created at ${service}`, error, hint)
+        this.#troubles.retry(`create ${node}`, `${node} cannot be created at ${service}`, error, hint)
         throw error
       }
       this.#known.add(node)
@@ -92,6 +92,7 @@ export class Nodes {
     const owners = this.#owners()
     try {
       if (owners.length > 0) await giveTo(session, service, node, owners)
+      this.#troubles.solved(`owners ${node}`)
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error
       this.#troubles.tell(`owners ${node}`, `the buddies could not be made owners of ${node} at ${service}`, error)

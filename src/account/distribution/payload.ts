@@ -29,6 +29,14 @@ export function isOurs(payload: Element | undefined): boolean {
   return payload?.ns === NS_ASTERISK
 }
 
+/** Whether the same PBX says the same twice. */
+export function sameReport(one: Report, other: Report): boolean {
+  if (one.eid !== other.eid) return false
+  if (one.kind === 'device')
+    return other.kind === 'device' && one.state === other.state && one.cachable === other.cachable
+  return other.kind === 'mailbox' && one.counts.new === other.counts.new && one.counts.old === other.counts.old
+}
+
 /** What an item reports, or in words why it reports nothing. */
 export function readItem(id: string | undefined, payload: Element | undefined): Report | string {
   if (id === undefined || id === '') return 'it has no id'

@@ -48,6 +48,17 @@ export class Publisher<P extends Publication> {
     for (const [key, says] of this.#told) if (!this.#underway.has(key)) yield [key, says]
   }
 
+  /** Whether something of it waits, or is under way. */
+  busy(key: string): boolean {
+    return this.#waiting.has(key) || this.#again.has(key) || this.#underway.has(key)
+  }
+
+  /** Gives up what waits to be told of it. */
+  drop(key: string): void {
+    this.#waiting.delete(key)
+    this.#again.delete(key)
+  }
+
   put(publication: P): void {
     const { key, says } = publication
     // What others know already need not be told, unless something else is on its way to them.
@@ -69,11 +80,6 @@ export class Publisher<P extends Publication> {
     if (this.#underway.has(key)) return
     for (const waiting of [this.#again, this.#waiting]) if (waiting.get(key)?.says === says) waiting.delete(key)
     this.#rest()
-  }
-
-  /** Nobody knows anything any more. */
-  forget(): void {
-    this.#told.clear()
   }
 
   /** What waits is given up. */

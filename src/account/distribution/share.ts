@@ -17,6 +17,7 @@ export type Farewell = 'mark' | 'retract' | 'keep'
 export interface ShareHost {
   readonly setting: Setting
   readonly eid: string
+  readonly farewell: Farewell
   readonly nodes: Nodes
   readonly troubles: Troubles
   readonly clock: Clock
@@ -63,9 +64,9 @@ export class Share {
     return this.#spoken.has(key)
   }
 
-  /** What waits to be told. */
-  get waiting(): number {
-    return this.#publisher.size
+  /** Whether something of it waits to be told, or is being told. */
+  busy(key: string): boolean {
+    return this.#publisher.busy(key)
   }
 
   put(report: Report): void {
@@ -119,8 +120,14 @@ export class Share {
     }
   }
 
-  /** A state of ours that does not hold any more. */
-  withdraw(kind: Kind, name: string, how: Farewell): void {
+  /** A device or mailbox of ours that is no more. */
+  withdraw(kind: Kind, name: string): void {
+    this.#publisher.drop(keyOf(kind, name))
+    this.farewell(kind, name, kind === 'mailbox' || this.#host.farewell === 'retract' ? 'retract' : 'mark')
+  }
+
+  /** Says of a state of ours that it holds no longer, or not. */
+  farewell(kind: Kind, name: string, how = this.#host.farewell): void {
     const key = keyOf(kind, name)
     if (how === 'mark' && kind === 'device')
       this.put({ kind, eid: this.#host.eid, name, state: 'UNAVAILABLE', cachable: true })
@@ -132,11 +139,12 @@ export class Share {
   }
 
   /** Says goodbye for all that others were told, as far as time allows. @returns how many were not told */
-  async leave(how: Farewell): Promise<number> {
+  async leave(): Promise<number> {
     this.#publisher.clear()
+    this.#publisher.open()
     for (const [key, says] of [...this.#publisher.allTold()]) {
       const [kind, name] = partsOf(key)
-      if (says !== TAKEN_BACK && !says.startsWith(UNCACHED)) this.withdraw(kind, name, how)
+      if (says !== TAKEN_BACK && !says.startsWith(UNCACHED)) this.farewell(kind, name)
     }
     await this.#publisher.atRest(this.#host.clock, FAREWELL)
     this.#publisher.close()
@@ -251,26 +259,20 @@ export class Share {
   }
 
   #failed(node: string, { key, says, name }: Told, error: unknown): Outcome {
-    const { troubles, layout, setting } = this.#host
-    const session = this.#host.session()
+    const { troubles, layout, setting, session } = this.#host
+    const alone = this.#allowed.has(node)
+    const what = `${alone ? `"${name}" cannot be published` : 'nothing can be published'} in ${node} at ${setting.service}`
     if (!(error instanceof StanzaError)) {
       // Without a session it is tried again when there is one.
-      if (session?.stream.writable) troubles.retry()
+      if (session()?.stream.writable) troubles.retry(`publish ${node}`, what, error)
       return 'later'
     }
-    const alone = this.#allowed.has(node)
-    const what = alone ? `"${name}" cannot be published` : 'nothing can be published'
-    troubles.tellIfAgain(
-      `publish ${node}`,
-      `${what} in ${node} at ${setting.service}`,
-      error,
-      hintFor(error, setting.account),
-    )
     if (error.type === 'modify') {
+      troubles.tell(`item ${node}`, what, error)
       this.#hopeless.set(key, says)
       return 'refused'
     }
-    troubles.retry()
+    troubles.retry(`publish ${node}`, what, error, hintFor(error, setting.account))
     // Somebody else's leaf, or item, holds up no other.
     return error.type !== 'wait' && (alone || layout.mode !== 'flat') ? 'refused' : 'later'
   }

@@ -8,16 +8,22 @@ const LATEST = 300_000
 /** Things that can be in trouble at one time without being told of twice. */
 const MOST = 1000
 
+interface Trouble {
+  /** What was told of it last; undefined while nothing was. */
+  told: string | undefined
+  /** ms before it is tried again. */
+  pause: number
+}
+
 /** What a service refuses: each is told once until it works again, and tried again after ever longer pauses. */
 export class Troubles {
   readonly #clock: Clock
   readonly #tell: (text: string) => void
   readonly #again: () => void
-  /** What about → what was told of it last; undefined for what is tried once more before anybody is told. */
-  readonly #told = new Map<string, string | undefined>()
+  readonly #troubles = new Map<string, Trouble>()
   /** One failure may fail more than one thing. */
   readonly #errors = new WeakSet<object>()
-  #pause = SOONEST
+  #running = false
   #cancel: (() => void) | undefined
 
   constructor(clock: Clock, tell: (text: string) => void, again: () => void) {
@@ -27,53 +33,72 @@ export class Troubles {
   }
 
   /**
-   * Tells of it, unless that was said already.
+   * Tells of what is not tried again, unless that was said already.
    * @param what begins the sentence, `device_state could not be subscribed to`
    */
   tell(about: string, what: string, error: unknown, hint = ''): void {
-    this.#note(about, what, error, hint, false)
+    const trouble = this.#troubles.get(about) ?? { told: undefined, pause: Number.POSITIVE_INFINITY }
+    this.#note(about, trouble, what, error, hint)
   }
 
-  /** The same for what is tried again: who may not do something may be allowed to in a moment, since whoever has created the node is about to. */
-  tellIfAgain(about: string, what: string, error: unknown, hint = ''): void {
-    this.#note(about, what, error, hint, true)
-  }
-
-  #note(subject: string, what: string, error: unknown, hint: string, patient: boolean): void {
-    const condition = error instanceof StanzaError ? error.condition : String((error as { code?: string }).code)
+  /** The same, and tries again in a while. Who may not do something may be allowed to in a moment, so that is told the second time. */
+  retry(subject: string, what: string, error: unknown, hint = ''): void {
     // That nobody is there is one trouble, whatever was wanted.
-    const about = isAbsence(condition) ? SERVICE : subject
-    const known = this.#told.has(about)
-    if (this.#told.get(about) === condition || this.#errors.has(error as object)) return
-    if (this.#told.size >= MOST) this.#told.clear()
-    const hesitate = patient && !known && isDenial(condition)
-    this.#told.set(about, hesitate ? undefined : condition)
-    if (hesitate) return
-    this.#errors.add(error as object)
-    this.#tell(`${what}: ${(error as Error).message}${hint === '' ? '' : `; ${hint}`}`)
+    const about = isAbsence(conditionOf(error)) ? SERVICE : subject
+    const known = this.#troubles.get(about)
+    const trouble = known ?? { told: undefined, pause: SOONEST / 2 }
+    trouble.pause = Math.min(trouble.pause * 2, LATEST)
+    if (known !== undefined || !isDenial(conditionOf(error))) this.#note(about, trouble, what, error, hint)
+    else this.#keep(about, trouble)
+    this.#schedule()
   }
 
-  /** It has worked. */
+  /** Tries again in a moment, though nothing was refused. */
+  soon(): void {
+    this.#schedule(SOONEST)
+  }
+
+  /** It has worked, and so has the service. */
   solved(about: string): void {
-    this.#told.delete(about)
-    this.#told.delete(SERVICE)
-    if (this.#told.size === 0) this.#pause = SOONEST
+    this.#troubles.delete(about)
+    this.#troubles.delete(SERVICE)
   }
 
-  /** Tries again in a while, once for all. */
-  retry(): void {
-    if (this.#cancel !== undefined) return
-    this.#cancel = this.#clock.after(this.#pause, () => {
-      this.#cancel = undefined
-      this.#again()
-    })
-    this.#pause = Math.min(this.#pause * 2, LATEST)
+  /** There is a connection. */
+  start(): void {
+    this.#running = true
   }
 
   /** Nothing is tried for now. */
   stop(): void {
+    this.#running = false
     this.#cancel?.()
     this.#cancel = undefined
+  }
+
+  #note(about: string, trouble: Trouble, what: string, error: unknown, hint: string): void {
+    this.#keep(about, trouble)
+    const condition = conditionOf(error)
+    if (trouble.told === condition || this.#errors.has(error as object)) return
+    trouble.told = condition
+    this.#errors.add(error as object)
+    this.#tell(`${what}: ${(error as Error).message}${hint === '' ? '' : `; ${hint}`}`)
+  }
+
+  #keep(about: string, trouble: Trouble): void {
+    if (this.#troubles.size >= MOST) this.#troubles.clear()
+    this.#troubles.set(about, trouble)
+  }
+
+  /** One timer for all: whatever is in trouble is tried when it goes off. */
+  #schedule(most = LATEST): void {
+    if (!this.#running || this.#cancel !== undefined) return
+    let pause = most
+    for (const trouble of this.#troubles.values()) pause = Math.min(pause, trouble.pause)
+    this.#cancel = this.#clock.after(pause, () => {
+      this.#cancel = undefined
+      this.#again()
+    })
   }
 }
 
@@ -85,6 +110,10 @@ export function isDenial(condition: string): boolean {
 /** Whether there is no service, or none of this kind. */
 export function isAbsence(condition: string): boolean {
   return condition === 'remote-server-not-found' || condition === 'service-unavailable'
+}
+
+function conditionOf(error: unknown): string {
+  return error instanceof StanzaError ? error.condition : String((error as { code?: string }).code)
 }
 
 const SERVICE = 'service'

@@ -3,6 +3,7 @@ import type { Report } from '../../bus/events.ts'
 import type { Clock } from '../../clock.ts'
 import { detached } from '../../detached.ts'
 import type { PubsubItem } from '../../xep/0060-items.ts'
+import type { Found } from './history.ts'
 import { type Kind, kinds } from './nodes.ts'
 import { isOurs, readItem } from './payload.ts'
 
@@ -11,20 +12,21 @@ export interface WatchHost {
   readonly bus: StateBus
   /** An item is left out, with the reason in words. */
   readonly skipped: (node: string, id: string | undefined, reason: string) => void
-  /** Somebody else publishes under our EID. */
-  readonly onTwin: (report: Report) => void
-  /** Whether we ever told others of it. */
-  readonly spoken: (key: string) => boolean
   /** An item was taken back, and none has taken its place. */
   readonly onGone: (key: string) => void
   readonly clock: Clock
 }
 
-/** What was there before, by key. */
+/** What was there before. */
 export interface History {
-  readonly found: ReadonlyMap<string, Report>
+  /** By key. */
+  readonly reports: ReadonlyMap<string, Report>
   /** What has changed while it was read, whatever that had found. */
   readonly touched: ReadonlySet<string>
+  /** Items, whatever is in them. */
+  readonly count: number
+  /** There may be more. */
+  readonly partial: boolean
 }
 
 /** One device or mailbox among all. */
@@ -58,6 +60,7 @@ export class Watch {
   /** By key, the oldest first. */
   readonly #retracts = new Map<string, Retract>()
   #cancel: (() => void) | undefined
+  #over = false
 
   constructor(host: WatchHost) {
     this.#host = host
@@ -68,34 +71,36 @@ export class Watch {
     return this.#holders.get(key)
   }
 
-  /** An item that has just been published. @param kind what belongs to its node; undefined for any @returns what it reports */
+  /** An item that has just been published. @param kind what belongs to its node; undefined for a leaf @returns what it reports */
   item(node: string, item: PubsubItem, kind?: Kind): Report | undefined {
-    const report = this.#read(node, item, kind)
+    const report = this.#over ? undefined : this.#read(node, item, kind)
     if (report === undefined) return undefined
     const key = keyOf(report.kind, report.name)
     for (const touched of this.#histories) touched.add(key)
-    const { bus, onTwin, spoken } = this.#host
-    this.#take(node, report)
-    if (report.eid === bus.eid && bus.ownReport(report.kind, report.name) === undefined && !spoken(key)) onTwin(report)
+    this.#take(node, report, true)
     return report
   }
 
   /** Reads what was there before. What is published meanwhile comes by events, and may be taken before the answer is: it is newer. */
-  async history(node: string, read: () => Promise<readonly PubsubItem[]>, kind?: Kind): Promise<History> {
+  async history(node: string, read: () => Promise<Found>, kind?: Kind): Promise<History> {
     const touched = new Set<string>()
     this.#histories.add(touched)
     try {
-      const found = new Map<string, Report>()
-      for (const item of await read()) {
-        const report = this.#read(node, item, kind)
+      const reports = new Map<string, Report>()
+      const { items, partial } = await read()
+      for (const item of items) {
+        const report = this.#over ? undefined : this.#read(node, item, kind)
         if (report === undefined) continue
         const key = keyOf(report.kind, report.name)
         if (touched.has(key)) continue
-        found.set(key, report)
-        this.#take(node, report)
+        // What nobody should keep, and the service does: it was told when it was so.
+        if (report.kind === 'device' && !report.cachable) this.#hold(key, report)
+        else {
+          reports.set(key, report)
+          this.#take(node, report, false)
+        }
       }
-      for (const key of touched) found.delete(key)
-      return { found, touched }
+      return { reports, touched, count: items.length, partial }
     } finally {
       this.#histories.delete(touched)
     }
@@ -104,6 +109,7 @@ export class Watch {
   /** An item was taken back. @param kind what belongs to its node; undefined for any */
   retracted(id: string, kind?: Kind): void {
     const { bus, clock } = this.#host
+    if (this.#over) return
     for (const each of kind === undefined ? kinds : [kind]) {
       const key = keyOf(each, id)
       const holder = this.#holders.get(key)
@@ -133,8 +139,10 @@ export class Watch {
     })
   }
 
-  /** Nothing waits any more. */
+  /** Nothing is brought to the bus any more, and what was is taken back. */
   stop(): void {
+    this.#over = true
+    this.#host.bus.forget(this)
     this.#cancel?.()
     this.#cancel = undefined
     this.#retracts.clear()
@@ -163,17 +171,22 @@ export class Watch {
     if (typeof report === 'string') skipped(node, id, report)
     else if (kind !== undefined && report.kind !== kind)
       skipped(node, id, `it is of a ${report.kind}, which is shared elsewhere`)
+    else if (kind === undefined && report.name !== node) skipped(node, id, 'it is not what the node is named after')
     else return report
     return undefined
   }
 
-  #take(node: string, report: Report): void {
+  #take(node: string, report: Report, live: boolean): void {
+    const { bus, skipped } = this.#host
     const key = keyOf(report.kind, report.name)
     this.#retracts.delete(key)
-    if (this.#holders.has(key) || this.#holders.size < MOST_HOLDERS)
-      this.#holders.set(detached(key), detached(report.eid))
-    if (this.#host.bus.report(report, this) === 'full')
-      this.#host.skipped(node, report.name, 'there is no room for more states of other PBXes')
+    this.#hold(key, report)
+    if (bus.report(report, this, live) === 'full')
+      skipped(node, report.name, 'there is no room for more states of other PBXes')
+  }
+
+  #hold(key: string, { eid }: Report): void {
+    if (this.#holders.has(key) || this.#holders.size < MOST_HOLDERS) this.#holders.set(detached(key), detached(eid))
   }
 }
 
