@@ -32,6 +32,8 @@ export class Entrance {
   readonly #host: EntranceHost
   /** Of which it was said that they keep too little. */
   readonly #fullTold = new Set<string>()
+  /** Where somebody has to approve of our subscription. */
+  readonly #pending = new Set<string>()
 
   constructor(host: EntranceHost) {
     this.#host = host
@@ -52,6 +54,11 @@ export class Entrance {
     }
     await layout.rootSeen(session, root)
     return true
+  }
+
+  /** A subscription was approved of. @returns whether that was waited for: services tell of others too */
+  approved(kind: Kind): boolean {
+    return this.#pending.delete(roots[kind])
   }
 
   /** What is in a flat node, and what of it is ours or should be. @throws what asking for it throws */
@@ -123,8 +130,9 @@ export class Entrance {
     const { setting, layout, warn } = this.#host
     const options = layout.mode === 'collections' ? inCollection : undefined
     const { subscription } = await subscribe(session, setting.service, node, { options, timeout: PATIENCE })
-    if (subscription === 'pending')
-      warn(`${node} at ${setting.service}: its owner has to approve of our subscription first`)
+    if (subscription !== 'pending') return
+    this.#pending.add(node)
+    warn(`${node} at ${setting.service}: its owner has to approve of our subscription first`)
   }
 
   #tellFull(root: string, limit: number): void {

@@ -22,8 +22,10 @@ export interface HappeningsHost {
   readonly share: Share
   readonly watch: Watch
   readonly warn: (text: string) => void
-  /** What is shared there has to be entered again. @param gone it has been deleted, and whoever has deleted it is given a moment */
-  readonly enter: (kind: Kind, gone: boolean) => void
+  /** What is shared there has been deleted. */
+  readonly onDeleted: (kind: Kind) => void
+  /** We are subscribed there now. */
+  readonly onSubscribed: (kind: Kind) => void
 }
 
 /** ms in which one state of ours is told again once, however often somebody else says otherwise. */
@@ -66,7 +68,7 @@ export class Happenings {
   }
 
   #happened(node: string, event: PubsubEvent): void {
-    const { layout, watch, nodes, leaves, enter } = this.#host
+    const { layout, watch, nodes, leaves, onDeleted } = this.#host
     const flat = layout.mode === 'flat'
     const root = kindOf(node)
     if (flat && root === undefined) return
@@ -88,7 +90,7 @@ export class Happenings {
         leaves.gone(node)
         if (flat || root === undefined) this.#emptied(node, kind)
         if (root === undefined) this.tellAgain()
-        else enter(root, true)
+        else onDeleted(root)
         return
       case 'collection':
         for (const leaf of event.disassociated) this.#emptied(leaf, undefined)
@@ -156,10 +158,10 @@ export class Happenings {
 
   /** Owners are told of the subscriptions of others too. */
   #onSubscription({ node, jid, subscription }: Extract<PubsubEvent, { type: 'subscription' }>): void {
-    const { setting, warn, enter } = this.#host
+    const { setting, warn, onSubscribed } = this.#host
     const kind = node === undefined ? undefined : kindOf(node)
     if (kind === undefined || bareJid(jid) !== setting.account) return
-    if (subscription === 'subscribed') enter(kind, false)
+    if (subscription === 'subscribed') onSubscribed(kind)
     else if (subscription === 'none')
       warn(
         `${node} at ${setting.service}: its owner has ended our subscription, and the states of others are not heard`,

@@ -117,7 +117,16 @@ export class Membership {
       share,
       watch,
       warn,
-      enter: (kind, gone) => this.#reenter(kind, gone),
+      onDeleted: kind => {
+        this.#outside.add(kind)
+        // Whoever has deleted it may be about to make it anew.
+        troubles.soon()
+      },
+      onSubscribed: kind => {
+        if (!entrance.approved(kind)) return
+        this.#outside.add(kind)
+        void this.#enterAll()
+      },
     })
     for (const report of bus.own()) share.put(report)
   }
@@ -211,12 +220,6 @@ export class Membership {
     this.#inertTold = true
     for (const kind of kinds) this.#outside.add(kind)
     void this.#enterAll()
-  }
-
-  #reenter(kind: Kind, gone: boolean): void {
-    this.#outside.add(kind)
-    if (gone) this.#troubles.soon()
-    else void this.#enterAll()
   }
 
   /** Goes where it is not yet, one at a time; whatever has changed meanwhile is gone through afterwards. */
