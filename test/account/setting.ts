@@ -54,6 +54,7 @@ const types = [
   'subscription',
   'pruned',
   'warning',
+  'skipped',
 ] as const
 
 /** An account that is stopped when the test is over, and all that it tells. */
