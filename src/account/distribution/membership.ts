@@ -1,6 +1,7 @@
 import { isName, type StateBus } from '../../bus/bus.ts'
 import type { Report } from '../../bus/events.ts'
 import type { Clock } from '../../clock.ts'
+import { detached } from '../../detached.ts'
 import { StanzaError } from '../../errors.ts'
 import type { Session } from '../../session.ts'
 import { nodeInfo, pubsubFeatures } from '../../xep/0060-discovery.ts'
@@ -415,7 +416,8 @@ export class Membership {
 
   /** A state that we have published before we were started anew, and that nobody has set since. */
   #leftOver(report: Report, farewell: Farewell): void {
-    const { kind, name } = report
+    const { kind } = report
+    const name = detached(report.name)
     const key = keyOf(kind, name)
     if (this.#host.bus.ownReport(kind, name) !== undefined || this.#share.spoken(key)) return
     if (report.kind === 'device' && report.state === 'UNAVAILABLE' && farewell === 'mark') return
