@@ -1,6 +1,7 @@
 import t from 'tap'
 import { diffAccounts } from '../../../src/config/index.ts'
 import { quiet } from '../../helper/clock.ts'
+import { heap } from '../../helper/heap.ts'
 import { settled } from '../../helper/pair.ts'
 import { error, form, pubsub } from '../../helper/pubsub.ts'
 import { login } from '../setting.ts'
@@ -733,4 +734,103 @@ t.test('an answer with all items may be large, and nothing else may', async t =>
   await play(enter('message_waiting') + rest)
   peer.write(`<message from='${SERVICE}'><body>${'x'.repeat(300_000)}</body></message>`)
   t.match(await next('offline'), { error: { condition: 'policy-violation' } })
+})
+
+// ── being there ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+t.test('who lets others expire says something in time, even when nothing changes', async t => {
+  const { play, bus, clock } = await connected(t, { expire: 60_000 })
+  bus.setDevice('a', 'INUSE')
+  await play(publishDevice('a', 'INUSE') + rest)
+  for (let beat = 0; beat < 3; beat++) {
+    await clock.advance(19_999)
+    await play(rest)
+    await clock.advance(1)
+    await play(publishDevice('a', 'INUSE') + rest)
+  }
+})
+
+t.test('without expiry nothing is said when nothing changes', async t => {
+  const { play, bus, clock } = await connected(t)
+  bus.setDevice('a', 'INUSE')
+  await play(publishDevice('a', 'INUSE') + rest)
+  await clock.advance(3_600_000)
+  await play(rest)
+})
+
+t.test('a buddy who comes later owns what we have created', async t => {
+  const { account, accept, config } = await setUp(t)
+  account.start()
+  const { play } = await accept()
+  await play(
+    login() +
+      subscribe('device_state', notFound) +
+      create('device_state', shared) +
+      enter('device_state') +
+      enter('message_waiting') +
+      rest,
+  )
+  const more = { ...config, buddy: ['romeo@example.net'] }
+  await account.update(more, new Set(['buddies']))
+  await play(owners('device_state', error('auth', 'forbidden')) + rest)
+})
+
+t.test('ejabberd: who has the item of another PBX takes it back to publish his own, and nobody is told', async t => {
+  const { play, bus, warnings } = await connected(t, {}, state('d', 'RINGING'))
+  bus.setDevice('d', 'INUSE')
+  const silently = ask('set', pubsub("<retract node='device_state' notify='false'><item id='d'/></retract>"))
+  const forbidden = error('auth', 'forbidden')
+  await play(publishDevice('d', 'INUSE', forbidden) + silently + publishDevice('d', 'INUSE') + rest)
+  t.equal(bus.device('d')?.state, 'RINGINUSE', 'the other state still holds')
+  bus.setDevice('mine', 'INUSE')
+  await play(publishDevice('mine', 'INUSE', forbidden) + rest)
+  t.equal(warnings().length, 1, 'of what nobody else has nothing is taken back')
+  t.match(warnings()[0], /"mine" cannot be published in device_state/)
+})
+
+t.test('a connection that is lost over the items three times is not lost over them again', async t => {
+  const { account, accept, clock, warnings, next } = await setUp(t)
+  account.start()
+  for (let time = 0; time < 3; time++) {
+    const { play, socket } = await accept()
+    await play(
+      `${login()}${subscribe('device_state')}${configure('device_state')}${items('device_state', '').split('\n')[0]}`,
+    )
+    socket.destroy()
+    const { retryIn } = await next('offline')
+    t.strictSame(warnings(), [])
+    await clock.advance(retryIn)
+  }
+  const { play } = await accept()
+  await play(login() + subscribe('device_state') + subscribe('message_waiting') + rest)
+  t.match(warnings()[0], /device_state at pubsub\.example\.com are not read: the connection was lost over it 3 times/)
+})
+
+t.test('what is left of our own does not hold the chunks it came in', async t => {
+  const { account, accept, bus } = await setUp(t)
+  account.start()
+  const { play } = await accept()
+  const [count, bytes] = [60, 100_000]
+  const name = (n: number): string => `a name that is long enough to be cut out, number ${n}`
+  const dialogue = (): string =>
+    login() +
+    subscribe('device_state') +
+    configure('device_state') +
+    Array.from({ length: count }, (_, n) =>
+      items(
+        'device_state',
+        state(name(n), 'INUSE', OWN) + ' '.repeat(bytes),
+        page(`<last>${name(n)}</last>`),
+        n === 0 ? '' : `<after>${name(n - 1)}</after>`,
+      ),
+    ).join('') +
+    items('device_state', '', '', `<after>${name(count - 1)}</after>`) +
+    enter('message_waiting') +
+    Array.from({ length: count }, (_, n) => publishDevice(name(n), 'UNAVAILABLE')).join('') +
+    rest
+  const before = heap()
+  await play(dialogue())
+  const each = Math.round((heap() - before) / count)
+  t.ok(each < 16_000, `${each} bytes for each`)
+  t.strictSame(bus.devices(), [])
 })
