@@ -428,9 +428,14 @@ t.test('the same among what was there before', async t => {
 })
 
 t.test('nobody but the service is listened to', async t => {
-  const { play, bus, events } = await connected(t, buddy)
+  const { play, bus, events, clock } = await connected(t, buddy, state('a', 'INUSE'))
   const before = events.length
-  const content = `<items node='device_state'>${state('d', 'INUSE')}<retract id='a'/></items><purge node='device_state'/>`
+  const says = [
+    `<items node='device_state'>${state('d', 'INUSE')}<item/></items>`,
+    "<items node='device_state'><retract id='a'/></items>",
+    "<purge node='device_state'/>",
+    "<delete node='device_state'/>",
+  ]
   for (const from of [
     '',
     "from='juliet@example.com'",
@@ -441,14 +446,22 @@ t.test('nobody but the service is listened to', async t => {
     "from='pubsub.example.com.evil'",
     "from='pubsub.ex\u0430mple.com'",
     "type='error' from='pubsub.example.com'",
-  ])
-    await play(event(content, from) + rest)
-  t.strictSame(bus.devices(), [])
+  ]) {
+    await play(says.map(content => event(content, from)).join('') + rest)
+    await clock.advance(1000)
+    t.strictSame(bus.devices(), [{ device: 'a', state: 'INUSE', states: [{ eid: TWO, state: 'INUSE' }] }], from)
+  }
   t.equal(events.length, before)
-  await play(event(content, "from='PubSub.Example.COM' type='headline'") + rest)
-  t.equal(bus.device('d'), undefined, 'purged')
-  await play(event(`<items node='device_state'>${state('d', 'INUSE')}</items>`, "from='PubSub.Example.COM'") + rest)
-  t.equal(bus.device('d')?.state, 'INUSE')
+  const service = "from='PubSub.Example.COM' type='headline'"
+  await play(event(says[0] ?? '', service) + event(says[1] ?? '', service) + rest)
+  await clock.advance(1000)
+  t.strictSame(
+    bus.devices().map(({ device }) => device),
+    ['d'],
+  )
+  t.equal(events.length, before + 1, 'the item that says nothing')
+  await play(event(says[2] ?? '', service) + rest)
+  t.strictSame(bus.devices(), [])
 })
 
 t.test('our own EID is ours: an echo is nothing, and a twin is told of once', async t => {
