@@ -4,6 +4,7 @@
  */
 import t, { type Test } from 'tap'
 import type { AccountEvent } from '../src/account/events.ts'
+import { StateBus } from '../src/bus/index.ts'
 import { StanzaError } from '../src/errors.ts'
 import type { Xep } from '../src/routes.ts'
 import type { Session } from '../src/session.ts'
@@ -556,6 +557,83 @@ function tryAll<Name extends string>(
 
 tryAll('client', ofClient, clientWays)
 tryAll('component', ofComponent, componentWays)
+
+// ── events of PubSub by which other PBXes tell an account of their states ───────────────────────────────────────────────────
+
+/** Whoever is not the service that is configured changes nothing of what others have said, whether it tells, takes back or asks. */
+function trySharing<Name extends string>(
+  component: boolean,
+  froms: Readonly<Record<Name, From>>,
+  may: readonly Name[],
+): void {
+  t.test(`${component ? 'component' : 'client'}: states of other PBXes, XEP-0060 §14`, async t => {
+    const listening = await script(t)
+    const clock = new HandClock()
+    const bus = new StateBus({ eid: '02:00:00:00:00:01', clock })
+    const config = (component ? componentConfig : clientConfig)(
+      listening.port,
+      'keepalive=no\nautoregister=no\ndistribute_events=yes\npubsub_node=example.net',
+    )
+    const { account, events, next } = watched(t, config, { clock, sharing: { bus } })
+    account.start()
+    const { peer, play } = await listening.accept()
+    const jid = component ? 'pbx.example.com' : 'juliet@example.com'
+    const addresses = component ? "to='example.net' from='pbx.example.com'" : "to='example.net'"
+    const answered = component ? " to='pbx.example.com'" : ''
+    const refused = ['device_state', 'message_waiting'].map(
+      node =>
+        `C: <iq type='set' id='{${node.slice(0, 3)}}' ${addresses}><pubsub xmlns='http://jabber.org/protocol/pubsub'><subscribe node='${node}' jid='${jid}'/></pubsub></iq>
+S: <iq type='error' id='{${node.slice(0, 3)}}' from='example.net'${answered}><error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>
+`,
+    )
+    await play((component ? attachment : login()) + refused.join(''))
+    await next('connected')
+    let count = 0
+    const say = (from: string | undefined, name: string, attrs: string, content: string): Promise<Node[]> => {
+      const id = `say${++count}`
+      const all = [from === undefined ? '' : `from='${from}'`, component ? "to='pbx.example.com'" : '', attrs]
+      peer.write(
+        `<${name} ${all.join(' ')}>${content}</${name}><iq type='get' id='${id}' from='example.com'${answered}>${ping}</iq>`,
+      )
+      return until(peer, id)
+    }
+    const told = (content: string): string =>
+      `<event xmlns='http://jabber.org/protocol/pubsub#event'>${content}</event>`
+    const inuse = (id: string): string =>
+      told(
+        `<items node='device_state'><item id='${id}'><state xmlns='http://asterisk.org' eid='02:00:00:00:00:02' cachable='1'>INUSE</state></item></items>`,
+      )
+    for (const [name, [from]] of Object.entries(froms) as [Name, From][]) {
+      const wanted = may.includes(name)
+      const before = events.length
+      const device = `Custom:${count}-`
+      for (const type of ["type='error'", '', "type='headline'"]) {
+        await say(from, 'message', type, inuse(`${device}${type.length}`))
+        const changed = bus.device(`${device}${type.length}`) !== undefined
+        t.equal(changed, wanted && !type.includes('error'), `${name}: ${from ?? 'no from'} ${type}`)
+      }
+      await say('example.net', 'message', '', inuse('Custom:x'))
+      t.equal(bus.device('Custom:x')?.state, 'INUSE')
+      await say(from, 'message', '', told("<items node='device_state'><retract id='Custom:x'/></items>"))
+      await clock.advance(1000)
+      t.equal(bus.device('Custom:x') === undefined, wanted, `${name} takes back`)
+      await say('example.net', 'message', '', inuse('Custom:x'))
+      for (const word of ['purge', 'delete']) {
+        await say('example.net', 'message', '', inuse('Custom:x'))
+        await say(from, 'message', '', told(`<${word} node='device_state'/>`))
+        t.equal(bus.device('Custom:x') === undefined, wanted, `${name}: ${word}`)
+      }
+      await say(from, 'message', '', told("<items node='device_state'><item/></items>"))
+      const about = events.slice(before).flatMap(event => (event.type === 'skipped' ? event.reason : []))
+      t.equal(about.length, wanted ? 1 : 0, `${name}: what cannot be read`)
+    }
+    t.equal(account.state, 'Connected')
+    t.equal(listening.count, 1)
+  })
+}
+
+trySharing(false, ofClient, ["contact's server"])
+trySharing(true, ofComponent, ["contact's server"])
 
 // ── events of PubSub, which are for programs and for no account ─────────────────────────────────────────────────────────────
 

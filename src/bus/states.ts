@@ -55,11 +55,11 @@ export class States {
     const peer = this.#peers.get(eid) ?? this.#newPeer(eid)
     if (peer === undefined) return undefined
     this.#peers.delete(eid)
-    this.#peers.set(eid, peer)
+    this.#peers.set(peer.eid, peer)
     peer.heard = now
     if (peer.expired) {
       peer.expired = false
-      this.#emit({ type: 'returned', eid })
+      this.#emit({ type: 'returned', eid: peer.eid })
       this.#tellAll(peer)
     }
     return peer.eid
@@ -169,14 +169,14 @@ export class States {
 
   #newPeer(eid: string): PbxBooks | undefined {
     if (this.#peers.size > this.#limits.peers) {
-      const [oldest] = [...this.#peers.values()].filter(({ expired }) => expired)
+      const oldest = [...this.#peers.values()].find(peer => peer.eid !== this.#own && isIdle(peer))
       if (oldest === undefined) return undefined
       this.#drop(oldest)
     }
     return { eid, heard: 0, expired: false, device: new Set(), mailbox: new Set() }
   }
 
-  /** A PBX that has expired makes room. */
+  /** A PBX that has expired, or says nothing, makes room. */
   #drop(peer: PbxBooks): void {
     for (const name of [...peer.device]) this.#remove(this.#device, 'device', peer.eid, name)
     for (const name of [...peer.mailbox]) this.#remove(this.#mailbox, 'mailbox', peer.eid, name)
@@ -252,4 +252,9 @@ const none: readonly object[] = []
 /** Nearly always there is one. */
 function withSource(sources: readonly object[], source: object | undefined): readonly object[] {
   return source === undefined || sources.includes(source) ? sources : [...sources, source]
+}
+
+/** Whoever it is, nothing of it counts. */
+function isIdle({ expired, device, mailbox }: PbxBooks): boolean {
+  return expired || device.size + mailbox.size === 0
 }

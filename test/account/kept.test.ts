@@ -1,6 +1,8 @@
 import t, { type Test } from 'tap'
 import { Buddies } from '../../src/account/buddies.ts'
+import { Watch } from '../../src/account/distribution/watch.ts'
 import { Inbox } from '../../src/account/inbox.ts'
+import { StateBus } from '../../src/bus/index.ts'
 import { prepareJid } from '../../src/jid.ts'
 import type { Route } from '../../src/routes.ts'
 import { Session } from '../../src/session.ts'
@@ -85,6 +87,24 @@ t.test('items of the roster, for whoever keeps them', async t => {
     })
     t.equal(kept.length, COUNT + 1)
   }
+})
+
+t.test('states of other PBXes, and whose they are', async t => {
+  const clock = new HandClock()
+  const bus = new StateBus({ eid: '02:00:00:00:00:01', clock })
+  const watch = new Watch({ bus, clock, skipped() {}, onTwin() {}, spoken: () => false, onGone() {} })
+  const item = (n: number, state = 'INUSE') => {
+    const element = arrived(
+      `<item id='Custom:${text(n)}'><state xmlns='http://asterisk.org' eid='02:00:00:00:01:${(n % 256).toString(16).padStart(2, '0')}'>${state}</state></item>`,
+    )
+    return { id: element.attrs.id, publisher: undefined, payload: element.elements[0] }
+  }
+  keepsLittle(t, 'item', n => void watch.item('device_state', item(n), 'device'))
+  keepsLittle(t, 'the same item again', n => void watch.item('device_state', item(n, 'BUSY'), 'device'))
+  keepsLittle(t, 'item that is taken back', n => watch.retracted(item(n).id ?? '', 'device'))
+  t.equal(bus.devices().length, COUNT + 1)
+  clock.skip(1000)
+  t.equal(bus.devices().length, 0)
 })
 
 t.test('the JID of a session', async t => {

@@ -397,6 +397,27 @@ t.test('who has expired makes room for another', async t => {
   )
 })
 
+t.test('who says nothing any more makes room for another', async t => {
+  const { bus, told } = setUp(t, { limits: { peers: 2, reports: 2 } })
+  bus.report(device(TWO, 'd', 'INUSE'), way.a)
+  bus.report(device(THREE, 'd', 'INUSE', false), way.a)
+  t.equal(bus.report(device(FOUR, 'd', 'BUSY'), way.a), 'taken', 'in the place of one whose states nobody keeps')
+  t.equal(bus.report(device(THREE, 'd', 'INUSE'), way.a), 'full')
+  bus.forget(way.a)
+  told()
+  t.equal(bus.report(device(THREE, 'd', 'INUSE'), way.a), 'taken')
+  t.equal(bus.report(device(FOUR, 'd', 'INUSE'), way.a), 'taken')
+  t.strictSame(
+    told().map(({ type }) => type),
+    ['device', 'device'],
+  )
+  bus.setDevice('own', 'INUSE')
+  bus.clearDevice('own')
+  t.equal(bus.report(device(TWO, 'd', 'INUSE'), way.a), 'full')
+  bus.setDevice('own', 'INUSE')
+  t.equal(bus.device('own')?.state, 'INUSE', 'we are not among those')
+})
+
 t.test('many expire at once, in their order', async t => {
   const { bus, clock, told } = setUp(t, { expire: 1000 })
   const eids = Array.from({ length: 200 }, (_, at) => `02:00:00:00:01:${at.toString(16).padStart(2, '0')}`)
@@ -557,5 +578,6 @@ t.test('what is kept of a report does not hold the chunk it came in', async t =>
     const { id = '', eid = '' } = arrived(n)
     bus.report(device(eid, id, 'BUSY'), way.a)
   })
+  keepsLittle('heard of', n => bus.heard(arrived(n).eid ?? ''))
   t.strictSame([bus.devices().length, bus.mailboxes().length], [count + 1, count + 1])
 })

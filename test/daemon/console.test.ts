@@ -8,6 +8,7 @@ import type { ControlReply } from '../../src/daemon/control.ts'
 import type { Session } from '../../src/session.ts'
 import { el } from '../../src/stream/element.ts'
 import { startLoopback } from '../../src/testing/index.ts'
+import { createNode } from '../../src/xep/0060-nodes.ts'
 import { sendPing } from '../../src/xep/0199-ping.ts'
 import { availablePresence } from '../../src/xep/presence.ts'
 import { clientConfig, type Watched, watch } from '../account/setting.ts'
@@ -16,6 +17,7 @@ import { clientConfig, type Watched, watch } from '../account/setting.ts'
 async function setUp(t: Test, lines = 'buddy=romeo@example.com\nbuddy=nurse@example.com') {
   const server = await startLoopback({
     users: { 'juliet@example.com': 'secret', 'romeo@example.com': 'secret' },
+    pubsub: ['pubsub.example.com'],
     starttls: 'none',
   })
   const watches: Watched[] = []
@@ -33,6 +35,7 @@ async function setUp(t: Test, lines = 'buddy=romeo@example.com\nbuddy=nurse@exam
   await juliet.next('connected')
   await other.next('offline')
   const bus = new StateBus({ eid: '02:00:00:00:00:01' })
+  t.teardown(() => bus.stop())
   const context: ConsoleContext = { accounts, bus, reload: async () => ({ ok: true, lines: ['nothing has changed'] }) }
   const run = (...argv: string[]): Promise<ControlReply> =>
     runCommand({ argv, json: false }, context, new AbortController().signal)
@@ -40,7 +43,7 @@ async function setUp(t: Test, lines = 'buddy=romeo@example.com\nbuddy=nurse@exam
     const { exit, out, err } = await runCommand({ argv, json: true }, context, new AbortController().signal)
     return { exit, err, data: JSON.parse(out) }
   }
-  return { server, accounts, juliet, other, context, run, json }
+  return { server, accounts, juliet, other, bus, context, run, json }
 }
 
 const message = (body: string, from = 'romeo@example.com/orchard'): string =>
@@ -502,6 +505,291 @@ t.test('xmpp presence', async t => {
   t.match(await run('xmpp', 'presence', 'nosuch', 'away'), { exit: 1 })
 })
 
+t.test('xmpp device list and set', async t => {
+  const { run, json, bus } = await setUp(t)
+  t.strictSame(await run('xmpp', 'device', 'list'), {
+    exit: 0,
+    out: 'Devices and their states (we are 02:00:00:00:00:01):\n----\n   Number of devices: 0\n',
+    err: '',
+  })
+  t.strictSame(await run('xmpp device set Custom:lobby inuse'), { exit: 0, out: '', err: '' })
+  t.equal(bus.device('Custom:lobby')?.state, 'INUSE')
+  t.strictSame(await json('xmpp', 'device', 'set', 'SIP/1', 'RINGING'), {
+    exit: 0,
+    err: '',
+    data: { device: 'SIP/1', state: 'RINGING', states: [{ eid: '02:00:00:00:00:01', state: 'RINGING' }] },
+  })
+  const eid = '02:00:00:00:00:02'
+  bus.report({ kind: 'device', eid, name: 'Custom:lobby', state: 'RINGING', cachable: true }, {})
+  bus.report({ kind: 'device', eid, name: 'a\u009b2J', state: 'BUSY', cachable: true }, {})
+  t.equal(
+    (await run('xmpp', 'device', 'list')).out,
+    [
+      'Devices and their states (we are 02:00:00:00:00:01):',
+      '       [Custom:lobby] RINGINUSE     - 02:00:00:00:00:01 INUSE, 02:00:00:00:00:02 RINGING',
+      '       [SIP/1] RINGING     - 02:00:00:00:00:01 RINGING',
+      '       [a\\x9b2J] BUSY     - 02:00:00:00:00:02 BUSY',
+      '----',
+      '   Number of devices: 3',
+      '',
+    ].join('\n'),
+  )
+  t.strictSame(await json('xmpp', 'device', 'list'), {
+    exit: 0,
+    err: '',
+    data: { eid: '02:00:00:00:00:01', devices: bus.devices() },
+  })
+  t.strictSame(await run('xmpp', 'device', 'set', 'Custom:lobby', 'dancing'), {
+    exit: 1,
+    out: '',
+    err: "STATE must be one of UNKNOWN, NOT_INUSE, INUSE, BUSY, INVALID, UNAVAILABLE, RINGING, RINGINUSE, ONHOLD, not 'dancing'\n",
+  })
+  t.match(await run('xmpp', 'device', 'set', 'a\nb', 'BUSY'), { exit: 1, err: /^"a\\x0ab" is no name of a device: / })
+  t.match(await json('xmpp', 'device', 'set', '', 'BUSY'), { exit: 1, data: { error: /is no name of a device/ } })
+  for (const argv of [['xmpp device set Custom:lobby'], ['xmpp device set a BUSY x'], ['xmpp device list x']])
+    t.match(await run(...argv), { exit: 2, out: '', err: /^Usage: xmpp device / })
+  t.equal(bus.devices().length, 3)
+})
+
+t.test('xmpp mailbox list and set', async t => {
+  const { run, json, bus } = await setUp(t)
+  t.equal(
+    (await run('xmpp', 'mailbox', 'list')).out,
+    'Mailboxes and their messages (we are 02:00:00:00:00:01):\n----\n   Number of mailboxes: 0\n',
+  )
+  t.strictSame(await run('xmpp mailbox set 6001@default 2 1'), { exit: 0, out: '', err: '' })
+  t.strictSame(bus.mailbox('6001@default')?.counts, { new: 2, old: 1 })
+  const eid = '02:00:00:00:00:02'
+  for (const name of ['6001@default', '6000@default'])
+    bus.report({ kind: 'mailbox', eid, name, counts: { new: 7, old: 0 } }, {})
+  t.equal(
+    (await run('xmpp', 'mailbox', 'list')).out,
+    [
+      'Mailboxes and their messages (we are 02:00:00:00:00:01):',
+      '       [6000@default] 7 new, 0 old     - 02:00:00:00:00:02 7/0',
+      '       [6001@default] 2 new, 1 old     - 02:00:00:00:00:01 2/1, 02:00:00:00:00:02 7/0',
+      '----',
+      '   Number of mailboxes: 2',
+      '',
+    ].join('\n'),
+  )
+  t.match(await json('xmpp', 'mailbox', 'set', '6001@default', '0', '3'), {
+    exit: 0,
+    data: { mailbox: '6001@default', counts: { new: 0, old: 3 } },
+  })
+  t.strictSame((await json('xmpp', 'mailbox', 'list')).data, {
+    eid: '02:00:00:00:00:01',
+    mailboxes: bus.mailboxes(),
+  })
+  for (const [fresh, old, err] of [
+    ['-1', '0', "NEW must be a number of messages, not '-1'\n"],
+    ['0', '0x1', "OLD must be a number of messages, not '0x1'\n"],
+    ['', '0', "NEW must be a number of messages, not ''\n"],
+    ['1.5', '0', "NEW must be a number of messages, not '1.5'\n"],
+    ['0', '2147483648', 'messages are counted from 0 to 2147483647\n'],
+    ['99999999999', '0', "NEW must be a number of messages, not '99999999999'\n"],
+  ] as const)
+    t.strictSame(await run('xmpp', 'mailbox', 'set', '6001@default', fresh, old), { exit: 1, out: '', err })
+  t.match(await run('xmpp', 'mailbox', 'set', ' m', '1', '0'), { exit: 1, err: /is no name of a mailbox/ })
+  t.match(await run('xmpp mailbox set 6001@default 1'), { exit: 2, err: /^Usage: xmpp mailbox set MAILBOX NEW OLD\n/ })
+  t.strictSame(bus.mailbox('6001@default')?.counts, { new: 0, old: 3 }, 'as it was')
+})
+
+const withPubsub = 'pubsub_node=pubsub.example.com\nbuddy=romeo@example.com'
+
+t.test('xmpp list nodes, delete node and purge nodes', async t => {
+  const { run, json, juliet } = await setUp(t, withPubsub)
+  const session = juliet.account.session as Session
+  const make = async (...nodes: string[]): Promise<void> => {
+    for (const node of nodes) await createNode(session, 'pubsub.example.com', node)
+  }
+  const list = async (): Promise<unknown> => (await json('xmpp', 'list', 'nodes', 'asterisk')).data
+  t.strictSame(await run('xmpp', 'list', 'nodes', 'asterisk'), {
+    exit: 0,
+    out: 'Connection asterisk: juliet@example.com\n',
+    err: '',
+  })
+  await make('message_waiting', 'device_state', 'a\u009b', 'doomed')
+  t.strictSame(await run('xmpp list nodes ASTERISK'), {
+    exit: 0,
+    out: 'Connection asterisk: juliet@example.com\nNode name: a\\x9b\nNode name: device_state\nNode name: doomed\nNode name: message_waiting\n',
+    err: '',
+  })
+  t.strictSame(await list(), {
+    account: 'asterisk',
+    jid: 'juliet@example.com',
+    service: 'pubsub.example.com',
+    collection: null,
+    nodes: ['a\u009b', 'device_state', 'doomed', 'message_waiting'],
+  })
+  t.match(await run('xmpp', 'list', 'nodes', 'asterisk', 'nothing'), {
+    exit: 1,
+    out: '',
+    err: /^the service answered: .*item-not-found/,
+  })
+  t.strictSame(await run('xmpp', 'delete', 'node', 'asterisk', 'doomed'), {
+    exit: 0,
+    out: "Deleted 'doomed' at pubsub.example.com.\n",
+    err: '',
+  })
+  t.match(await run('xmpp', 'delete', 'node', 'asterisk', 'doomed'), {
+    exit: 1,
+    out: '',
+    err: /^the service answered: .*item-not-found/,
+  })
+  t.match(await json('xmpp', 'delete', 'node', 'asterisk', 'doomed'), {
+    exit: 1,
+    data: { error: /^the service answered: .*item-not-found/ },
+  })
+  t.strictSame(await json('xmpp', 'delete', 'node', 'asterisk', 'a\u009b'), {
+    exit: 0,
+    err: '',
+    data: { service: 'pubsub.example.com', deleted: ['a\u009b'] },
+  })
+  t.strictSame(await run('xmpp', 'purge', 'nodes', 'asterisk', 'device_state'), {
+    exit: 0,
+    out: "Deleted 'device_state' at pubsub.example.com.\n",
+    err: '',
+  })
+  t.match(await run('xmpp', 'purge', 'nodes', 'asterisk', 'device_state'), { exit: 1, err: /item-not-found/ })
+  t.strictSame(await json('xmpp', 'purge', 'nodes', 'asterisk', 'message_waiting'), {
+    exit: 0,
+    err: '',
+    data: { service: 'pubsub.example.com', deleted: ['message_waiting'], failed: [] },
+  })
+  t.match(await list(), { nodes: { length: 0 } })
+  for (const argv of [
+    'xmpp list nodes',
+    'xmpp delete node asterisk',
+    'xmpp purge nodes asterisk',
+    'xmpp list nodes a b c',
+  ])
+    t.match(await run(argv), { exit: 2, out: '', err: /^Usage: xmpp / })
+})
+
+t.test('xmpp create collection and create leaf, where there are no collections', async t => {
+  const { run, json } = await setUp(t, withPubsub)
+  const refused = /^the service answered: .*feature-not-implemented.* \(unsupported collections\)/
+  t.match(await run('xmpp', 'create', 'collection', 'asterisk', 'c'), { exit: 1, out: '', err: refused })
+  t.match(await json('xmpp create collection asterisk c'), { exit: 1, err: '', data: { error: refused } })
+  t.match(await run('xmpp', 'create', 'leaf', 'asterisk', 'c', 'l'), { exit: 1, out: '', err: refused })
+  t.match(await run('xmpp create leaf asterisk c'), {
+    exit: 2,
+    err: /^Usage: xmpp create leaf ACCOUNT COLLECTION LEAF\n/,
+  })
+  t.match(await run('xmpp create collection asterisk'), { exit: 2, err: /^Usage: xmpp create collection / })
+})
+
+t.test('xmpp create collection and create leaf, by what the service answers', async t => {
+  const { run, json, server, juliet } = await setUp(t, withPubsub)
+  const sent: string[] = []
+  let answer = (_: string): string => ''
+  server.onStanza = stanza => {
+    if (stanza.name !== 'iq' || stanza.attrs.to !== 'pubsub.example.com') return undefined
+    const text = stanza.toString()
+    sent.push(text)
+    const inside = answer(text)
+    const type = inside.startsWith('<error') ? 'error' : 'result'
+    const { id } = stanza.attrs
+    const to = juliet.account.jid
+    server.send(
+      'juliet@example.com',
+      `<iq type='${type}' id='${id}' from='pubsub.example.com' to='${to}'>${inside}</iq>`,
+    )
+    return []
+  }
+  t.strictSame(await run('xmpp', 'create', 'collection', 'asterisk', 'c'), {
+    exit: 0,
+    out: "Created 'c' at pubsub.example.com.\n",
+    err: '',
+  })
+  t.equal(sent.length, 2)
+  t.match(sent[0], /<create node='c'\/>.*<field var='pubsub#node_type'><value>collection<\/value>/)
+  t.match(sent[1], /<affiliations node='c'><affiliation jid='romeo@example\.com' affiliation='owner'\/>/)
+  sent.length = 0
+  t.strictSame(await json('xmpp', 'create', 'leaf', 'asterisk', 'c', 'l'), {
+    exit: 0,
+    err: '',
+    data: { service: 'pubsub.example.com', created: 'l', inCollection: false },
+  })
+  t.match(sent[0], /<create node='l'\/>.*<field var='pubsub#collection'><value>c<\/value>.*<value>leaf<\/value>/)
+  t.match((await run('xmpp', 'create', 'leaf', 'asterisk', 'c', 'l')).out, /^It is not in 'c': .*\(XEP-0248\)\.$/m)
+  answer = text =>
+    text.includes('disco#info')
+      ? "<query xmlns='http://jabber.org/protocol/disco#info' node='c'><identity category='pubsub' type='collection'/></query>"
+      : text.includes('disco#items')
+        ? "<query xmlns='http://jabber.org/protocol/disco#items' node='c'><item jid='pubsub.example.com' node='l'/></query>"
+        : text.includes('affiliations')
+          ? "<error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+          : ''
+  const { exit, out } = await run('xmpp', 'create', 'leaf', 'asterisk', 'c', 'l')
+  t.equal(exit, 0)
+  t.match(
+    out,
+    /^Created 'l' at pubsub\.example\.com\.\nThe buddies could not be made its owners: the service answered: .*forbidden.*\n$/,
+  )
+})
+
+t.test('purge nodes with collection_nodes=yes deletes every node in it, and not itself', async t => {
+  const { run, json, server, juliet, other, accounts } = await setUp(t, withPubsub)
+  const config = { ...juliet.account.config, collection_nodes: true }
+  await accounts.apply([config, other.account.config])
+  const deleted: string[] = []
+  server.onStanza = stanza => {
+    if (stanza.name !== 'iq' || stanza.attrs.to !== 'pubsub.example.com') return undefined
+    const node = /<delete node='([^']*)'/.exec(stanza.toString())?.[1]
+    if (node !== undefined) deleted.push(node)
+    const inside =
+      node === undefined
+        ? `<query xmlns='http://jabber.org/protocol/disco#items' node='c'>${['a', 'b', 'd'].map(name => `<item jid='pubsub.example.com' node='${name}'/>`).join('')}</query>`
+        : node === 'b'
+          ? "<error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+          : ''
+    const type = inside.startsWith('<error') ? 'error' : 'result'
+    server.send(
+      'juliet@example.com',
+      `<iq type='${type}' id='${stanza.attrs.id}' from='pubsub.example.com' to='${juliet.account.jid}'>${inside}</iq>`,
+    )
+    return []
+  }
+  t.match(await run('xmpp', 'purge', 'nodes', 'asterisk', 'c'), {
+    exit: 1,
+    out: /^'b' could not be deleted: the service answered: .*forbidden.*\nDeleted 2 nodes in 'c' at pubsub\.example\.com\.\n$/,
+  })
+  t.strictSame(deleted, ['a', 'b', 'd'])
+  t.match(await json('xmpp', 'purge', 'nodes', 'asterisk', 'c'), {
+    exit: 1,
+    data: { deleted: ['a', 'd'], failed: [{ node: 'b', reason: /forbidden/ }] },
+  })
+})
+
+t.test('commands of nodes: whom they cannot be asked for', async t => {
+  const { run, json } = await setUp(t, 'pubsub_node=pubsub.example.com')
+  const without = await setUp(t)
+  const commands = [
+    ['xmpp', 'list', 'nodes'],
+    ['xmpp', 'create', 'collection', 'c'],
+    ['xmpp', 'create', 'leaf', 'c', 'l'],
+    ['xmpp', 'delete', 'node', 'n'],
+    ['xmpp', 'purge', 'nodes', 'n'],
+  ]
+  for (const [one = '', two = '', three = '', ...args] of commands) {
+    const of = (account: string): string[] => [one, two, three, account, ...args]
+    t.strictSame(await run(...of('nosuch')), { exit: 1, out: '', err: "Unable to find client 'nosuch'!\n" })
+    t.strictSame((await json(...of('nosuch'))).data, { error: "Unable to find client 'nosuch'!" })
+    t.match(await run(...of('other')), { exit: 1, out: '', err: /^account Other has no pubsub_node: / })
+    t.match(await without.run(...of('asterisk')), { exit: 1, err: /^account asterisk has no pubsub_node: / })
+  }
+  const away = await setUp(t, 'pubsub_node=pubsub.example.com')
+  await away.juliet.account.stop()
+  for (const [one = '', two = '', three = '', ...args] of commands)
+    t.strictSame(await away.run(one, two, three, 'asterisk', ...args), {
+      exit: 1,
+      out: '',
+      err: 'account asterisk is not connected (Disconnected)\n',
+    })
+})
+
 t.test('help names every command', async t => {
   const { run, json } = await setUp(t)
   const { exit, out } = await run('help')
@@ -516,6 +804,15 @@ t.test('help names every command', async t => {
     'xmpp show config ACCOUNT',
     'xmpp show messages ACCOUNT',
     'xmpp presence ACCOUNT STATUS [MESSAGE…]',
+    'xmpp list nodes ACCOUNT [COLLECTION]',
+    'xmpp create collection ACCOUNT COLLECTION',
+    'xmpp create leaf ACCOUNT COLLECTION LEAF',
+    'xmpp delete node ACCOUNT NODE',
+    'xmpp purge nodes ACCOUNT NODE',
+    'xmpp device list',
+    'xmpp device set DEVICE STATE',
+    'xmpp mailbox list',
+    'xmpp mailbox set MAILBOX NEW OLD',
     'xmpp reload',
     'help [COMMAND…]',
   ]) {

@@ -25,6 +25,27 @@ t.test('strangers cannot fill the log', async t => {
   t.match(told[0], /^NOTICE \[asterisk\] s0@example\.com asked to see our presence, which auth_policy=accept allows\n$/)
 })
 
+t.test('an item that is left out is one line, and there are only so many a minute', async t => {
+  const { account } = watched(t, clientConfig(1))
+  const lines: string[] = []
+  logEvents(account, new Log({ write: text => void lines.push(text), timestamps: false }))
+  const { emit } = account as unknown as { emit(event: object): void }
+  const skip = (node: string, item: string | undefined, reason = 'it has no payload'): void =>
+    emit.call(account, { type: 'skipped', node, item, reason })
+  skip('device_state', 'Custom:x')
+  skip('device_state', undefined)
+  skip('n'.repeat(1000), 'i'.repeat(1_000_000))
+  skip('a\nERROR b\u009b', 'c\r\nd')
+  t.strictSame(lines.splice(0), [
+    'WARNING [asterisk] the item "Custom:x" of the node device_state is left out: it has no payload\n',
+    'WARNING [asterisk] an item of the node device_state is left out: it has no payload\n',
+    `WARNING [asterisk] the item "${'i'.repeat(100)}…" of the node ${'n'.repeat(100)} is left out: it has no payload\n`,
+    'WARNING [asterisk] the item "c\\x0d\\x0ad" of the node a\\x0aERROR b\\x9b is left out: it has no payload\n',
+  ])
+  for (let count = 0; count < 500; count++) skip('device_state', `${count}`)
+  t.equal(lines.length, 16, '20 a minute')
+})
+
 t.test('a server that repeats the secret does not get it written down', async t => {
   const server = await startLoopback({ users: { 'juliet@example.com': 'other' }, starttls: 'none' })
   t.teardown(() => server.stop())

@@ -1,5 +1,6 @@
 import type { StateBus } from '../../bus/bus.ts'
 import type { Report } from '../../bus/events.ts'
+import { detached } from '../../detached.ts'
 import { StanzaError } from '../../errors.ts'
 import type { Session } from '../../session.ts'
 import type { SubscribeOptions } from '../../xep/0060-forms.ts'
@@ -160,7 +161,9 @@ export class Entrance {
   #clearLeftOver(items: Iterable<Report>): void {
     const { bus, share, farewell } = this.#host
     for (const item of items) {
-      const { kind, name, eid } = item
+      const { kind, eid } = item
+      // It is kept for as long as the account lives.
+      const name = detached(item.name)
       if (eid !== bus.eid || bus.ownReport(kind, name) !== undefined || share.spoken(keyOf(kind, name))) continue
       const marked = item.kind === 'device' && item.state === 'UNAVAILABLE' && farewell === 'mark'
       if (!marked) share.farewell(kind, name)
