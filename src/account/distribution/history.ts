@@ -16,7 +16,7 @@ const MOST_NODES = 20_000
 
 /** The items of a node. */
 export interface Found {
-  /** Each once, as it was last. */
+  /** Each once, as it was last; of those without an id one. */
   readonly items: readonly PubsubItem[]
   /** There may be more. */
   readonly partial: boolean
@@ -34,15 +34,20 @@ export async function itemsOf(session: Session, service: string, node: string): 
   return withRoom(session.stream, ROOM, async () => {
     const found = new Map<string, PubsubItem>()
     let count: number | undefined
+    let nameless: PubsubItem | undefined
     const take = ({ items, page }: ItemsPage): void => {
-      for (const item of items) if (item.id !== undefined) found.set(item.id, item)
+      for (const item of items) {
+        if (item.id === undefined) nameless = item
+        else found.set(item.id, item)
+      }
       if (page?.count !== undefined) count = page.count
     }
     const complete = (): boolean => found.size >= Math.min(count ?? 0, MOST_ITEMS)
     for (let turn = 0; turn < TURNS && (turn === 0 || !complete()); turn++)
       await turnPages(session, service, node, take)
     if (!complete()) take(await items(session, service, node, { timeout: PATIENCE }))
-    return { items: [...found.values()], partial: !complete() || found.size >= MOST_ITEMS }
+    const all = [...found.values(), ...(nameless === undefined ? [] : [nameless])]
+    return { items: all, partial: !complete() || found.size >= MOST_ITEMS }
   })
 }
 
