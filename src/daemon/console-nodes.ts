@@ -1,8 +1,13 @@
 import type { Account } from '../account/account.ts'
-import { ownersOf } from '../account/distribution/distribution.ts'
-import { namesOf } from '../account/distribution/history.ts'
-import { collectionConfig, giveTo, leafConfig, PATIENCE } from '../account/distribution/nodes.ts'
-import { forEach } from '../account/distribution/some.ts'
+import {
+  collectionConfig,
+  forEach,
+  giveTo,
+  leafConfig,
+  namesOf,
+  ownersOf,
+  PATIENCE,
+} from '../account/distribution/index.ts'
 import { describe, StanzaError } from '../errors.ts'
 import { bareJid, formatJid } from '../jid.ts'
 import { printable } from '../printable.ts'
