@@ -2,11 +2,9 @@ import type { Report } from '../../bus/events.ts'
 import type { Clock } from '../../clock.ts'
 import { StanzaError } from '../../errors.ts'
 import type { Session } from '../../session.ts'
-import { publish, retract } from '../../xep/0060-items.ts'
-import type { Layout } from './layout.ts'
-import { type Kind, type Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
-import { payloadOf } from './payload.ts'
+import { type Kind, roots } from './nodes.ts'
 import { type Outcome, type Publication, Publisher } from './publisher.ts'
+import { Publishing, type PublishingHost } from './publishing.ts'
 import { isAbsence, isDenial, type Troubles } from './troubles.ts'
 import { keyOf, partsOf } from './watch.ts'
 
@@ -14,19 +12,14 @@ import { keyOf, partsOf } from './watch.ts'
 export type Farewell = 'mark' | 'retract' | 'keep'
 
 /** What a share needs of its membership. */
-export interface ShareHost {
-  readonly setting: Setting
+export interface ShareHost extends PublishingHost {
   readonly eid: string
   readonly farewell: Farewell
-  readonly nodes: Nodes
   readonly troubles: Troubles
   readonly clock: Clock
-  readonly layout: Layout
   readonly session: () => Session | undefined
   /** What we say of a device or mailbox now. */
   readonly own: (kind: Kind, name: string) => Report | undefined
-  /** Whose state is in an item, as far as that is known. */
-  readonly holder: (key: string) => string | undefined
 }
 
 interface Told extends Publication {
@@ -43,6 +36,7 @@ const FAREWELL = 1500
 export class Share {
   readonly #host: ShareHost
   readonly #publisher: Publisher<Told>
+  readonly #publishing: Publishing
   /** What others have ever been told of. */
   readonly #spoken = new Set<string>()
   /** Leaves of which those have been told who look for them. */
@@ -52,11 +46,10 @@ export class Share {
   readonly #allowed = new Set<string>()
   /** What is wrong as it is, by key. */
   readonly #hopeless = new Map<string, string>()
-  /** The service does not take conditions. */
-  #unconditional = false
 
   constructor(host: ShareHost) {
     this.#host = host
+    this.#publishing = new Publishing(host)
     this.#publisher = new Publisher(told => this.#publish(told))
   }
 
@@ -157,19 +150,14 @@ export class Share {
     return report.cachable ? report.state : `${UNCACHED}${report.state} ${++this.#uncached}`
   }
 
-  /** Where something is published. */
-  #nodeOf(kind: Kind, name: string): string {
-    return this.#host.layout.mode === 'flat' ? roots[kind] : name
-  }
-
   async #publish(told: Told): Promise<Outcome> {
     const session = this.#host.session()
     if (!session?.writable) return 'later'
-    const node = this.#nodeOf(told.kind, told.name)
+    const node = this.#publishing.nodeOf(told.kind, told.name)
     try {
-      if (told.report === undefined) await this.#retract(session, node, told.name)
+      if (told.report === undefined) await this.#publishing.retract(session, told.kind, told.name)
       else {
-        await this.#publishIn(session, node, told.kind, told.report)
+        await this.#publishing.publish(session, told.report)
         if (this.#host.layout.mode === 'leaves') await this.#announce(session, told.key, told.report)
       }
       this.#host.troubles.solved(`publish ${node}`)
@@ -181,77 +169,12 @@ export class Share {
     }
   }
 
-  async #publishIn(session: Session, node: string, kind: Kind, report: Report): Promise<void> {
-    const { nodes } = this.#host
-    if (nodes.wanted(node)) await this.#create(session, node, kind)
-    try {
-      await this.#publishOnce(session, node, report)
-    } catch (error) {
-      if (!(error instanceof StanzaError)) throw error
-      if (error.condition === 'item-not-found') {
-        nodes.gone(node)
-        await this.#create(session, node, kind)
-      } else if (error.condition !== 'forbidden' || !(await this.#makeRoom(session, node, report))) throw error
-      await this.#publishOnce(session, node, report)
-    }
-  }
-
-  /**
-   * COMPAT ejabberd: an item can be published again by whoever published it first and nobody else, though an owner may delete it. Another PBX has the
-   * same device then; it is not told, for its state still holds.
-   */
-  async #makeRoom(session: Session, node: string, report: Report): Promise<boolean> {
-    const holder = this.#host.holder(keyOf(report.kind, report.name))
-    if (holder === undefined || holder === report.eid) return false
-    try {
-      await retract(session, this.#host.setting.service, node, [report.name], { notify: false, timeout: PATIENCE })
-      return true
-    } catch (error) {
-      if (error instanceof StanzaError) return false
-      throw error
-    }
-  }
-
-  async #publishOnce(session: Session, node: string, report: Report): Promise<void> {
-    const item = { id: report.name, payload: payloadOf(report) }
-    const { service } = this.#host.setting
-    const passing = report.kind === 'device' && !report.cachable
-    if (passing && !this.#unconditional) {
-      try {
-        await publish(session, service, node, [item], { options: { persist_items: false }, timeout: PATIENCE })
-        return
-      } catch (error) {
-        // The node keeps its items, or the service knows no conditions: then it is kept there.
-        if (!(error instanceof StanzaError) || !refusesConditions.has(error.condition)) throw error
-        this.#unconditional ||= error.condition === 'feature-not-implemented'
-      }
-    }
-    await publish(session, service, node, [item], { timeout: PATIENCE })
-  }
-
-  async #create(session: Session, node: string, kind: Kind): Promise<void> {
-    const { nodes, layout } = this.#host
-    if (node === roots[kind]) {
-      await nodes.create(session, node)
-      return
-    }
-    if (await nodes.create(session, node, roots[kind])) await layout.leafSeen(session, node, kind)
-  }
-
-  async #retract(session: Session, node: string, id: string): Promise<void> {
-    try {
-      await retract(session, this.#host.setting.service, node, [id], { notify: true, timeout: PATIENCE })
-    } catch (error) {
-      if (!(error instanceof StanzaError) || error.condition !== 'item-not-found') throw error
-    }
-  }
-
   /** Whoever knows no leaf yet is subscribed to what should be the collection, and learns of it there. */
   async #announce(session: Session, key: string, report: Report): Promise<void> {
     if (this.#announced.has(key)) return
     this.#announced.add(key)
     try {
-      await this.#publishIn(session, roots[report.kind], report.kind, report)
+      await this.#publishing.publish(session, report, roots[report.kind])
     } catch (error) {
       // They find it when they look the next time.
       if (!(error instanceof StanzaError)) throw error
@@ -281,13 +204,6 @@ export class Share {
 /** What is said of an item that was taken back, and of a state that nobody keeps. */
 const TAKEN_BACK = ''
 const UNCACHED = '~'
-
-const refusesConditions: ReadonlySet<string> = new Set([
-  'conflict',
-  'feature-not-implemented',
-  'bad-request',
-  'not-acceptable',
-])
 
 /** What its owner can do about a refusal. */
 export function hintFor({ condition }: StanzaError, account: string): string {
