@@ -87,6 +87,10 @@ export class Session {
   #mute = false
   /** Logins that have asked for it and failed since it was lost. */
   #refusals = 0
+  /** What {@link progress} was when it went on with its stream. */
+  #progressBefore: number | undefined
+  /** Streams that have been dead from the moment it went on with them, without one in between that was not. */
+  #silences = 0
   /** How the stream has ended; undefined while there is one. */
   #ending: Ending | undefined
   readonly #dispatch: Dispatch
@@ -322,6 +326,7 @@ export class Session {
     this.#mute = false
     this.#refusals = 0
     this.resumptions++
+    this.#progressBefore = this.progress
   }
 
   /**
@@ -452,7 +457,10 @@ export class Session {
   #ended(cause: unknown): void {
     this.#acks?.stop()
     const ending = endingOf(cause, this.clock.now(), this.resumptions > 0)
-    this.#ending = this.#closing ? { ...ending, resumable: false } : ending
+    // COMPAT Prosody 0.12: what was cut within a stanza takes all that comes on the next streams for the rest of that, and answers none of it.
+    if (this.progress !== this.#progressBefore) this.#silences = 0
+    else if (cause instanceof XmppError && cause.code === 'XMPP_ACK_TIMEOUT') this.#silences++
+    this.#ending = this.#closing || this.#silences >= 2 ? { ...ending, resumable: false } : ending
     if (!this.#keep || ending.blamed) this.giveUp(cause)
     else if (this.resumption === undefined) this.#over(cause)
   }

@@ -2,9 +2,19 @@
  * Sessions that are resumed (XEP-0198 §5) on a network that breaks again and again. The client comes through a proxy, and the one it talks to
  * directly. What the network does is driven by how many messages have arrived, not by time.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/clock.ts'
-import { type Clock, type Connection, createClient, type Element, el, onEvery, type Session } from '../../src/index.ts'
+import {
+  type Clock,
+  type Connection,
+  createClient,
+  type Element,
+  el,
+  onEvery,
+  type Session,
+  sendPing,
+} from '../../src/index.ts'
 import { TcpProxy } from '../helper/proxy.ts'
 import { Random } from '../helper/random.ts'
 import { Waiters } from '../helper/waiters.ts'
@@ -28,6 +38,7 @@ const OTHER_WINDOW = 100
 for (const server of servers.filter(({ resumeTimeout }) => resumeTimeout !== undefined)) {
   // A resource of one's own is bound by RFC 6120, and what the server makes up by Bind 2.
   t.test(server.name, { skip }, t => resumed(t, server, '/kept'))
+  t.test(`${server.name}: cut within a stanza`, { skip }, t => cutWithin(t, server))
   for (const { domain, sasl2 } of server.hosts) {
     if (sasl2) t.test(`${domain}: SASL2`, { skip }, t => resumed(t, { ...server, domain }, ''))
   }
@@ -40,6 +51,52 @@ for (const server of servers.filter(({ resumeTimeout }) => resumeTimeout !== und
 const hurried: Clock = {
   now: () => systemClock.now() * 10,
   after: (ms, run) => systemClock.after(ms / 10, run),
+}
+
+/** Prosody takes all that comes on the next streams for the rest of that stanza, and answers none of it: such a session is given up in the end. */
+async function cutWithin(t: Test, server: LiveServer): Promise<void> {
+  const user = await newUser(t, server, 'kept')
+  const proxy = await TcpProxy.start(t, server)
+  const client = createClient({
+    ...at(server),
+    ...user,
+    port: proxy.port,
+    random: () => 0,
+    stream: { clock: hurried },
+  })
+  const news = new Waiters()
+  let online = 0
+  client.on('online', () => {
+    online++
+    news.wake()
+  })
+  client.start()
+  t.teardown(() => client.stop())
+  const first = await news.until(
+    () => client.session,
+    () => 'no session',
+  )
+  await sendPing(first, server.domain)
+  first.stream.write(Buffer.from(`<message to='${user.jid}'><body>half of`))
+  await sleep(200)
+  proxy.cut()
+  await news.until(
+    () => online > 1 || undefined,
+    () => 'it does not come back',
+  )
+  const deadline = Date.now() + 20_000
+  let answered = false
+  while (!answered && Date.now() < deadline) {
+    const { session } = client
+    answered =
+      session !== undefined &&
+      (await sendPing(session, server.domain).then(
+        () => true,
+        () => false,
+      ))
+    if (!answered) await sleep(50)
+  }
+  t.ok(answered, 'it is heard again')
 }
 
 /** What has arrived on one side, in its order. */
