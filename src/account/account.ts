@@ -119,11 +119,15 @@ export class Account extends Emitter<AccountEvent> {
       inbox: this.inbox,
       clock: this.#clock,
       capabilities: this.#capabilities,
-      emit: event => this.emit(event),
+      emit: event => {
+        if (event.type === 'presence') this.#distribution.presence(event.from, event.available)
+        this.emit(event)
+      },
       sent: this.#sent,
     })
     this.#distribution = new Distribution({
       config: () => this.#config,
+      buddies: this.buddies,
       clock: this.#clock,
       sharing: environment.sharing,
       hide: text => this.hideSecrets(text),

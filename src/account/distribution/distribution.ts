@@ -6,7 +6,9 @@ import { bareJid, formatJid } from '../../jid.ts'
 import type { Xep } from '../../routes.ts'
 import type { Session } from '../../session.ts'
 import { pubsubEvents } from '../../xep/0060-events.ts'
+import type { Buddies } from '../buddies.ts'
 import type { AccountEvent } from '../events.ts'
+import { Comings } from './comings.ts'
 import { Membership } from './membership.ts'
 import type { Setting } from './nodes.ts'
 import type { Farewell } from './share.ts'
@@ -24,6 +26,7 @@ export interface Sharing {
 /** What the distribution of an account's events needs of it. */
 export interface DistributionHost {
   readonly config: () => AccountConfig
+  readonly buddies: Buddies
   readonly clock: Clock
   readonly sharing: Sharing | undefined
   /** Takes our secrets out of what others say. */
@@ -36,12 +39,14 @@ export class Distribution {
   /** Takes what the service tells. */
   readonly xep: Xep
   readonly #host: DistributionHost
+  readonly #comings: Comings
   #membership: Membership | undefined
   #session: Session | undefined
   #unlisten: () => void = () => {}
 
   constructor(host: DistributionHost) {
     this.#host = host
+    this.#comings = new Comings(host.buddies, host.clock, all => this.#membership?.tellThoseWhoCome(all))
     this.xep = pubsubEvents({
       from: jid => jid === this.#membership?.setting.service,
       onEvent: event => this.#membership?.take(event),
@@ -89,8 +94,14 @@ export class Distribution {
     this.#membership?.online(session, resumed)
   }
 
+  /** Somebody's presence has changed, by prepared JID. */
+  presence(from: string, available: boolean): void {
+    if (this.#membership !== undefined) this.#comings.presence(from, available)
+  }
+
   offline(): void {
     this.#session = undefined
+    this.#comings.clear()
     this.#membership?.offline()
   }
 
@@ -102,6 +113,7 @@ export class Distribution {
     const membership = this.#membership
     if (membership === undefined) return undefined
     this.#membership = undefined
+    this.#comings.clear()
     this.#unlisten()
     return this.#leave(membership, forever)
   }

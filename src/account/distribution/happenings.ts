@@ -67,6 +67,15 @@ export class Happenings {
     for (const report of bus.own()) if (!share.isTold(report)) share.put(report)
   }
 
+  /** What of ours is in no item, another PBX's state of the same device being there; or all of ours. */
+  tellUnheld(all: boolean): void {
+    const { share, bus, watch } = this.#host
+    for (const report of bus.own()) {
+      const holder = watch.holder(keyOf(report.kind, report.name))
+      if (all || (holder !== undefined && holder !== bus.eid)) share.putAgain(report)
+    }
+  }
+
   #happened(node: string, event: PubsubEvent): void {
     const { layout, watch, nodes, leaves, onDeleted } = this.#host
     const flat = layout.mode === 'flat'

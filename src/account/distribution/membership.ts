@@ -199,6 +199,11 @@ export class Membership {
     this.#happenings.take(event)
   }
 
+  /** Somebody has come who may not know what of ours no item holds any more, another PBX having the same device; or `all`, who reads no items. */
+  tellThoseWhoCome(all: boolean): void {
+    this.#happenings.tellUnheld(all)
+  }
+
   /** Whoever lets our states expire has to hear of us in time, also when nothing changes. */
   #beat(): void {
     const { bus, clock } = this.#host
