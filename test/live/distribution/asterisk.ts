@@ -27,11 +27,16 @@ export async function besideAsterisk(t: Test, server: PubsubServer): Promise<voi
   const other = await owner(t, server)
   const { pubsub } = server
   const user = await newUser(t, server, 'asterisk')
-  const config = autocreate + clientSection('pbx', creator(server), sharing(server, [user]))
+  const config = autocreate + clientSection('pbx', creator(server), sharing(server, [user], { autoregister: 'yes' }))
   const ours = new Pbx(t, server, EID_1, config)
   // It can neither create nodes there nor publish in those of somebody else.
   await owned(other, server, [user])
-  const asterisk = await Asterisk.start(t, { eid: EID, xmpp: resXmpp(server, user), mailboxes: ['1000'] })
+  ours.bus.setDevice('Custom:early', 'BUSY')
+  const asterisk = await Asterisk.start(t, {
+    eid: EID,
+    xmpp: resXmpp(server, user, creator(server)),
+    mailboxes: ['1000'],
+  })
   await asterisk.until(/Connected/, 'xmpp show connections')
   for (const root of ['device_state', 'message_waiting']) {
     const subscribed = async (): Promise<boolean> =>
@@ -40,6 +45,11 @@ export async function besideAsterisk(t: Test, server: PubsubServer): Promise<voi
   }
   const sees = async (device: string, state: string): Promise<void> =>
     void (await asterisk.until(new RegExp(`Result: ${state}\\s`), `dialplan eval function DEVICE_STATE(${device})`))
+
+  await t.test('what there was before it came', async t => {
+    await sees('Custom:early', 'BUSY')
+    t.pass('it reads no items, and is told when its presence is seen')
+  })
 
   await t.test('devices', async t => {
     await asterisk.setState('Custom:lobby', 'INUSE')
@@ -108,10 +118,10 @@ export async function besideAsterisk(t: Test, server: PubsubServer): Promise<voi
 }
 
 /** Its xmpp.conf. */
-function resXmpp({ port, pubsub }: PubsubServer, { jid, password }: User): string {
+function resXmpp({ port, pubsub }: PubsubServer, { jid, password }: User, buddy: User): string {
   const general = {
     autoprune: 'no',
-    autoregister: 'no',
+    autoregister: 'yes',
     auth_policy: 'accept',
     collection_nodes: 'no',
     pubsub_autocreate: 'no',
@@ -128,6 +138,7 @@ function resXmpp({ port, pubsub }: PubsubServer, { jid, password }: User): strin
     timeout: 5,
     distribute_events: 'yes',
     pubsub_node: pubsub,
+    buddy: buddy.jid,
   }
   return section('general', general) + section('asterisk', account)
 }
