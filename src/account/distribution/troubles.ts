@@ -13,6 +13,8 @@ interface Trouble {
   told: string | undefined
   /** ms before it is tried again. */
   pause: number
+  /** Between which two tries it last was; undefined for what is not tried again. */
+  round: number | undefined
 }
 
 /** What a service refuses: each is told once until it works again, and tried again after ever longer pauses. */
@@ -23,6 +25,8 @@ export class Troubles {
   readonly #troubles = new Map<string, Trouble>()
   /** One failure may fail more than one thing. */
   readonly #errors = new WeakSet<object>()
+  /** How often it was all tried again. */
+  #round = 0
   #running = false
   #cancel: (() => void) | undefined
 
@@ -37,7 +41,8 @@ export class Troubles {
    * @param what begins the sentence, `device_state could not be subscribed to`
    */
   tell(about: string, what: string, error: unknown, hint = ''): void {
-    const trouble = this.#troubles.get(about) ?? { told: undefined, pause: Number.POSITIVE_INFINITY }
+    const fresh = { told: undefined, pause: Number.POSITIVE_INFINITY, round: undefined }
+    const trouble = this.#troubles.get(about) ?? fresh
     this.#note(about, trouble, what, error, hint)
   }
 
@@ -46,9 +51,13 @@ export class Troubles {
     // That nobody is there is one trouble, whatever was wanted.
     const about = isAbsence(conditionOf(error)) ? SERVICE : subject
     const known = this.#troubles.get(about)
-    const trouble = known ?? { told: undefined, pause: SOONEST / 2 }
-    trouble.pause = Math.min(trouble.pause * 2, LATEST)
-    if (known !== undefined || !isDenial(conditionOf(error))) this.#note(about, trouble, what, error, hint)
+    const trouble = known ?? { told: undefined, pause: SOONEST / 2, round: undefined }
+    // Many things that fail at a time are one failure.
+    const again = known !== undefined && known.round !== this.#round
+    if (trouble.round !== this.#round) trouble.pause = Math.min(trouble.pause * 2, LATEST)
+    trouble.round = this.#round
+    if (again || trouble.told !== undefined || !isDenial(conditionOf(error)))
+      this.#note(about, trouble, what, error, hint)
     else this.#keep(about, trouble)
     this.#schedule()
   }
@@ -64,9 +73,15 @@ export class Troubles {
     this.#troubles.delete(SERVICE)
   }
 
+  /** It has been answered, by whomever. */
+  answered(about: string): void {
+    this.#troubles.delete(about)
+  }
+
   /** There is a connection. */
   start(): void {
     this.#running = true
+    this.#round++
   }
 
   /** Nothing is tried for now. */
@@ -97,6 +112,7 @@ export class Troubles {
     for (const trouble of this.#troubles.values()) pause = Math.min(pause, trouble.pause)
     this.#cancel = this.#clock.after(pause, () => {
       this.#cancel = undefined
+      this.#round++
       this.#again()
     })
   }
