@@ -47,6 +47,13 @@ const cases: readonly {
   { what: 'a node with room', limit: '20', found: there, forgets: true, publishes: true },
   { what: 'a node with room for one more', limit: '3', found: there, forgets: true, publishes: true },
   { what: 'a full node', limit: '2', found: there, forgets: false, publishes: false },
+  {
+    what: 'a node that is full of what says nothing',
+    limit: '4',
+    found: `${there}<item id='x'/><item id='y'/>`,
+    forgets: false,
+    publishes: false,
+  },
   { what: 'a node of a hundred at least, with fewer', limit: 'max', found: there, forgets: true, publishes: true },
   { what: 'one item less', limit: 'max', found: there + others(97), forgets: true, publishes: true },
   { what: 'a hundred', limit: 'max', found: there + others(98), forgets: false, publishes: true },
