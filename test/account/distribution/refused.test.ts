@@ -16,7 +16,6 @@ import {
   subscribe,
   subscribed,
   together,
-  told,
 } from './stage.ts'
 
 for (const condition of ['forbidden', 'not-allowed', 'not-authorized'])

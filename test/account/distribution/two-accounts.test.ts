@@ -1,6 +1,8 @@
 /** Two accounts of one PBX at one service */
 import t, { type Test } from 'tap'
+import type { Session } from '../../../src/session.ts'
 import type { Loopback } from '../../../src/testing/index.ts'
+import { sendPing } from '../../../src/xep/0199-ping.ts'
 import { clientConfig, type Watched, watched } from '../setting.ts'
 import { type Pbx, pbx, SERVICE, service } from './pbx.ts'
 
@@ -47,14 +49,22 @@ async function shared(t: Test) {
 }
 
 t.test('the farewell is said by the last one', async t => {
-  const { one, two, three, heard, lost, toAndFro } = await shared(t)
+  const { server, one, two, three, heard, lost, toAndFro } = await shared(t)
   await two.account.stop()
   await toAndFro()
   t.strictSame(heard, [], 'the other account still speaks for it')
   t.strictSame(lost, [], 'and still hears of others')
   t.equal(one.bus.device('Custom:far')?.state, 'BUSY')
+  const asked = new Promise<void>(resolve => {
+    server.onStanza = (stanza, sender) => {
+      if (sender.startsWith('two@') && stanza.toString().includes("<items node='message_waiting'")) resolve()
+    }
+  })
   two.account.start()
-  await two.next('connected')
+  const { session } = await two.next('connected').then(() => two.account)
+  await asked
+  // What it has read is here before this.
+  await sendPing(session as Session, 'example.com')
   await one.account.stop()
   one.bus.setDevice('Custom:near', 'RINGING')
   await three.device('Custom:near', 'RINGING')
