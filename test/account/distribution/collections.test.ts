@@ -243,6 +243,48 @@ t.test('in a leaf nothing counts but what the leaf is named after', async t => {
   ])
 })
 
+t.test('who no longer distributes events leaves the leaves too, and says goodbye in them', async t => {
+  const { account, accept, bus, config, clock } = await setUp(t, { general })
+  account.start()
+  const { play } = await accept()
+  const root = (node: string): string => ask('set', pubsub(`<subscribe node='${node}' jid='juliet@example.com'/>`))
+  const there = state('SIP/100', 'BUSY')
+  await play(
+    login() +
+      features() +
+      root('device_state') +
+      root('message_waiting') +
+      children(undefined, 500, 'SIP/100') +
+      items('SIP/100', there) +
+      subscribeLeaf('SIP/100') +
+      items('SIP/100', there) +
+      rest,
+  )
+  bus.setDevice('Custom:x', 'INUSE')
+  const item = (): string => state('Custom:x', 'INUSE', OWN)
+  await play(publish('Custom:x', item()) + publish('device_state', item()) + rest)
+  const updated = account.update({ ...config, distribute_events: false }, new Set())
+  const unsubscribe = (node: string): string =>
+    ask('set', pubsub(`<unsubscribe node='${node}' jid='juliet@example.com'/>`))
+  await play(
+    publish('Custom:x', state('Custom:x', 'UNAVAILABLE', OWN)) +
+      together(unsubscribe('device_state'), unsubscribe('message_waiting'), unsubscribe('SIP/100')) +
+      rest,
+  )
+  await updated
+  t.strictSame(
+    bus.devices().map(({ device }) => device),
+    ['Custom:x'],
+  )
+  await clock.advance(600_000)
+  await play(told('SIP/100', state('SIP/100', 'INUSE')) + told('device_state', state('SIP/7', 'INUSE')) + rest)
+  t.strictSame(
+    bus.devices().map(({ device }) => device),
+    ['Custom:x'],
+    'nothing is searched for, and nobody is heard',
+  )
+})
+
 t.test('a service that says it has collections, and has none, is found out by the first leaf', async t => {
   const { account, accept, warned, warnings, bus } = await setUp(t, { general })
   account.start()
