@@ -29,6 +29,8 @@ export class Troubles {
   #round = 0
   #running = false
   #cancel: (() => void) | undefined
+  /** When the timer goes off. */
+  #due = 0
 
   constructor(clock: Clock, tell: (text: string) => void, again: () => void) {
     this.#clock = clock
@@ -59,7 +61,7 @@ export class Troubles {
     if (again || trouble.told !== undefined || !isDenial(conditionOf(error)))
       this.#note(about, trouble, what, error, hint)
     else this.#keep(about, trouble)
-    this.#schedule()
+    this.#schedule(trouble.pause)
   }
 
   /** Tries again in a moment, though nothing was refused. */
@@ -105,11 +107,12 @@ export class Troubles {
     this.#troubles.set(about, trouble)
   }
 
-  /** One timer for all: whatever is in trouble is tried when it goes off. */
-  #schedule(most = LATEST): void {
-    if (!this.#running || this.#cancel !== undefined) return
-    let pause = most
-    for (const trouble of this.#troubles.values()) pause = Math.min(pause, trouble.pause)
+  /** One timer for all: whatever is in trouble is tried when it goes off, which is as soon as any of it is due. */
+  #schedule(pause: number): void {
+    const due = this.#clock.now() + pause
+    if (!this.#running || (this.#cancel !== undefined && this.#due <= due)) return
+    this.#cancel?.()
+    this.#due = due
     this.#cancel = this.#clock.after(pause, () => {
       this.#cancel = undefined
       this.#round++

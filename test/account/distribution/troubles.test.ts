@@ -138,6 +138,35 @@ t.test('soon is in a second, and not later than that', async t => {
   t.strictSame(told, [])
 })
 
+t.test('who is sooner waits for nobody who is later', async t => {
+  const { clock, troubles, tries } = setUp()
+  for (const seconds of [1, 2, 4, 8, 16, 32]) {
+    troubles.retry('old', 'it', busy())
+    await clock.advance(seconds * 1000)
+  }
+  troubles.retry('old', 'it', busy())
+  t.equal(clock.next, 64_000)
+  await clock.advance(10_000)
+  troubles.soon()
+  t.equal(clock.next, 1000)
+  t.equal(clock.pending, 1)
+  await clock.advance(500)
+  troubles.retry('new', 'it', busy())
+  t.equal(clock.next, 500, 'what is due sooner stays so')
+  await clock.advance(500)
+  t.equal(tries(), 7)
+})
+
+t.test('what is tried no more, though nobody says that it works, makes nothing sooner', async t => {
+  const { clock, troubles } = setUp()
+  troubles.retry('create', 'it', busy())
+  for (const seconds of [1, 2, 4, 8]) {
+    troubles.retry('publish', 'it', busy())
+    t.equal(clock.next, seconds * 1000)
+    await clock.advance(seconds * 1000)
+  }
+})
+
 t.test('no timer without a connection, whatever comes late', async t => {
   const { clock, troubles, tries } = setUp()
   troubles.retry('publish', 'it', busy())
