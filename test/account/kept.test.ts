@@ -92,7 +92,7 @@ t.test('items of the roster, for whoever keeps them', async t => {
 t.test('states of other PBXes, and whose they are', async t => {
   const clock = new HandClock()
   const bus = new StateBus({ eid: '02:00:00:00:00:01', clock })
-  const watch = new Watch({ bus, clock, skipped() {}, onTwin() {}, spoken: () => false, onGone() {} })
+  const watch = new Watch({ bus, clock, skipped() {}, onGone() {} })
   const item = (n: number, state = 'INUSE') => {
     const element = arrived(
       `<item id='Custom:${text(n)}'><state xmlns='http://asterisk.org' eid='02:00:00:00:01:${(n % 256).toString(16).padStart(2, '0')}'>${state}</state></item>`,

@@ -229,7 +229,7 @@ t.test('what came by one way is taken back by that way alone', async t => {
   bus.report(mailbox(THREE, 'b', { new: 1, old: 1 }), way.b)
   told()
   bus.withdraw('device', TWO, 'both', way.a)
-  t.strictSame(told(), [], 'the latest was by another')
+  t.strictSame(told(), [], 'it came by another too')
   bus.forget(way.a, kind => kind === 'mailbox')
   t.match(told(), [{ type: 'mailbox', mailbox: 'a', eid: THREE, counts: undefined }])
   bus.forget(way.a, (_, name) => name === 'nothing')
@@ -241,6 +241,33 @@ t.test('what came by one way is taken back by that way alone', async t => {
   bus.forget(way.b)
   t.equal(told().length, 2)
   t.strictSame([...bus.devices(), ...bus.mailboxes()], [])
+})
+
+t.test('what came by two ways stays until both take it back, whichever was last', async t => {
+  for (const [first, second] of [
+    [way.a, way.b],
+    [way.b, way.a],
+  ] as const) {
+    const { bus, told } = setUp(t)
+    bus.report(device(TWO, 'd', 'INUSE'), way.a)
+    bus.report(device(TWO, 'd', 'BUSY'), way.b)
+    bus.report(mailbox(TWO, 'm', { new: 1, old: 0 }), way.a)
+    bus.report(mailbox(TWO, 'm', { new: 1, old: 0 }), way.b)
+    told()
+    bus.withdraw('device', TWO, 'd', first)
+    bus.withdraw('device', TWO, 'd', first)
+    bus.forget(first)
+    t.strictSame(told(), [])
+    t.equal(bus.device('d')?.state, 'BUSY')
+    bus.withdraw('device', TWO, 'd', second)
+    t.match(told(), [{ type: 'device', device: 'd', state: undefined }])
+    bus.forget(second)
+    t.match(told(), [{ type: 'mailbox', mailbox: 'm', counts: undefined }])
+    bus.report(device(TWO, 'd', 'INUSE'), first)
+    told()
+    bus.withdraw('device', TWO, 'd', second)
+    t.strictSame(told(), [], 'it is not remembered who said so before')
+  }
 })
 
 t.test('there are only so many PBXes', async t => {
@@ -360,6 +387,32 @@ t.test('whoever is heard goes on counting', async t => {
   t.strictSame(told(), [], 'of whom nothing is known nothing is told')
   await clock.advance(1000)
   t.match(told(), [{ type: 'expired' }, {}])
+})
+
+t.test('whoever is known is not heard of by what was said at some time before', async t => {
+  const { bus, clock, told } = setUp(t, { expire: 1000 })
+  bus.report(device(TWO, 'd', 'INUSE'), way.a, false)
+  await clock.advance(999)
+  t.equal(bus.device('d')?.state, 'INUSE', 'whoever was not known is given a chance')
+  t.equal(bus.report(device(TWO, 'd', 'BUSY'), way.a, false), 'taken')
+  t.equal(bus.device('d')?.state, 'BUSY')
+  told()
+  await clock.advance(1)
+  t.match(told(), [
+    { type: 'expired', eid: TWO },
+    { device: 'd', state: undefined },
+  ])
+  bus.report(device(TWO, 'd', 'INUSE'), way.a, false)
+  bus.report(device(TWO, 'e', 'INUSE'), way.a, false)
+  bus.report(mailbox(TWO, 'm', { new: 1, old: 0 }), way.a, false)
+  t.strictSame([...told(), ...bus.devices(), ...bus.mailboxes()], [], 'the dead are not called back')
+  bus.heard(TWO)
+  t.match(told(), [
+    { type: 'returned', eid: TWO },
+    { device: 'd', state: 'INUSE' },
+    { device: 'e', state: 'INUSE' },
+    { mailbox: 'm', counts: { new: 1, old: 0 } },
+  ])
 })
 
 t.test('without expiry nobody expires, and no timer runs', async t => {

@@ -707,13 +707,16 @@ t.test('xmpp create collection and create leaf, by what the service answers', as
   t.match(sent[0], /<create node='c'\/>.*<field var='pubsub#node_type'><value>collection<\/value>/)
   t.match(sent[1], /<affiliations node='c'><affiliation jid='romeo@example\.com' affiliation='owner'\/>/)
   sent.length = 0
-  t.strictSame(await json('xmpp', 'create', 'leaf', 'asterisk', 'c', 'l'), {
-    exit: 0,
-    err: '',
-    data: { service: 'pubsub.example.com', created: 'l', inCollection: false },
-  })
+  t.strictSame(
+    await json('xmpp', 'create', 'leaf', 'asterisk', 'c', 'l'),
+    { exit: 1, err: '', data: { service: 'pubsub.example.com', created: 'l', inCollection: false } },
+    'it is there, and not where it was to be',
+  )
   t.match(sent[0], /<create node='l'\/>.*<field var='pubsub#collection'><value>c<\/value>.*<value>leaf<\/value>/)
-  t.match((await run('xmpp', 'create', 'leaf', 'asterisk', 'c', 'l')).out, /^It is not in 'c': .*\(XEP-0248\)\.$/m)
+  t.match(await run('xmpp', 'create', 'leaf', 'asterisk', 'c', 'l'), {
+    exit: 1,
+    out: /^Created 'l' at pubsub\.example\.com\.\nIt is not in 'c': pubsub\.example\.com .*\(XEP-0248\)\.\n$/,
+  })
   answer = text =>
     text.includes('disco#info')
       ? "<query xmlns='http://jabber.org/protocol/disco#info' node='c'><identity category='pubsub' type='collection'/></query>"

@@ -71,6 +71,8 @@ export class Membership {
   #over = false
   #stopBeating: (() => void) | undefined
   #stopWaiting: (() => void) | undefined
+  /** What is read when the connection has lasted. */
+  readonly #later = new Set<Kind>()
 
   constructor(setting: Setting, host: MembershipHost) {
     this.setting = setting
@@ -241,7 +243,7 @@ export class Membership {
   }
 
   async #enterOnce(session: Session): Promise<void> {
-    const outside = [...this.#outside]
+    const outside = kinds.filter(kind => this.#outside.has(kind))
     try {
       if (outside.length > 0) {
         await this.#layout.ask(session)
@@ -255,7 +257,7 @@ export class Membership {
         this.#reading = false
       }
       if (session === this.#session) this.#share.open()
-      this.#troubles.solved('answer')
+      this.#troubles.answered('answer')
     } catch (error) {
       // The next connection begins anew; a service that does not answer is asked again.
       if (session !== this.#session || !session.stream.writable) return
@@ -280,9 +282,9 @@ export class Membership {
 
   /** Reads what others have published, if one may and the connection does not suffer from it. */
   async #read(session: Session, what: string, of: readonly Kind[], read: () => Promise<void>): Promise<void> {
-    const { service } = this.setting
+    const text = `what others have published in ${what} at ${this.setting.service}`
     if (this.#lostReading >= MOST_LOST) {
-      this.#host.warn(`${what} at ${service} is not read: the connection was lost over it ${MOST_LOST} times`)
+      this.#host.warn(`${text} is not read: the connection was lost over it ${MOST_LOST} times`)
       return this.#readLater(session, of)
     }
     try {
@@ -290,23 +292,25 @@ export class Membership {
       this.#troubles.solved(`read ${what}`)
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error
-      const text = `what others have published in ${what} at ${service} cannot be read`
+      const refused = `${text} cannot be read`
       if (error.type === 'modify' || error.condition === 'feature-not-implemented') {
-        this.#troubles.tell(`read ${what}`, text, error)
+        this.#troubles.tell(`read ${what}`, refused, error)
         return
       }
       for (const kind of of) this.#outside.add(kind)
-      this.#troubles.retry(`read ${what}`, text, error)
+      this.#troubles.retry(`read ${what}`, refused, error)
     }
   }
 
   /** Tries once more when the connection has lasted. */
   #readLater(session: Session, of: readonly Kind[]): void {
+    for (const kind of of) this.#later.add(kind)
     this.#stopWaiting?.()
     this.#stopWaiting = this.#host.clock.after(CALM, () => {
       if (session !== this.#session) return
       this.#lostReading = 0
-      for (const kind of of) this.#outside.add(kind)
+      for (const kind of this.#later) this.#outside.add(kind)
+      this.#later.clear()
       void this.#enterAll()
     })
   }

@@ -95,11 +95,12 @@ export class Share {
   }
 
   open(): void {
-    this.#allowed.clear()
     this.#publisher.open()
   }
 
+  /** There is no connection: the service may be another one next time. */
   close(): void {
+    this.#allowed.clear()
     this.#publisher.close()
   }
 

@@ -13,6 +13,8 @@ interface Trouble {
   told: string | undefined
   /** ms before it is tried again. */
   pause: number
+  /** Between which two tries it last was; undefined for what is not tried again. */
+  round: number | undefined
 }
 
 /** What a service refuses: each is told once until it works again, and tried again after ever longer pauses. */
@@ -23,8 +25,12 @@ export class Troubles {
   readonly #troubles = new Map<string, Trouble>()
   /** One failure may fail more than one thing. */
   readonly #errors = new WeakSet<object>()
+  /** How often it was all tried again. */
+  #round = 0
   #running = false
   #cancel: (() => void) | undefined
+  /** When the timer goes off. */
+  #due = 0
 
   constructor(clock: Clock, tell: (text: string) => void, again: () => void) {
     this.#clock = clock
@@ -37,7 +43,8 @@ export class Troubles {
    * @param what begins the sentence, `device_state could not be subscribed to`
    */
   tell(about: string, what: string, error: unknown, hint = ''): void {
-    const trouble = this.#troubles.get(about) ?? { told: undefined, pause: Number.POSITIVE_INFINITY }
+    const fresh = { told: undefined, pause: Number.POSITIVE_INFINITY, round: undefined }
+    const trouble = this.#troubles.get(about) ?? fresh
     this.#note(about, trouble, what, error, hint)
   }
 
@@ -46,11 +53,15 @@ export class Troubles {
     // That nobody is there is one trouble, whatever was wanted.
     const about = isAbsence(conditionOf(error)) ? SERVICE : subject
     const known = this.#troubles.get(about)
-    const trouble = known ?? { told: undefined, pause: SOONEST / 2 }
-    trouble.pause = Math.min(trouble.pause * 2, LATEST)
-    if (known !== undefined || !isDenial(conditionOf(error))) this.#note(about, trouble, what, error, hint)
+    const trouble = known ?? { told: undefined, pause: SOONEST / 2, round: undefined }
+    // Many things that fail at a time are one failure.
+    const again = known !== undefined && known.round !== this.#round
+    if (trouble.round !== this.#round) trouble.pause = Math.min(trouble.pause * 2, LATEST)
+    trouble.round = this.#round
+    if (again || trouble.told !== undefined || !isDenial(conditionOf(error)))
+      this.#note(about, trouble, what, error, hint)
     else this.#keep(about, trouble)
-    this.#schedule()
+    this.#schedule(trouble.pause)
   }
 
   /** Tries again in a moment, though nothing was refused. */
@@ -64,9 +75,15 @@ export class Troubles {
     this.#troubles.delete(SERVICE)
   }
 
+  /** It has been answered, by whomever. */
+  answered(about: string): void {
+    this.#troubles.delete(about)
+  }
+
   /** There is a connection. */
   start(): void {
     this.#running = true
+    this.#round++
   }
 
   /** Nothing is tried for now. */
@@ -90,13 +107,15 @@ export class Troubles {
     this.#troubles.set(about, trouble)
   }
 
-  /** One timer for all: whatever is in trouble is tried when it goes off. */
-  #schedule(most = LATEST): void {
-    if (!this.#running || this.#cancel !== undefined) return
-    let pause = most
-    for (const trouble of this.#troubles.values()) pause = Math.min(pause, trouble.pause)
+  /** One timer for all: whatever is in trouble is tried when it goes off, which is as soon as any of it is due. */
+  #schedule(pause: number): void {
+    const due = this.#clock.now() + pause
+    if (!this.#running || (this.#cancel !== undefined && this.#due <= due)) return
+    this.#cancel?.()
+    this.#due = due
     this.#cancel = this.#clock.after(pause, () => {
       this.#cancel = undefined
+      this.#round++
       this.#again()
     })
   }

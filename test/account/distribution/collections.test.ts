@@ -16,8 +16,10 @@ import {
   rest,
   SERVICE,
   setUp,
+  sharedOfOld,
   state,
   subscribed,
+  together,
   told,
 } from './stage.ts'
 
@@ -80,14 +82,12 @@ t.test('leaves in collections: how they are created, subscribed to and told of',
       isA('device_state', 'collection') +
       subscribeAll('message_waiting') +
       isA('message_waiting', 'collection') +
-      // Nobody knows yet whether leaves are told of.
-      children(undefined, 500, 'device_state', 'message_waiting', 'SIP/100') +
-      items('SIP/100', state('SIP/100', 'BUSY')) +
-      isA('device_state', 'collection') +
-      children('device_state', 100, 'SIP/100') +
-      leaf +
-      create('Custom:x', asLeaf('device_state')) +
-      owners('Custom:x') +
+      // Nobody knows yet whether leaves are told of; what is ours does not wait for that.
+      together(leaf, children(undefined, 500, 'device_state', 'message_waiting', 'SIP/100')) +
+      together(create('Custom:x', asLeaf('device_state')), items('SIP/100', state('SIP/100', 'BUSY'))) +
+      together(owners('Custom:x'), isA('device_state', 'collection')) +
+      together(isA('device_state', 'collection'), children('device_state', 100, 'SIP/100', 'Custom:x')) +
+      children('device_state', 100, 'SIP/100', 'Custom:x') +
       publish('Custom:x', state('Custom:x', 'INUSE', OWN)) +
       rest,
   )
@@ -139,13 +139,15 @@ t.test('a service without collections is told of once, and the leaves are looked
       features() +
       root('device_state') +
       root('message_waiting') +
-      children(undefined, 500, 'device_state', 'SIP/100') +
-      items('SIP/100', state('SIP/100', 'BUSY')) +
-      subscribeLeaf('SIP/100') +
-      publish('Custom:x', state('Custom:x', 'INUSE', OWN), notFound) +
-      create('Custom:x', asLeaf('device_state')) +
-      publish('Custom:x', state('Custom:x', 'INUSE', OWN)) +
-      announced +
+      // What is ours does not wait for the search.
+      together(
+        publish('Custom:x', state('Custom:x', 'INUSE', OWN), notFound),
+        children(undefined, 500, 'device_state', 'SIP/100'),
+      ) +
+      together(create('Custom:x', asLeaf('device_state')), items('SIP/100', state('SIP/100', 'RINGING'))) +
+      together(publish('Custom:x', state('Custom:x', 'INUSE', OWN)), subscribeLeaf('SIP/100')) +
+      // What was published before we were subscribed, and after it was read.
+      together(announced, items('SIP/100', state('SIP/100', 'BUSY'))) +
       rest,
   )
   t.equal(bus.device('SIP/100')?.state, 'BUSY')
@@ -156,6 +158,7 @@ t.test('a service without collections is told of once, and the leaves are looked
     told('device_state', state('SIP/7', 'INUSE')) +
       items('SIP/7', state('SIP/7', 'INUSE')) +
       subscribeLeaf('SIP/7') +
+      items('SIP/7', state('SIP/7', 'INUSE')) +
       rest,
   )
   await device('SIP/7', 'INUSE')
@@ -166,12 +169,120 @@ t.test('a service without collections is told of once, and the leaves are looked
     children(undefined, 500, 'device_state', 'SIP/100', 'SIP/7', 'SIP/8') +
       items('SIP/8', state('SIP/8', 'RINGING')) +
       subscribeLeaf('SIP/8') +
+      items('SIP/8', state('SIP/8', 'RINGING')) +
       rest,
   )
   await device('SIP/8', 'RINGING')
   await play(told('SIP/8', state('SIP/8', 'ONHOLD')) + rest)
   t.equal(bus.device('SIP/8')?.state, 'ONHOLD')
   t.equal(warnings().length, 1)
+})
+
+t.test('a service that will not have what makes a collection or a leaf has it without', async t => {
+  const { account, accept, bus, warnings } = await setUp(t, { general })
+  account.start()
+  const { play } = await accept()
+  const refused = error('modify', 'not-acceptable')
+  await play(
+    login() +
+      features('collections') +
+      subscribeAll('device_state', notFound) +
+      create('device_state', asCollection, refused) +
+      create('device_state', sharedOfOld) +
+      subscribeAll('device_state') +
+      isA('device_state', 'collection') +
+      subscribeAll('message_waiting') +
+      isA('message_waiting', 'collection') +
+      children(undefined, 500) +
+      rest,
+  )
+  bus.setDevice('Custom:x', 'INUSE')
+  const item = (answer?: string): string => publish('Custom:x', state('Custom:x', 'INUSE', OWN), answer)
+  await play(
+    item(notFound) +
+      create('Custom:x', asLeaf('device_state'), error('cancel', 'feature-not-implemented')) +
+      create('Custom:x', sharedOfOld) +
+      isA('device_state', 'collection') +
+      children('device_state', 100, 'Custom:x') +
+      item() +
+      rest,
+  )
+  t.strictSame(warnings(), [])
+  // Who may not create may not create otherwise either.
+  bus.setDevice('Custom:y', 'INUSE')
+  await play(
+    publish('Custom:y', state('Custom:y', 'INUSE', OWN), notFound) +
+      create('Custom:y', asLeaf('device_state'), error('auth', 'forbidden')) +
+      rest,
+  )
+})
+
+t.test('in a leaf nothing counts but what the leaf is named after', async t => {
+  const { account, accept, bus, skipped } = await setUp(t, { general })
+  account.start()
+  const { play } = await accept()
+  await play(
+    login() +
+      features('collections') +
+      enterCollections +
+      children(undefined, 500, 'SIP/100') +
+      items('SIP/100', state('SIP/100', 'BUSY') + state('SIP/200', 'INUSE')) +
+      isA('device_state', 'collection') +
+      children('device_state', 100, 'SIP/100') +
+      told('SIP/100', state('SIP/300', 'INUSE') + state('SIP/100', 'RINGING')) +
+      told('SIP/100', "<retract id='SIP/100x'/>") +
+      rest,
+  )
+  t.strictSame(
+    bus.devices().map(({ device, state }) => `${device} ${state}`),
+    ['SIP/100 RINGING'],
+  )
+  t.strictSame(skipped(), [
+    'SIP/100 SIP/200: it is not what the node is named after',
+    'SIP/100 SIP/300: it is not what the node is named after',
+  ])
+})
+
+t.test('who no longer distributes events leaves the leaves too, and says goodbye in them', async t => {
+  const { account, accept, bus, config, clock } = await setUp(t, { general })
+  account.start()
+  const { play } = await accept()
+  const root = (node: string): string => ask('set', pubsub(`<subscribe node='${node}' jid='juliet@example.com'/>`))
+  const there = state('SIP/100', 'BUSY')
+  await play(
+    login() +
+      features() +
+      root('device_state') +
+      root('message_waiting') +
+      children(undefined, 500, 'SIP/100') +
+      items('SIP/100', there) +
+      subscribeLeaf('SIP/100') +
+      items('SIP/100', there) +
+      rest,
+  )
+  bus.setDevice('Custom:x', 'INUSE')
+  const item = (): string => state('Custom:x', 'INUSE', OWN)
+  await play(publish('Custom:x', item()) + publish('device_state', item()) + rest)
+  const updated = account.update({ ...config, distribute_events: false }, new Set())
+  const unsubscribe = (node: string): string =>
+    ask('set', pubsub(`<unsubscribe node='${node}' jid='juliet@example.com'/>`))
+  await play(
+    publish('Custom:x', state('Custom:x', 'UNAVAILABLE', OWN)) +
+      together(unsubscribe('device_state'), unsubscribe('message_waiting'), unsubscribe('SIP/100')) +
+      rest,
+  )
+  await updated
+  t.strictSame(
+    bus.devices().map(({ device }) => device),
+    ['Custom:x'],
+  )
+  await clock.advance(600_000)
+  await play(told('SIP/100', state('SIP/100', 'INUSE')) + told('device_state', state('SIP/7', 'INUSE')) + rest)
+  t.strictSame(
+    bus.devices().map(({ device }) => device),
+    ['Custom:x'],
+    'nothing is searched for, and nobody is heard',
+  )
 })
 
 t.test('a service that says it has collections, and has none, is found out by the first leaf', async t => {
