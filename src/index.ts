@@ -72,7 +72,7 @@ export {
 } from './xep/0060-nodes.ts'
 export type { SubscriptionRequest } from './xep/0060-pending.ts'
 export { answerSubscriptionRequest, pendingNodes, requestPending } from './xep/0060-pending.ts'
-export type { Affiliation, PubsubCondition, SubscriptionState } from './xep/0060-pubsub.ts'
+export type { Affiliation, PubsubCondition, PubsubErrorCondition, SubscriptionState } from './xep/0060-pubsub.ts'
 export { pubsubCondition } from './xep/0060-pubsub.ts'
 export type { OwnOptions, SubscribeRequest, SubscriberOptions, Subscription } from './xep/0060-subscriptions.ts'
 export {

@@ -14,10 +14,36 @@ export const affiliations = ['owner', 'publisher', 'publish-only', 'member', 'no
 export type SubscriptionState = (typeof subscriptionStates)[number]
 export const subscriptionStates = ['none', 'pending', 'unconfigured', 'subscribed'] as const
 
+/** The XEP's own words for what may be wrong (its schema for errors). */
+export type PubsubErrorCondition =
+  | 'closed-node'
+  | 'configuration-required'
+  | 'invalid-jid'
+  | 'invalid-options'
+  | 'invalid-payload'
+  | 'invalid-subid'
+  | 'item-forbidden'
+  | 'item-required'
+  | 'jid-required'
+  | 'max-items-exceeded'
+  | 'max-nodes-exceeded'
+  | 'nodeid-required'
+  | 'not-in-roster-group'
+  | 'not-subscribed'
+  | 'payload-required'
+  | 'payload-too-big'
+  | 'pending-subscription'
+  | 'precondition-not-met'
+  | 'presence-subscription-required'
+  | 'subid-required'
+  | 'too-many-subscriptions'
+  | 'unsupported'
+  | 'unsupported-access-model'
+
 /** What a service found wrong in the XEP's own words (§7.1.3 and the like), beside the RFC's condition. */
 export interface PubsubCondition {
-  /** Such as `closed-node`, `invalid-subid`, `precondition-not-met`, `unsupported`. */
-  readonly condition: string
+  /** One of these, or whatever else it says. */
+  readonly condition: PubsubErrorCondition | (string & Record<never, never>)
   /** What is `unsupported`, such as `retrieve-subscriptions`. */
   readonly feature: string | undefined
 }

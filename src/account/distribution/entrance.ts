@@ -8,7 +8,7 @@ import { subscribe } from '../../xep/0060-subscriptions.ts'
 import { type Found, itemsOf, limitOf } from './history.ts'
 import type { Layout } from './layout.ts'
 import { type Kind, type Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
-import { isOurs, sameReport } from './payload.ts'
+import { sameReport } from './payload.ts'
 import { type Farewell, hintFor, type Share } from './share.ts'
 import type { Troubles } from './troubles.ts'
 import { keyOf, type Watch } from './watch.ts'
@@ -89,7 +89,7 @@ export class Entrance {
     const alone = layout.mode === 'leaves'
     if (alone) {
       const { items } = await read()
-      if (this.#host.over() || !items.some(({ payload }) => isOurs(payload))) return false
+      if (this.#host.over() || !items.some(({ ours }) => ours)) return false
       // Before it is read: nobody would tell what is published between the two.
       await this.#subscribeOnce(session, leaf)
     }

@@ -1,14 +1,16 @@
 /** What is at a service already: the states of whoever came before us, and what is left of our own. */
+import { detached } from '../../detached.ts'
 import { StanzaError } from '../../errors.ts'
 import type { Session } from '../../session.ts'
 import { withRoom } from '../../stream/room.ts'
 import { allPages } from '../../xep/0059-result-sets.ts'
 import { nodesOf } from '../../xep/0060-discovery.ts'
-import { type ItemsPage, items, type PubsubItem } from '../../xep/0060-items.ts'
+import { type ItemsPage, items } from '../../xep/0060-items.ts'
 import { nodeConfig } from '../../xep/0060-nodes.ts'
 import { PATIENCE } from './nodes.ts'
+import { type Reading, readingOf } from './payload.ts'
 
-/** Bytes of an answer with items: a service that knows no pages sends all of a node at once, and a device takes a few hundred. */
+/** Bytes of an answer with items: a service that knows no pages sends all of a node at once, and a device takes a few hundred; a page of the largest ones fits too. */
 const ROOM = 16_777_216
 /** Items of one node, and nodes of one service, that are read. */
 const MOST_ITEMS = 100_000
@@ -17,7 +19,7 @@ const MOST_NODES = 20_000
 /** The items of a node. */
 export interface Found {
   /** Each once, as it was last; of those without an id one. */
-  readonly items: readonly PubsubItem[]
+  readonly items: readonly Reading[]
   /** There may be more. */
   readonly partial: boolean
 }
@@ -32,13 +34,15 @@ const TURNS = 3
  */
 export async function itemsOf(session: Session, service: string, node: string): Promise<Found> {
   return withRoom(session.stream, ROOM, async () => {
-    const found = new Map<string, PubsubItem>()
+    const found = new Map<string, Reading>()
     let count: number | undefined
-    let nameless: PubsubItem | undefined
+    let nameless: Reading | undefined
     const take = ({ items, page }: ItemsPage): void => {
       for (const item of items) {
-        if (item.id === undefined) nameless = item
-        else found.set(item.id, item)
+        // What it came in may be large, and is let go of.
+        const reading = readingOf(item)
+        if (item.id === undefined) nameless = reading
+        else found.set(item.id === reading.id ? reading.id : detached(item.id), reading)
       }
       if (page?.count !== undefined) count = page.count
     }
@@ -63,7 +67,7 @@ async function turnPages(
       take(answer)
       return { found: answer.items, page: answer.page }
     },
-    { pageSize: 100, most: MOST_ITEMS },
+    { pageSize: 50, most: MOST_ITEMS },
   )
   let count = 0
   try {

@@ -1,10 +1,12 @@
 /** What res_xmpp puts into the items that it shares, written and read. */
-import { isCount, isName } from '../../bus/bus.ts'
+import { isCount, isName, MAX_NAME } from '../../bus/bus.ts'
 import { readDeviceState } from '../../bus/device-state.ts'
 import { readEid } from '../../bus/eid.ts'
 import type { Report } from '../../bus/events.ts'
+import { detached } from '../../detached.ts'
 import { printable } from '../../printable.ts'
 import { type Element, el } from '../../stream/element.ts'
+import type { PubsubItem } from '../../xep/0060-items.ts'
 
 export const NS_ASTERISK = 'http://asterisk.org'
 
@@ -35,6 +37,25 @@ export function sameReport(one: Report, other: Report): boolean {
   if (one.kind === 'device')
     return other.kind === 'device' && one.state === other.state && one.cachable === other.cachable
   return other.kind === 'mailbox' && one.counts.new === other.counts.new && one.counts.old === other.counts.old
+}
+
+/** What is in an item, without holding on to what it came in. */
+export interface Reading {
+  /** Cut where it is longer than any name. */
+  readonly id: string | undefined
+  /** It is meant for PBXes at all. */
+  readonly ours: boolean
+  /** What it reports, or in words why it reports nothing. */
+  readonly says: Report | string
+}
+
+export function readingOf({ id, payload }: PubsubItem): Reading {
+  const says = readItem(id, payload)
+  return {
+    id: id && detached(id.slice(0, MAX_NAME + 1)),
+    ours: isOurs(payload),
+    says: typeof says === 'string' ? says : { ...says, name: detached(says.name), eid: detached(says.eid) },
+  }
 }
 
 /** What an item reports, or in words why it reports nothing. */

@@ -5,7 +5,7 @@ import { detached } from '../../detached.ts'
 import type { PubsubItem } from '../../xep/0060-items.ts'
 import type { Found } from './history.ts'
 import { type Kind, kinds } from './nodes.ts'
-import { isOurs, readItem } from './payload.ts'
+import { type Reading, readingOf } from './payload.ts'
 
 /** What one service brings of other PBXes. */
 export interface WatchHost {
@@ -73,7 +73,7 @@ export class Watch {
 
   /** An item that has just been published. @param kind what belongs to its node; undefined for a leaf @returns what it reports */
   item(node: string, item: PubsubItem, kind?: Kind): Report | undefined {
-    const report = this.#over ? undefined : this.#read(node, item, kind)
+    const report = this.#over ? undefined : this.#read(node, readingOf(item), kind)
     if (report === undefined) return undefined
     const key = keyOf(report.kind, report.name)
     for (const touched of this.#histories) touched.add(key)
@@ -163,16 +163,15 @@ export class Watch {
     this.#host.bus.withdraw(kind, undefined, name, this)
   }
 
-  #read(node: string, { id, payload }: PubsubItem, kind: Kind | undefined): Report | undefined {
+  #read(node: string, { id, ours, says }: Reading, kind: Kind | undefined): Report | undefined {
     // In a node of somebody else's that we happen to be told of.
-    if (kind === undefined && !isOurs(payload)) return undefined
-    const report = readItem(id, payload)
+    if (kind === undefined && !ours) return undefined
     const { skipped } = this.#host
-    if (typeof report === 'string') skipped(node, id, report)
-    else if (kind !== undefined && report.kind !== kind)
-      skipped(node, id, `it is of a ${report.kind}, which is shared elsewhere`)
-    else if (kind === undefined && report.name !== node) skipped(node, id, 'it is not what the node is named after')
-    else return report
+    if (typeof says === 'string') skipped(node, id, says)
+    else if (kind !== undefined && says.kind !== kind)
+      skipped(node, id, `it is of a ${says.kind}, which is shared elsewhere`)
+    else if (kind === undefined && says.name !== node) skipped(node, id, 'it is not what the node is named after')
+    else return says
     return undefined
   }
 

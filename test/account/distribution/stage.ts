@@ -26,7 +26,7 @@ export const page = (content: string): string => `<set xmlns='http://jabber.org/
 export const items = (node: string, found: string, more = '', behind = ''): string =>
   ask(
     'get',
-    pubsub(`<items node='${node}'/>${page(`<max>100</max>${behind}`)}`),
+    pubsub(`<items node='${node}'/>${page(`<max>50</max>${behind}`)}`),
     found.startsWith('<error') ? found : pubsub(`<items node='${node}'>${found}</items>${more}`),
   )
 /** Comes into a node that others have created. */
