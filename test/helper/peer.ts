@@ -31,6 +31,8 @@ export class Peer {
   readonly chunks: Buffer[] = []
   /** The default namespace of the stream. */
   ns = 'jabber:client'
+  /** Answers what is no part of a dialogue; undefined for what is. */
+  onAside: ((node: Node) => string | undefined) | undefined
   #text = ''
   #ended = false
   readonly #waiters = new Waiters()
@@ -60,18 +62,26 @@ export class Peer {
 
   /** The next header, element, close tag or end of the connection. */
   next(): Promise<Got> {
-    const look = (): Got | undefined => {
-      const { got, rest } = this.#cutter.cut(this.#text)
-      this.#text = rest
-      if (got?.type === 'open') this.ns = got.ns
-      return got ?? (this.#ended ? { type: 'eof' } : undefined)
-    }
+    const look = (): Got | undefined => this.#cut() ?? (this.#ended ? { type: 'eof' } : undefined)
     return this.#waiters.until(look, () => 'nothing came')
   }
 
   /** What has arrived and was not asked for, undefined when there is nothing. */
   get unread(): string | undefined {
+    const got = this.onAside === undefined ? undefined : this.#cut()
+    if (got !== undefined) return show(got)
     return this.#text === '' ? undefined : this.#text
+  }
+
+  #cut(): Got | undefined {
+    for (;;) {
+      const { got, rest } = this.#cutter.cut(this.#text)
+      this.#text = rest
+      if (got?.type === 'open') this.ns = got.ns
+      const answer = got?.type === 'element' ? this.onAside?.(got.node) : undefined
+      if (answer === undefined) return got
+      this.write(answer)
+    }
   }
 }
 

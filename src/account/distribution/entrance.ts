@@ -42,10 +42,11 @@ export class Entrance {
 
   /** @returns whether the service lets us @throws what is no refusal of the service */
   async enter(session: Session, kind: Kind): Promise<boolean> {
-    const { troubles, layout, setting } = this.#host
+    const { troubles, layout, setting, nodes } = this.#host
     const root = roots[kind]
     try {
       await this.#subscribe(session, root)
+      await nodes.adopt(session, root)
       troubles.solved(`enter ${root}`)
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error

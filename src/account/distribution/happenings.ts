@@ -22,6 +22,8 @@ export interface HappeningsHost {
   readonly share: Share
   readonly watch: Watch
   readonly warn: (text: string) => void
+  /** Something was told of a node. */
+  readonly onHeard: (node: string) => void
   /** What is shared there has been deleted. */
   readonly onDeleted: (kind: Kind) => void
   /** We are subscribed there now. */
@@ -50,7 +52,10 @@ export class Happenings {
   take(event: PubsubEvent): void {
     const { node } = event
     if (event.type === 'subscription') this.#onSubscription(event)
-    else if (node !== undefined) this.#happened(node, event)
+    else if (node !== undefined) {
+      this.#host.onHeard(node)
+      this.#happened(node, event)
+    }
   }
 
   /** An item was taken back, and none has taken its place: whoever has it still says so. */

@@ -5,11 +5,12 @@ import { StanzaError } from '../../errors.ts'
 import type { Session } from '../../session.ts'
 import type { PubsubEvent } from '../../xep/0060-events.ts'
 import { unsubscribe } from '../../xep/0060-subscriptions.ts'
+import { Checkup } from './checkup.ts'
 import { Entrance } from './entrance.ts'
 import { Happenings } from './happenings.ts'
 import { Layout } from './layout.ts'
 import { Leaves } from './leaves.ts'
-import { type Kind, kinds, Nodes, roots, type Setting } from './nodes.ts'
+import { type Kind, kindOf, kinds, Nodes, roots, type Setting } from './nodes.ts'
 import { type Farewell, Share } from './share.ts'
 import { forEach } from './some.ts'
 import { Troubles } from './troubles.ts'
@@ -59,6 +60,7 @@ export class Membership {
   readonly #leaves: Leaves
   readonly #entrance: Entrance
   readonly #happenings: Happenings
+  readonly #checkup: Checkup
   #session: Session | undefined
   /** What is to be entered, again or for the first time. */
   readonly #outside = new Set<Kind>()
@@ -97,11 +99,20 @@ export class Membership {
       session,
       own: (kind, name) => bus.ownReport(kind, name),
       holder: key => watch.holder(key),
+      onPublished: node => this.#checkup.published(node),
     })
     const over = (): boolean => this.#over
     const entrance = new Entrance({ setting, bus, farewell, layout, nodes, troubles, share, watch, warn, over })
     const enter = (session: Session, leaf: string): Promise<boolean> => entrance.enterLeaf(session, leaf)
     const leaves = new Leaves(setting.service, { clock, session, enter, searched: () => !layout.verified })
+    this.#checkup = new Checkup({
+      setting,
+      clock,
+      session,
+      warn,
+      subscribed: () => this.#subscribed(),
+      onLost: nodes => this.#onLost(nodes),
+    })
     this.#layout = layout
     this.#troubles = troubles
     this.#nodes = nodes
@@ -119,6 +130,7 @@ export class Membership {
       share,
       watch,
       warn,
+      onHeard: node => this.#checkup.heard(node),
       onDeleted: kind => {
         this.#outside.add(kind)
         // Whoever has deleted it may be about to make it anew.
@@ -145,6 +157,7 @@ export class Membership {
     }
     this.#reading = false
     this.#troubles.start()
+    this.#checkup.start()
     this.#beat()
     void this.#enterAll()
   }
@@ -155,6 +168,7 @@ export class Membership {
     this.#stopWaiting?.()
     this.#share.close()
     this.#troubles.stop()
+    this.#checkup.stop()
     this.#leaves.stop()
   }
 
@@ -182,7 +196,7 @@ export class Membership {
   async unsubscribe(): Promise<void> {
     const session = this.#session
     if (!session?.stream.writable) return
-    const nodes = [...Object.values(roots), ...(this.#layout.mode === 'leaves' ? this.#leaves.names : [])]
+    const nodes = this.#subscribed()
     // Whoever was not subscribed is not now either.
     await forEach(nodes, node =>
       unsubscribe(session, this.setting.service, node, { timeout: PATIENCE }).catch(() => {}),
@@ -215,6 +229,26 @@ export class Membership {
       this.#share.refresh()
       this.#beat()
     })
+  }
+
+  /** Where we should be. */
+  #subscribed(): readonly string[] {
+    const entered = kinds.flatMap(kind => (this.#outside.has(kind) ? [] : roots[kind]))
+    return this.#layout.mode === 'leaves' ? [...entered, ...this.#leaves.names] : entered
+  }
+
+  /** Whoever has deleted these nodes has not told us: what is there now is not what we knew. */
+  #onLost(nodes: readonly string[]): void {
+    for (const node of nodes) {
+      this.#nodes.lost(node)
+      const kind = kindOf(node)
+      if (kind !== undefined) this.#outside.add(kind)
+      else {
+        this.#leaves.gone(node)
+        this.#leaves.found(node)
+      }
+    }
+    void this.#enterAll()
   }
 
   #onInert(): void {

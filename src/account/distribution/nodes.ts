@@ -3,7 +3,7 @@ import type { Report } from '../../bus/events.ts'
 import { StanzaError } from '../../errors.ts'
 import type { Session } from '../../session.ts'
 import type { NodeConfig } from '../../xep/0060-forms.ts'
-import { createNode, setAffiliations } from '../../xep/0060-nodes.ts'
+import { configureNode, createNode, setAffiliations } from '../../xep/0060-nodes.ts'
 import { forEach } from './some.ts'
 import { isAbsence, type Troubles } from './troubles.ts'
 
@@ -39,6 +39,8 @@ export class Nodes {
   readonly #troubles: Troubles
   /** Created, or found to be there. */
   readonly #known = new Set<string>()
+  /** Made anew by whoever published first, as the service has it. */
+  readonly #lost = new Set<string>()
   readonly #creating = new Map<string, Promise<boolean>>()
 
   /** @param owners prepared bare JIDs of who shall own what we create, beside ourselves */
@@ -56,6 +58,12 @@ export class Nodes {
   /** It is not there any more. */
   gone(node: string): void {
     this.#known.delete(node)
+  }
+
+  /** It was deleted, and somebody or the service itself may have made it anew. */
+  lost(node: string): void {
+    this.#known.delete(node)
+    this.#lost.add(node)
   }
 
   /**
@@ -98,6 +106,22 @@ export class Nodes {
       this.#troubles.tell(`owners ${node}`, `the buddies could not be made owners of ${node} at ${service}`, error)
     }
     return true
+  }
+
+  /** Makes what the service has made by itself what it should be, and the buddies its owners; it may be somebody else's, who does so. */
+  async adopt(session: Session, node: string): Promise<void> {
+    if (!this.#lost.delete(node)) return
+    const { service } = this.#setting
+    const [best, other] = configsOf(undefined)
+    try {
+      await configureNode(session, service, node, { ...best }, { timeout: PATIENCE }).catch(error => {
+        if (!(error instanceof StanzaError) || error.type === 'auth') throw error
+        return configureNode(session, service, node, { ...other }, { timeout: PATIENCE })
+      })
+      if (this.#owners().length > 0) await giveTo(session, service, node, this.#owners())
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error
+    }
   }
 
   async #createAsAllowed(session: Session, node: string, collection: string | true | undefined): Promise<void> {

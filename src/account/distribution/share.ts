@@ -18,6 +18,8 @@ export interface ShareHost extends PublishingHost {
   readonly troubles: Troubles
   readonly clock: Clock
   readonly session: () => Session | undefined
+  /** Something was published there. */
+  readonly onPublished: (node: string) => void
   /** What we say of a device or mailbox now. */
   readonly own: (kind: Kind, name: string) => Report | undefined
 }
@@ -163,6 +165,7 @@ export class Share {
       }
       this.#host.troubles.solved(`publish ${node}`)
       this.#allowed.add(node)
+      if (told.report !== undefined) this.#host.onPublished(node)
       this.#hopeless.delete(told.key)
       return 'done'
     } catch (error) {

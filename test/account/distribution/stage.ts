@@ -107,7 +107,17 @@ export async function setUp(t: Test, { lines = '', general = {}, expire = 0, far
     all.events.flatMap(event =>
       event.type === 'skipped' ? `${event.node} ${event.item?.slice(0, 20)}: ${event.reason}` : [],
     )
-  return { ...listening, ...all, ...seeing(bus, all), bus, clock, config, warnings, skipped }
+  const accept = async () => {
+    const connection = await listening.accept()
+    // Now and then it asks whether it is still subscribed; see checkup.test.ts.
+    connection.peer.onAside = ({ attrs: { id }, children: [payload] }) => {
+      const asked = typeof payload === 'object' && payload.name === 'pubsub' ? payload.children[0] : undefined
+      if (typeof asked !== 'object' || asked.name !== 'subscriptions') return undefined
+      return `<iq type='error' id='${id}' from='${SERVICE}'>${error('cancel', 'service-unavailable')}</iq>`
+    }
+    return connection
+  }
+  return { ...listening, accept, ...all, ...seeing(bus, all), bus, clock, config, warnings, skipped }
 }
 
 /** The same, in both nodes already. */
