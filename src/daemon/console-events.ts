@@ -22,6 +22,15 @@ export const eventCommands: readonly Command[] = [
     },
   },
   {
+    words: 'xmpp device clear',
+    args: 'DEVICE',
+    summary: 'Forgets a device of ours; other PBXes are told that it is UNAVAILABLE, or that it is no more',
+    run: ([device = ''], { bus }) => {
+      if (!bus.clearDevice(device)) throw new Error(`there is no device '${device}' of ours`)
+      return { text: '', data: bus.device(device) ?? null }
+    },
+  },
+  {
     words: 'xmpp mailbox list',
     args: '',
     summary: 'Shows the mailboxes, and what each PBX says is in them',
@@ -36,10 +45,20 @@ export const eventCommands: readonly Command[] = [
       return { text: '', data: bus.mailbox(mailbox) }
     },
   },
+  {
+    words: 'xmpp mailbox clear',
+    args: 'MAILBOX',
+    summary: 'Forgets a mailbox of ours; other PBXes are told that it is no more',
+    run: ([mailbox = ''], { bus }) => {
+      if (!bus.clearMailbox(mailbox)) throw new Error(`there is no mailbox '${mailbox}' of ours`)
+      return { text: '', data: bus.mailbox(mailbox) ?? null }
+    },
+  },
 ]
 
 function listDevices(bus: StateBus): Output {
-  const devices = bus.devices()
+  // The same at all PBXes.
+  const devices = bus.devices().map(each => ({ ...each, states: each.states.toSorted(byEid) }))
   const rows = devices.map(({ device, state, states }) => {
     const each = states.map(({ eid, state }) => `${eid} ${state}`).join(', ')
     return `       [${printable(device)}] ${state}     - ${each}\n`
@@ -66,3 +85,5 @@ function count(name: string, text: string): number {
   if (!/^\d{1,10}$/.test(text)) throw new Error(`${name} must be a number of messages, not '${text}'`)
   return Number(text)
 }
+
+const byEid = (one: { eid: string }, other: { eid: string }): number => (one.eid < other.eid ? -1 : 1)

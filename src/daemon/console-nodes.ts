@@ -12,9 +12,10 @@ import { describe, StanzaError } from '../errors.ts'
 import { bareJid, formatJid } from '../jid.ts'
 import { printable } from '../printable.ts'
 import type { Session } from '../session.ts'
+import { nodeInfo } from '../xep/0060-discovery.ts'
 import { createNode, deleteNode } from '../xep/0060-nodes.ts'
 import { pubsubCondition } from '../xep/0060-pubsub.ts'
-import { isInCollection } from '../xep/0248-collections.ts'
+import { isInCollection, supportsCollections } from '../xep/0248-collections.ts'
 import { type Command, find, type Output } from './console-command.ts'
 
 /** What the console does with the nodes of an account's PubSub service, and what the service answers. */
@@ -44,7 +45,7 @@ export const nodeCommands: readonly Command[] = [
     summary: 'Deletes a node',
     run: async ([name = '', node = ''], { accounts }) => {
       const { session, service } = at(find(accounts, name))
-      await answered(deleteNode(session, service, node, { timeout: PATIENCE }))
+      await answered(service, deleteNode(session, service, node, { timeout: PATIENCE }))
       return { text: `Deleted '${printable(node)}' at ${service}.\n`, data: { service, deleted: [node] } }
     },
   },
@@ -58,7 +59,7 @@ export const nodeCommands: readonly Command[] = [
 
 async function list(account: Account, collection: string | undefined): Promise<Output> {
   const { session, service } = at(account)
-  const nodes = (await answered(namesOf(session, service, collection))).sort()
+  const nodes = (await answered(service, namesOf(session, service, collection))).sort()
   const jid = bareJid(account.jid)
   const lines = nodes.map(node => `Node name: ${printable(node)}\n`)
   return {
@@ -70,11 +71,11 @@ async function list(account: Account, collection: string | undefined): Promise<O
 async function create(account: Account, node: string, collection: string | true): Promise<Output> {
   const { session, service } = at(account)
   const config = collection === true ? collectionConfig : leafConfig(collection)
-  await answered(createNode(session, service, node, { config, timeout: PATIENCE }))
+  await answered(service, createNode(session, service, node, { config, timeout: PATIENCE }))
   const lines = [`Created '${printable(node)}' at ${service}.`]
   const owners = ownersOf(account.config)
   try {
-    if (owners.length > 0) await answered(giveTo(session, service, node, owners))
+    if (owners.length > 0) await answered(service, giveTo(session, service, node, owners))
   } catch (error) {
     lines.push(`The buddies could not be made its owners: ${describe(error)}`)
   }
@@ -93,12 +94,13 @@ async function create(account: Account, node: string, collection: string | true)
 
 async function purge(account: Account, node: string): Promise<Output> {
   const { session, service } = at(account)
-  const doomed = account.config.collection_nodes ? await answered(namesOf(session, service, node)) : [node]
+  const doomed = account.config.collection_nodes ? await answered(service, namesOf(session, service, node)) : [node]
+  if (account.config.collection_nodes && doomed.length === 0) return nothingIn(session, service, node)
   const deleted: string[] = []
   const failed: { node: string; reason: string }[] = []
   await forEach(doomed, async name => {
     try {
-      await answered(deleteNode(session, service, name, { timeout: PATIENCE }))
+      await answered(service, deleteNode(session, service, name, { timeout: PATIENCE }))
       deleted.push(name)
     } catch (error) {
       if (!account.config.collection_nodes) throw error
@@ -116,6 +118,17 @@ async function purge(account: Account, node: string): Promise<Output> {
   }
 }
 
+/** There may be nothing in a collection, or no collection. */
+async function nothingIn(session: Session, service: string, node: string): Promise<Output> {
+  const { type } = await answered(service, nodeInfo(session, service, node, { timeout: PATIENCE }))
+  const data = { service, deleted: [], failed: [] }
+  if (type === 'collection' && (await supportsCollections(session, service, { timeout: PATIENCE })))
+    return { text: `There is no node in '${printable(node)}' at ${service}.\n`, data }
+  throw new Error(
+    `'${node}' at ${service} is no collection, whatever was asked for (XEP-0248): the nodes of devices are deleted one by one, see 'xmpp list nodes'`,
+  )
+}
+
 /** Where the commands of an account go. */
 function at({ name, config, session, state }: Account): { session: Session; service: string } {
   if (config.pubsub === undefined) throw new Error(`account ${name} has no pubsub_node: there is no service to ask`)
@@ -124,13 +137,15 @@ function at({ name, config, session, state }: Account): { session: Session; serv
 }
 
 /** The answer of a service; what it refuses is told in its words. */
-async function answered<Answer>(asked: Promise<Answer>): Promise<Answer> {
+async function answered<Answer>(service: string, asked: Promise<Answer>): Promise<Answer> {
   try {
     return await asked
   } catch (error) {
     if (!(error instanceof StanzaError)) throw error
     const special = pubsubCondition(error)
     const words = special && `${special.condition}${special.feature === undefined ? '' : ` ${special.feature}`}`
-    throw new Error(`the service answered: ${error.message}${words === undefined ? '' : ` (${words})`}`)
+    const absent = error.condition === 'remote-server-not-found' || error.condition === 'service-unavailable'
+    const hint = absent ? '; check pubsub_node' : ''
+    throw new Error(`${service} answered: ${error.message}${words === undefined ? '' : ` (${words})`}${hint}`)
   }
 }

@@ -18,7 +18,7 @@ export async function runCommand(
   const argv = request.argv.length === 1 ? splitCommand(request.argv[0] ?? '') : request.argv
   const command = findCommand(argv)
   if (command === undefined) {
-    return failure(`No such command '${printable(argv.join(' '))}' ('help' shows the commands)`, request.json)
+    return failure(unknownCommand(argv), request.json)
   }
   const behind = argv.at(-1) === '--json' && !isText(command, argv.length - 1)
   const json = request.json || behind
@@ -172,6 +172,14 @@ async function receive(account: Account, jid: string, timeout: string, signal: A
 
 function findCommand(argv: readonly string[]): Command | undefined {
   return commands.find(({ words }) => words.split(' ').every((word, at) => argv[at]?.toLowerCase() === word))
+}
+
+function unknownCommand(argv: readonly string[]): string {
+  const typed = printable(argv.join(' '))
+  const begin = commands.filter(({ words }) => words.startsWith(`${typed.toLowerCase()} `)).map(({ words }) => words)
+  return begin.length > 0
+    ? `'${typed}' is the beginning of ${begin.join(', ')}`
+    : `No such command '${typed}' ('help' shows the commands)`
 }
 
 function usage(command: Command): string {

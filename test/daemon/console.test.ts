@@ -625,7 +625,7 @@ t.test('xmpp list nodes, delete node and purge nodes', async t => {
   t.match(await run('xmpp', 'list', 'nodes', 'asterisk', 'nothing'), {
     exit: 1,
     out: '',
-    err: /^the service answered: .*item-not-found/,
+    err: /^pubsub\.example\.com answered: .*item-not-found/,
   })
   t.strictSame(await run('xmpp', 'delete', 'node', 'asterisk', 'doomed'), {
     exit: 0,
@@ -635,11 +635,11 @@ t.test('xmpp list nodes, delete node and purge nodes', async t => {
   t.match(await run('xmpp', 'delete', 'node', 'asterisk', 'doomed'), {
     exit: 1,
     out: '',
-    err: /^the service answered: .*item-not-found/,
+    err: /^pubsub\.example\.com answered: .*item-not-found/,
   })
   t.match(await json('xmpp', 'delete', 'node', 'asterisk', 'doomed'), {
     exit: 1,
-    data: { error: /^the service answered: .*item-not-found/ },
+    data: { error: /^pubsub\.example\.com answered: .*item-not-found/ },
   })
   t.strictSame(await json('xmpp', 'delete', 'node', 'asterisk', 'a\u009b'), {
     exit: 0,
@@ -669,7 +669,7 @@ t.test('xmpp list nodes, delete node and purge nodes', async t => {
 
 t.test('xmpp create collection and create leaf, where there are no collections', async t => {
   const { run, json } = await setUp(t, withPubsub)
-  const refused = /^the service answered: .*feature-not-implemented.* \(unsupported collections\)/
+  const refused = /^pubsub\.example\.com answered: .*feature-not-implemented.* \(unsupported collections\)/
   t.match(await run('xmpp', 'create', 'collection', 'asterisk', 'c'), { exit: 1, out: '', err: refused })
   t.match(await json('xmpp create collection asterisk c'), { exit: 1, err: '', data: { error: refused } })
   t.match(await run('xmpp', 'create', 'leaf', 'asterisk', 'c', 'l'), { exit: 1, out: '', err: refused })
@@ -729,7 +729,7 @@ t.test('xmpp create collection and create leaf, by what the service answers', as
   t.equal(exit, 0)
   t.match(
     out,
-    /^Created 'l' at pubsub\.example\.com\.\nThe buddies could not be made its owners: the service answered: .*forbidden.*\n$/,
+    /^Created 'l' at pubsub\.example\.com\.\nThe buddies could not be made its owners: pubsub\.example\.com answered: .*forbidden.*\n$/,
   )
 })
 
@@ -757,7 +757,7 @@ t.test('purge nodes with collection_nodes=yes deletes every node in it, and not 
   }
   t.match(await run('xmpp', 'purge', 'nodes', 'asterisk', 'c'), {
     exit: 1,
-    out: /^'b' could not be deleted: the service answered: .*forbidden.*\nDeleted 2 nodes in 'c' at pubsub\.example\.com\.\n$/,
+    out: /^'b' could not be deleted: pubsub\.example\.com answered: .*forbidden.*\nDeleted 2 nodes in 'c' at pubsub\.example\.com\.\n$/,
   })
   t.strictSame(deleted, ['a', 'b', 'd'])
   t.match(await json('xmpp', 'purge', 'nodes', 'asterisk', 'c'), {

@@ -43,16 +43,19 @@ export function sameReport(one: Report, other: Report): boolean {
 export interface Reading {
   /** Cut where it is longer than any name. */
   readonly id: string | undefined
+  /** Who has published it, where the service tells. */
+  readonly publisher: string | undefined
   /** It is meant for PBXes at all. */
   readonly ours: boolean
   /** What it reports, or in words why it reports nothing. */
   readonly says: Report | string
 }
 
-export function readingOf({ id, payload }: PubsubItem): Reading {
+export function readingOf({ id, publisher, payload }: PubsubItem): Reading {
   const says = readItem(id, payload)
   return {
     id: id && detached(id.slice(0, MAX_NAME + 1)),
+    publisher: publisher && detached(publisher),
     ours: isOurs(payload),
     says: typeof says === 'string' ? says : { ...says, name: detached(says.name), eid: detached(says.eid) },
   }
@@ -61,22 +64,30 @@ export function readingOf({ id, payload }: PubsubItem): Reading {
 /** What an item reports, or in words why it reports nothing. */
 export function readItem(id: string | undefined, payload: Element | undefined): Report | string {
   if (id === undefined || id === '') return 'it has no id'
-  if (!isName(id))
-    return `"${printable(id.slice(0, 60))}${id.length > 60 ? '…' : ''}" is no name of a device or mailbox`
+  if (!isName(id)) return `${quoted(id)} is no name of a device or mailbox`
   if (payload === undefined) return 'it has no payload'
   if (!isOurs(payload) || (payload.name !== 'state' && payload.name !== 'mailbox'))
     return `its payload is <${printable(payload.name.slice(0, 60))}/>, neither a state nor a mailbox of a PBX`
   const eid = readEid(payload.attrs.eid ?? '')
+  const { eid: given } = payload.attrs
   if (eid === undefined)
-    return payload.attrs.eid === undefined ? 'it does not say whose it is (no eid)' : 'its eid is none'
+    return given === undefined ? 'it does not say whose it is (no eid)' : `its eid is ${quoted(given)}, which is none`
   if (payload.name === 'state') {
     const state = readDeviceState(payload.text)
-    if (state === undefined) return payload.text === '' ? 'it has no state' : 'its state is none of Asterisk’s'
+    if (state === undefined)
+      return payload.text === ''
+        ? 'it has no state'
+        : `its state is ${quoted(payload.text)}, which Asterisk does not know`
     return { kind: 'device', eid, name: id, state, cachable: payload.attrs.cachable?.trim() !== '0' }
   }
   const [fresh, old] = [count(payload, 'NEWMSGS'), count(payload, 'OLDMSGS')]
   if (fresh === undefined || old === undefined) return 'its numbers of messages are missing, or none'
   return { kind: 'mailbox', eid, name: id, counts: { new: fresh, old } }
+}
+
+/** As much of what a peer says as a line can take. */
+function quoted(text: string): string {
+  return `"${printable(text.slice(0, 60))}${text.length > 60 ? '…' : ''}"`
 }
 
 function count(payload: Element, name: string): number | undefined {

@@ -163,15 +163,15 @@ export class Watch {
     this.#host.bus.withdraw(kind, undefined, name, this)
   }
 
-  #read(node: string, { id, ours, says }: Reading, kind: Kind | undefined): Report | undefined {
+  #read(node: string, { id, publisher, ours, says }: Reading, kind: Kind | undefined): Report | undefined {
     // In a node of somebody else's that we happen to be told of.
     if (kind === undefined && !ours) return undefined
-    const { skipped } = this.#host
-    if (typeof says === 'string') skipped(node, id, says)
-    else if (kind !== undefined && says.kind !== kind)
-      skipped(node, id, `it is of a ${says.kind}, which is shared elsewhere`)
-    else if (kind === undefined && says.name !== node) skipped(node, id, 'it is not what the node is named after')
+    let reason: string
+    if (typeof says === 'string') reason = says
+    else if (kind !== undefined && says.kind !== kind) reason = `it is of a ${says.kind}, which is shared elsewhere`
+    else if (kind === undefined && says.name !== node) reason = 'it is not what the node is named after'
     else return says
+    this.#host.skipped(node, id, publisher === undefined ? reason : `${reason} (published by ${publisher})`)
     return undefined
   }
 

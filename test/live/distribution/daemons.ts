@@ -83,13 +83,13 @@ async function nodes(t: Test, server: PubsubServer, first: Daemon, third: Daemon
   const ok = (out: string) => ({ exit: 0, out, err: '' })
   const create = ['xmpp', 'create', 'leaf', 'pbx', 'device_state', 'Custom:leaf']
   t.strictSame(await first.rx(...create), { exit: 1, out: `Created 'Custom:leaf' at ${pubsub}.\n${inert}`, err: '' })
-  t.match(await first.rx(...create), { exit: 1, err: /^the service answered: conflict/ }, 'it is there already')
+  t.match(await first.rx(...create), { exit: 1, err: /^pubsub\.\S+ answered: conflict/ }, 'it is there already')
   const { out } = await first.rx('--json', 'xmpp list nodes pbx')
   const listed = JSON.parse(out) as { nodes: string[]; service: string }
   t.equal(listed.service, pubsub)
   t.ok(listed.nodes.includes('Custom:leaf') && listed.nodes.includes('device_state'), 'it is listed')
   const other = await third.rx('xmpp', 'create', 'collection', 'pbx', 'Custom:collection')
-  if (server.name === 'prosody') t.match(other, { exit: 1, err: /^the service answered: forbidden/ }, 'a refusal')
+  if (server.name === 'prosody') t.match(other, { exit: 1, err: /^pubsub\.\S+ answered: forbidden/ }, 'a refusal')
   else t.strictSame(other, ok(`Created 'Custom:collection' at ${pubsub}.\n`))
   t.strictSame(
     await third.rx('xmpp', 'delete', 'node', 'pbx', 'Custom:leaf'),
@@ -97,7 +97,7 @@ async function nodes(t: Test, server: PubsubServer, first: Daemon, third: Daemon
     'a buddy owns it too',
   )
   const gone = await first.rx('xmpp', 'delete', 'node', 'pbx', 'Custom:leaf')
-  t.match(gone, { exit: 1, err: /^the service answered: item-not-found/ }, 'it is gone')
+  t.match(gone, { exit: 1, err: /^pubsub\.\S+ answered: item-not-found/ }, 'it is gone')
 
   await third.rx('xmpp', 'mailbox', 'set', '6003@default', '1', '0')
   await first.until(/\[6003@default\] 1 new/, 'xmpp mailbox list')

@@ -107,10 +107,20 @@ const count = (name: string, text: string): Element => el(name, NS, {}, text)
 /** What is published where, and why it is left out. */
 const senseless: readonly (readonly [node: string, id: string, payload: Element, reason: string])[] = [
   ['device_state', 'Custom:1', state({}, 'INUSE'), 'it does not say whose it is (no eid)'],
-  ['device_state', 'Custom:2', state({ eid: 'me' }, 'INUSE'), 'its eid is none'],
+  ['device_state', 'Custom:2', state({ eid: 'me' }, 'INUSE'), 'its eid is "me", which is none'],
   ['device_state', 'Custom:3', state({ eid: EID_3 }), 'it has no state'],
-  ['device_state', 'Custom:4', state({ eid: EID_3 }, 'DANCING'), 'its state is none of Asterisk’s'],
-  ['device_state', 'Custom:5', state({ eid: EID_3 }, 'A'.repeat(100_000)), 'its state is none of Asterisk’s'],
+  [
+    'device_state',
+    'Custom:4',
+    state({ eid: EID_3 }, 'DANCING'),
+    'its state is "DANCING", which Asterisk does not know',
+  ],
+  [
+    'device_state',
+    'Custom:5',
+    state({ eid: EID_3 }, 'A'.repeat(100_000)),
+    `its state is "${'A'.repeat(60)}…", which Asterisk does not know`,
+  ],
   [
     'device_state',
     'Custom:6',
