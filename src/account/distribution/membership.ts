@@ -61,7 +61,7 @@ export class Membership {
   readonly #happenings: Happenings
   #session: Session | undefined
   /** What is to be entered, again or for the first time. */
-  readonly #outside = new Set<Kind>()
+  readonly #outside = new Set<Kind>(kinds)
   #entering = false
   #again = false
   #inertTold = false
