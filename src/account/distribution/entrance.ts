@@ -125,6 +125,7 @@ export class Entrance {
       await nodes.create(session, root, collection)
       await this.#subscribeOnce(session, root)
     }
+    nodes.found(root)
   }
 
   async #subscribeOnce(session: Session, node: string): Promise<void> {

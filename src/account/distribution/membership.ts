@@ -164,11 +164,10 @@ export class Membership {
     else this.#share.withdraw(kind, name)
   }
 
-  /** There are more owners than before. */
-  addOwners(session: Session, jids: readonly string[]): void {
-    this.#nodes.addOwners(session, jids).catch(() => {
-      // The session has ended with it; another reload tries again.
-    })
+  /** There are more owners than before; without a connection the next one tells. */
+  addOwners(jids: readonly string[]): void {
+    this.#nodes.addOwners(jids)
+    void this.#enterAll()
   }
 
   /** Says goodbye for our states, as far as time allows; somebody else may go on to speak for them at this service. */
@@ -257,6 +256,7 @@ export class Membership {
         this.#reading = false
       }
       if (session === this.#session) this.#share.open()
+      await this.#nodes.giveOwed(session)
       this.#troubles.answered('answer')
     } catch (error) {
       // The next connection begins anew; a service that does not answer is asked again.
