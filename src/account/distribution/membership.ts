@@ -142,7 +142,7 @@ export class Membership {
     if (!resumed || this.#reading) {
       this.#layout.restart()
       for (const kind of kinds) this.#outside.add(kind)
-    }
+    } else if (this.#layout.mode !== 'flat') this.#leaves.resume(session)
     this.#reading = false
     this.#troubles.start()
     this.#beat()
@@ -277,7 +277,8 @@ export class Membership {
 
   /** Where nobody tells of leaves they are looked for, and where it is not sure yet that somebody does. */
   #search(session: Session): Promise<void> {
-    return this.#leaves.search(session, this.#layout.verified ? Object.values(roots) : undefined)
+    const collections = this.#layout.verified ? Object.values(roots) : undefined
+    return this.#leaves.search(session, collections, this.#share.names)
   }
 
   /** Reads what others have published, if one may and the connection does not suffer from it. */

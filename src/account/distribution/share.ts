@@ -53,6 +53,11 @@ export class Share {
     this.#publisher = new Publisher(told => this.#publish(told))
   }
 
+  /** Of what others were told. */
+  get names(): readonly string[] {
+    return [...this.#publisher.allTold()].flatMap(([key]) => (this.busy(key) ? [] : partsOf(key)[1]))
+  }
+
   spoken(key: string): boolean {
     return this.#spoken.has(key)
   }
