@@ -167,6 +167,7 @@ export class Share {
         if (this.#host.layout.mode === 'leaves') await this.#announce(session, told.key, told.report)
       }
       this.#host.troubles.solved(`publish ${node}`)
+      this.#host.troubles.answered('publications')
       this.#allowed.add(node)
       this.#hopeless.delete(told.key)
       return 'done'
@@ -193,7 +194,7 @@ export class Share {
     const what = `${alone ? `"${name}" cannot be published` : 'nothing can be published'} in ${node} at ${setting.service}`
     if (!(error instanceof StanzaError)) {
       // Without a session it is tried again when there is one.
-      if (session()?.stream.writable) troubles.retry(`publish ${node}`, what, error)
+      if (session()?.stream.writable) troubles.retry('publications', `${setting.service} does not answer`, error)
       return 'later'
     }
     if (error.type === 'modify') {
