@@ -255,6 +255,7 @@ export class Account extends Emitter<AccountEvent> {
     // Not before: until then what comes is about the one that was.
     this.#forgetOther(before)
     if (this.#wanted) this.#distribution.start()
+    if (effects.has('buddies')) this.#distribution.changeOwners(before.buddy)
     if (leaving !== undefined) {
       if (this.#wanted) this.#launch()
       return
@@ -265,7 +266,6 @@ export class Account extends Emitter<AccountEvent> {
       return
     }
     if (effects.has('live')) this.#watch(session)
-    if (effects.has('buddies')) this.#distribution.changeOwners(before.buddy)
     if (config.autoprune) void this.#prune(session)
     if (effects.has('presence')) this.#announcer.say(session)
     if (effects.has('buddies')) this.#announcer.changeBuddies(session, before.buddy, effects.has('presence'))

@@ -151,7 +151,7 @@ export class Distribution {
   /** The buddies are others than before: who is one now owns what we have created. */
   changeOwners(before: readonly string[]): void {
     const added = ownersOf(this.#host.config()).filter(jid => !before.includes(jid))
-    if (this.#session !== undefined && added.length > 0) this.#membership?.addOwners(this.#session, added)
+    if (added.length > 0) this.#membership?.addOwners(added)
   }
 }
 

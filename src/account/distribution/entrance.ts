@@ -7,11 +7,11 @@ import type { SubscribeOptions } from '../../xep/0060-forms.ts'
 import { subscribe } from '../../xep/0060-subscriptions.ts'
 import { type Found, itemsOf, limitOf } from './history.ts'
 import type { Layout } from './layout.ts'
-import { type Kind, type Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
+import { type Kind, kinds, type Nodes, PATIENCE, roots, type Setting } from './nodes.ts'
 import { sameReport } from './payload.ts'
 import { type Farewell, hintFor, type Share } from './share.ts'
 import type { Troubles } from './troubles.ts'
-import { keyOf, type Watch } from './watch.ts'
+import { type History, keyOf, type Watch } from './watch.ts'
 
 /** What coming in needs of a membership. */
 export interface EntranceHost {
@@ -83,28 +83,60 @@ export class Entrance {
     this.#clearLeftOver(reports.values())
   }
 
-  /** A leaf: in a collection it is heard of already, else it has to be subscribed to. @returns whether states of PBXes are in it */
+  /** A leaf: in a collection it is heard of already, else it has to be subscribed to. @returns whether states of PBXes are in it, or should be */
   async enterLeaf(session: Session, leaf: string): Promise<boolean> {
-    const { bus, watch, setting, layout } = this.#host
+    const { watch, setting, layout } = this.#host
     const read = (): Promise<Found> => itemsOf(session, setting.service, leaf)
     const alone = layout.mode === 'leaves'
-    if (alone) {
-      const { items } = await read()
-      if (this.#host.over() || !items.some(({ ours }) => ours)) return false
-      // Before it is read: nobody would tell what is published between the two.
-      await this.#subscribeOnce(session, leaf)
+    try {
+      if (alone) {
+        const { items } = await read()
+        if (this.#host.over() || !(items.some(({ ours }) => ours) || this.#isHeld(leaf))) return false
+        // Before it is read: nobody would tell what is published between the two.
+        await this.#subscribeOnce(session, leaf)
+      }
+      const history = await watch.history(leaf, read)
+      const [first] = history.reports.values()
+      // If it is in none after all, everything is entered again.
+      if (first !== undefined) await layout.leafSeen(session, leaf, first.kind)
+      this.#settleLeaf(leaf, history)
+      return alone || first !== undefined
+    } catch (error) {
+      if (error instanceof StanzaError && error.condition === 'item-not-found') this.#leafGone(leaf)
+      throw error
     }
-    const { reports } = await watch.history(leaf, read)
-    const [first] = reports.values()
-    if (first === undefined) return alone
-    // If it is in none after all, everything is entered again.
-    await layout.leafSeen(session, leaf, first.kind)
-    for (const item of reports.values()) {
-      const own = bus.ownReport(item.kind, item.name)
-      if (own !== undefined) this.#settle(own, item, false)
+  }
+
+  /** Whether something in a leaf counts, or should be there. */
+  #isHeld(leaf: string): boolean {
+    const { bus } = this.#host
+    return bus.device(leaf) !== undefined || bus.mailbox(leaf) !== undefined
+  }
+
+  #settleLeaf(leaf: string, { reports, touched, partial }: History): void {
+    const { bus, watch, share } = this.#host
+    for (const kind of kinds) {
+      const key = keyOf(kind, leaf)
+      if (touched.has(key)) continue
+      const item = reports.get(key)
+      const own = bus.ownReport(kind, leaf)
+      if (item === undefined && !partial) bus.withdraw(kind, undefined, leaf, watch)
+      // What is being published is not there yet.
+      if (own !== undefined && !(item === undefined && share.busy(key))) this.#settle(own, item, partial)
     }
     this.#clearLeftOver(reports.values())
-    return true
+  }
+
+  /** It was deleted while nobody told us. */
+  #leafGone(leaf: string): void {
+    const { bus, watch, share, nodes } = this.#host
+    nodes.gone(leaf)
+    for (const kind of kinds) {
+      watch.emptiedOf(kind, leaf)
+      share.forget(keyOf(kind, leaf))
+      const own = bus.ownReport(kind, leaf)
+      if (own !== undefined) share.put(own)
+    }
   }
 
   /** Subscribes, and creates what is not there. */
@@ -126,6 +158,7 @@ export class Entrance {
       await nodes.create(session, root, collection)
       await this.#subscribeOnce(session, root)
     }
+    nodes.found(root)
   }
 
   async #subscribeOnce(session: Session, node: string): Promise<void> {

@@ -35,6 +35,7 @@ export class Leaves {
   /** Told of, and not entered yet. */
   readonly #told = new Set<string>()
   #entering = false
+  #searching = false
   #searches = 0
   #cancel: (() => void) | undefined
 
@@ -50,16 +51,23 @@ export class Leaves {
   /**
    * Enters all that are there.
    * @param collections where they are; without them it looks among all nodes of the service, again and again
+   * @param told what should be there too
    * @throws what asking for them throws
    */
-  async search(session: Session, collections: readonly string[] | undefined): Promise<void> {
+  async search(
+    session: Session,
+    collections: readonly string[] | undefined,
+    told: readonly string[] = [],
+  ): Promise<void> {
     this.stop()
-    // Whoever comes anew has missed something.
+    // Whoever comes anew has missed something: that one of them is there no more, for instance.
+    const before = [...this.names, ...told]
     this.#known.clear()
     this.#others.clear()
-    if (collections === undefined) return this.#searchAll(session)
+    if (collections === undefined) return this.#searchAll(session, before)
     for (const collection of collections)
       await this.#enterNew(session, await namesOf(session, this.#service, collection))
+    await this.#enterNew(session, [...new Set(before)])
   }
 
   /** There is such a leaf, or is said to be. */
@@ -78,15 +86,23 @@ export class Leaves {
       for (;;) {
         const session = this.#host.session()
         const leaves = [...this.#told]
-        this.#told.clear()
         if (session === undefined || leaves.length === 0) return
-        await forEach(leaves, leaf => this.#enter(session, leaf))
+        await forEach(leaves, async leaf => {
+          await this.#enter(session, leaf)
+          this.#told.delete(leaf)
+        })
       }
     } catch {
-      // Its session has ended, and the next one searches.
+      // Its session has ended, and goes on or is followed by one that searches.
     } finally {
       this.#entering = false
     }
+  }
+
+  /** The session goes on after its connection was lost: what has come since and before is entered, and new ones are searched for as before. */
+  resume(session: Session): void {
+    void this.#enterTold()
+    if (!this.#searching && this.#cancel === undefined && this.#host.searched()) this.#again(session, PERIOD)
   }
 
   gone(leaf: string): void {
@@ -99,16 +115,18 @@ export class Leaves {
     this.#cancel = undefined
   }
 
-  async #searchAll(session: Session): Promise<void> {
+  async #searchAll(session: Session, before: readonly string[] = []): Promise<void> {
     let count = MANY
+    this.#searching = true
     try {
       const names = await namesOf(session, this.#service)
       count = names.length
       const there = new Set(names)
       for (const name of [...this.#others.keys()]) if (!there.has(name)) this.#others.delete(name)
       this.#searches++
-      await this.#enterNew(session, names)
+      await this.#enterNew(session, [...new Set([...names, ...before])])
     } finally {
+      this.#searching = false
       // Its session may be over, or be that no longer.
       if (session === this.#host.session() && this.#host.searched())
         this.#again(session, count < MANY ? PERIOD : LONG_PERIOD)

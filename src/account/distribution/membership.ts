@@ -63,7 +63,7 @@ export class Membership {
   readonly #checkup: Checkup
   #session: Session | undefined
   /** What is to be entered, again or for the first time. */
-  readonly #outside = new Set<Kind>()
+  readonly #outside = new Set<Kind>(kinds)
   #entering = false
   #again = false
   #inertTold = false
@@ -154,7 +154,7 @@ export class Membership {
     if (!resumed || this.#reading) {
       this.#layout.restart()
       for (const kind of kinds) this.#outside.add(kind)
-    }
+    } else if (this.#layout.mode !== 'flat') this.#leaves.resume(session)
     this.#reading = false
     this.#troubles.start()
     this.#checkup.start()
@@ -178,11 +178,10 @@ export class Membership {
     else this.#share.withdraw(kind, name)
   }
 
-  /** There are more owners than before. */
-  addOwners(session: Session, jids: readonly string[]): void {
-    this.#nodes.addOwners(session, jids).catch(() => {
-      // The session has ended with it; another reload tries again.
-    })
+  /** There are more owners than before; without a connection the next one tells. */
+  addOwners(jids: readonly string[]): void {
+    this.#nodes.addOwners(jids)
+    void this.#enterAll()
   }
 
   /** Says goodbye for our states, as far as time allows; somebody else may go on to speak for them at this service. */
@@ -291,6 +290,7 @@ export class Membership {
         this.#reading = false
       }
       if (session === this.#session) this.#share.open()
+      await this.#nodes.giveOwed(session)
       this.#troubles.answered('answer')
     } catch (error) {
       // The next connection begins anew; a service that does not answer is asked again.
@@ -311,7 +311,8 @@ export class Membership {
 
   /** Where nobody tells of leaves they are looked for, and where it is not sure yet that somebody does. */
   #search(session: Session): Promise<void> {
-    return this.#leaves.search(session, this.#layout.verified ? Object.values(roots) : undefined)
+    const collections = this.#layout.verified ? Object.values(roots) : undefined
+    return this.#leaves.search(session, collections, this.#share.names)
   }
 
   /** Reads what others have published, if one may and the connection does not suffer from it. */

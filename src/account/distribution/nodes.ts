@@ -42,6 +42,12 @@ export class Nodes {
   /** Made anew by whoever published first, as the service has it. */
   readonly #lost = new Set<string>()
   readonly #creating = new Map<string, Promise<boolean>>()
+  /** Who shall own a node and does not yet: of one that we have created nobody else can see to it. */
+  readonly #owed = new Map<string, Set<string>>()
+  /** Who has become an owner since, also of what turns out to be there only now. */
+  #late: readonly string[] = []
+  /** Created by us, so that a refusal is worth a word. */
+  readonly #created = new Set<string>()
 
   /** @param owners prepared bare JIDs of who shall own what we create, beside ourselves */
   constructor(setting: Setting, owners: () => readonly string[], troubles: Troubles) {
@@ -55,9 +61,18 @@ export class Nodes {
     return this.#setting.autocreate && !this.#known.has(node)
   }
 
+  /** It is there, whoever has created it. */
+  found(node: string): void {
+    if (this.#known.has(node)) return
+    this.#known.add(node)
+    this.#owe(node, this.#late)
+  }
+
   /** It is not there any more. */
   gone(node: string): void {
     this.#known.delete(node)
+    this.#owed.delete(node)
+    this.#created.delete(node)
   }
 
   /** It was deleted, and somebody or the service itself may have made it anew. */
@@ -96,16 +111,45 @@ export class Nodes {
       return false
     }
     this.#known.add(node)
+    this.#created.add(node)
     this.#troubles.solved(`create ${node}`)
-    const owners = this.#owners()
+    this.#owe(node, this.#owners())
+    await this.#give(session, node)
+    return true
+  }
+
+  /** There are more owners than before, of all that is ours: {@link giveOwed} tells the service. */
+  addOwners(jids: readonly string[]): void {
+    this.#late = [...this.#late, ...jids]
+    for (const node of this.#known) this.#owe(node, jids)
+  }
+
+  #owe(node: string, jids: readonly string[]): void {
+    if (jids.length > 0) this.#owed.set(node, new Set([...(this.#owed.get(node) ?? []), ...jids]))
+  }
+
+  /** Tells of new owners, and of those that a service could not take for now or a connection was lost over. @throws what is no refusal of the service */
+  giveOwed(session: Session): Promise<void> {
+    return forEach([...this.#owed.keys()], node => this.#give(session, node))
+  }
+
+  async #give(session: Session, node: string): Promise<void> {
+    const { service } = this.#setting
+    const owners = this.#owed.get(node)
+    if (owners === undefined) return
+    const what = `the buddies could not be made owners of ${node} at ${service}`
     try {
-      if (owners.length > 0) await giveTo(session, service, node, owners)
+      await giveTo(session, service, node, [...owners])
       this.#troubles.solved(`owners ${node}`)
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error
-      this.#troubles.tell(`owners ${node}`, `the buddies could not be made owners of ${node} at ${service}`, error)
+      if (error.type === 'wait' || isAbsence(error.condition))
+        return this.#troubles.retry(`owners ${node}`, what, error)
+      // What is somebody else's has his buddies.
+      if (this.#created.has(node)) this.#troubles.tell(`owners ${node}`, what, error)
     }
-    return true
+    // There may be others by now.
+    if (this.#owed.get(node) === owners) this.#owed.delete(node)
   }
 
   /** Makes what the service has made by itself what it should be, and the buddies its owners; it may be somebody else's, who does so. */
@@ -134,18 +178,6 @@ export class Nodes {
       if (!(error instanceof StanzaError) || error.type === 'auth' || error.condition === 'conflict') throw error
       await create(other)
     }
-  }
-
-  /** Makes others owners too of all that is ours. @throws what {@link setAffiliations} throws, but for what the service refuses */
-  async addOwners(session: Session, jids: readonly string[]): Promise<void> {
-    await forEach([...this.#known], async node => {
-      try {
-        await giveTo(session, this.#setting.service, node, jids)
-      } catch (error) {
-        // It is somebody else's, who has buddies of his own.
-        if (!(error instanceof StanzaError)) throw error
-      }
-    })
   }
 }
 

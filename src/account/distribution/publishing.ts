@@ -51,6 +51,7 @@ export class Publishing {
       } else if (error.condition !== 'forbidden' || !(await this.#makeRoom(session, node, report))) throw error
       await this.#publishOnce(session, node, report)
     }
+    nodes.found(node)
   }
 
   /**

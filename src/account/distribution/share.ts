@@ -55,6 +55,11 @@ export class Share {
     this.#publisher = new Publisher(told => this.#publish(told))
   }
 
+  /** Of what others were told. */
+  get names(): readonly string[] {
+    return [...this.#publisher.allTold()].flatMap(([key]) => (this.busy(key) ? [] : partsOf(key)[1]))
+  }
+
   spoken(key: string): boolean {
     return this.#spoken.has(key)
   }
@@ -164,6 +169,7 @@ export class Share {
         if (this.#host.layout.mode === 'leaves') await this.#announce(session, told.key, told.report)
       }
       this.#host.troubles.solved(`publish ${node}`)
+      this.#host.troubles.answered('publications')
       this.#allowed.add(node)
       if (told.report !== undefined) this.#host.onPublished(node)
       this.#hopeless.delete(told.key)
@@ -191,7 +197,7 @@ export class Share {
     const what = `${alone ? `"${name}" cannot be published` : 'nothing can be published'} in ${node} at ${setting.service}`
     if (!(error instanceof StanzaError)) {
       // Without a session it is tried again when there is one.
-      if (session()?.stream.writable) troubles.retry(`publish ${node}`, what, error)
+      if (session()?.stream.writable) troubles.retry('publications', `${setting.service} does not answer`, error)
       return 'later'
     }
     if (error.type === 'modify') {

@@ -55,6 +55,9 @@ function setUp(enter: (leaf: string) => boolean | Promise<boolean> = () => true)
     lose(): void {
       current = undefined
     },
+    find(): void {
+      current = session
+    },
   }
 }
 const names = (count: number): string[] => Array.from({ length: count }, (_, n) => `SIP/${n}`)
@@ -184,5 +187,28 @@ t.test('once collections tell of their leaves nothing is searched for', async t 
   t.equal(clock.pending, 0)
   await leaves.search(session, ['device_state'])
   t.strictSame(entered(), ['a', 'b'], 'whoever comes anew reads all')
+  t.equal(clock.pending, 0)
+})
+
+t.test('a session that is resumed enters what it was told of, and goes on searching', async t => {
+  const { clock, leaves, nodes, session, entered, lose, find } = setUp()
+  nodes.push('SIP/1')
+  await leaves.search(session, undefined)
+  t.strictSame(entered(), ['SIP/1'])
+  lose()
+  leaves.stop()
+  // Before the account knows of the connection.
+  leaves.found('SIP/2')
+  await settled()
+  t.strictSame(entered(), [])
+  find()
+  leaves.resume(session)
+  await settled()
+  t.strictSame(entered(), ['SIP/2'])
+  nodes.push('SIP/2', 'SIP/3')
+  await clock.advance(30_000)
+  t.strictSame(entered(), ['SIP/3'])
+  leaves.resume(session)
+  leaves.stop()
   t.equal(clock.pending, 0)
 })

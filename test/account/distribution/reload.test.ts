@@ -65,3 +65,22 @@ t.test('of two changes at a time the later one holds', async t => {
   await one.account.stop()
   await two.device('Custom:lobby', 'UNAVAILABLE')
 })
+
+t.test('what is changed while the connection is lost begins anew, though the session is resumed', async t => {
+  const server = await service(t)
+  const [one, two] = [pbx(t, server, 'one'), pbx(t, server, 'two')]
+  for (const each of [one, two]) {
+    each.account.start()
+    await each.next('connected')
+  }
+  one.bus.setDevice('Custom:lobby', 'INUSE')
+  await two.device('Custom:lobby', 'INUSE')
+  server.drop('two@example.com')
+  await two.next('offline')
+  await two.account.update({ ...two.account.config, pubsub_autocreate: true }, new Set())
+  t.strictSame(two.bus.devices(), [])
+  t.equal((await two.next('connected')).resumed, true)
+  await two.device('Custom:lobby', 'INUSE')
+  one.bus.setDevice('Custom:lobby', 'BUSY')
+  await two.device('Custom:lobby', 'BUSY')
+})

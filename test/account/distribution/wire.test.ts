@@ -716,8 +716,8 @@ t.test('without expiry nothing is said when nothing changes', async t => {
   await play(rest)
 })
 
-t.test('a buddy who comes later owns what we have created', async t => {
-  const { account, accept, config } = await setUp(t)
+t.test('a buddy who comes later owns what is there', async t => {
+  const { account, accept, config, warnings } = await setUp(t)
   account.start()
   const { play } = await accept()
   await play(
@@ -730,7 +730,13 @@ t.test('a buddy who comes later owns what we have created', async t => {
   )
   const more = { ...config, buddy: ['romeo@example.net'] }
   await account.update(more, new Set(['buddies']))
-  await play(owners('device_state', error('auth', 'forbidden')) + rest)
+  await play(
+    together(
+      owners('device_state', error('auth', 'forbidden')),
+      owners('message_waiting', error('auth', 'forbidden')),
+    ) + rest,
+  )
+  t.equal(warnings().length, 1, 'what is somebody else’s has his buddies')
 })
 
 t.test('ejabberd: who has the item of another PBX takes it back to publish his own, and nobody is told', async t => {
