@@ -64,6 +64,8 @@ export type AccountEvent =
   | ({ readonly type: 'pruned' } & Pruned)
   /** With distribute_events: an item of a PubSub node says nothing that we understand, for a reason in words. Strings are the peer's own. */
   | { readonly type: 'skipped'; readonly node: string; readonly item: string | undefined; readonly reason: string }
+  /** Something its owner may want to know, and need not do anything about. */
+  | { readonly type: 'notice'; readonly text: string }
   /** Something its owner should know that is no failure of the connection. */
   | { readonly type: 'warning'; readonly text: string }
   /** With `debug` on: an element on the wire. It holds secrets; `Dump` writes it down without. */

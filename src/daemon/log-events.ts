@@ -64,6 +64,9 @@ export function logEvents(account: Account, log: Log): void {
       item === undefined ? 'an item' : `the item "${item.slice(0, MOST_ITEM)}${item.length > MOST_ITEM ? '…' : ''}"`
     line('WARNING', `${which} of the node ${node.slice(0, MOST_ITEM)} is left out: ${reason}`)
   })
+  account.on('notice', ({ text }) => {
+    if (warnings.allow()) line('NOTICE', text)
+  })
   account.on('subscription', event => {
     if (strangers.allow()) line('NOTICE', subscriptionText(event))
   })

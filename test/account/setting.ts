@@ -54,6 +54,7 @@ const types = [
   'subscription',
   'pruned',
   'warning',
+  'notice',
   'skipped',
 ] as const
 

@@ -69,6 +69,7 @@ export class Distribution {
       farewell,
       owners: () => ownersOf(config()),
       warn: text => emit({ type: 'warning', text: hide(text) }),
+      notice: text => emit({ type: 'notice', text: hide(text) }),
       skipped: (node, item, reason) => emit({ type: 'skipped', node, item, reason }),
     })
     this.#fellows().add(this.#membership)

@@ -22,6 +22,10 @@ export interface HappeningsHost {
   readonly share: Share
   readonly watch: Watch
   readonly warn: (text: string) => void
+  /** What was in a node is gone, for everyone. */
+  readonly onEmptied: () => void
+  /** Something its owner may want to know. */
+  readonly notice: (text: string) => void
   /** Something was told of a node. */
   readonly onHeard: (node: string) => void
   /** What is shared there has been deleted. */
@@ -97,9 +101,11 @@ export class Happenings {
       case 'purge':
         if (!flat && root !== undefined) return
         this.#emptied(node, kind)
+        this.#tellOf(node, 'emptied')
         this.tellAgain()
         return
       case 'delete':
+        this.#tellOf(node, 'deleted')
         nodes.gone(node)
         leaves.gone(node)
         if (flat || root === undefined) this.#emptied(node, kind)
@@ -168,6 +174,12 @@ export class Happenings {
     }
     watch.emptied(kind)
     for (const report of bus.own()) if (report.kind === kind) share.forget(keyOf(kind, report.name))
+  }
+
+  #tellOf(node: string, what: string): void {
+    const { notice, onEmptied, setting } = this.#host
+    notice(`${node} at ${setting.service} was ${what} by somebody: what of ours was there is published again`)
+    onEmptied()
   }
 
   /** Owners are told of the subscriptions of others too. */

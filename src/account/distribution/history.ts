@@ -35,6 +35,8 @@ const TURNS = 3
 export async function itemsOf(session: Session, service: string, node: string): Promise<Found> {
   return withRoom(session.stream, ROOM, async () => {
     const found = new Map<string, Reading>()
+    /** Of one turn: what was there in another one may have gone since. */
+    let turned = new Set<string>()
     let count: number | undefined
     let nameless: Reading | undefined
     const take = ({ items, page }: ItemsPage): void => {
@@ -42,14 +44,24 @@ export async function itemsOf(session: Session, service: string, node: string): 
         // What it came in may be large, and is let go of.
         const reading = readingOf(item)
         if (item.id === undefined) nameless = reading
-        else found.set(item.id === reading.id ? reading.id : detached(item.id), reading)
+        else {
+          const id = item.id === reading.id ? reading.id : detached(item.id)
+          found.set(id, reading)
+          turned.add(id)
+        }
       }
       if (page?.count !== undefined) count = page.count
     }
-    const complete = (): boolean => found.size >= Math.min(count ?? 0, MOST_ITEMS)
-    for (let turn = 0; turn < TURNS && (turn === 0 || !complete()); turn++)
+    const complete = (): boolean => turned.size >= Math.min(count ?? 0, MOST_ITEMS)
+    for (let turn = 0; turn < TURNS && (turn === 0 || !complete()); turn++) {
+      turned = new Set()
+      count = undefined
       await turnPages(session, service, node, take)
-    if (!complete()) take(await items(session, service, node, { timeout: PATIENCE }))
+    }
+    if (!complete()) {
+      turned = new Set()
+      take(await items(session, service, node, { timeout: PATIENCE }))
+    }
     const all = [...found.values(), ...(nameless === undefined ? [] : [nameless])]
     return { items: all, partial: !complete() || found.size >= MOST_ITEMS }
   })

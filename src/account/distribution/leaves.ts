@@ -51,19 +51,23 @@ export class Leaves {
   /**
    * Enters all that are there.
    * @param collections where they are; without them it looks among all nodes of the service, again and again
-   * @param told what should be there too
+   * @param own which should be there, and are looked at first
+   * @param onOwn these have been looked at
    * @throws what asking for them throws
    */
   async search(
     session: Session,
     collections: readonly string[] | undefined,
-    told: readonly string[] = [],
+    own: readonly string[] = [],
+    onOwn: () => void = () => {},
   ): Promise<void> {
     this.stop()
     // Whoever comes anew has missed something: that one of them is there no more, for instance.
-    const before = [...this.names, ...told]
+    const before = this.names
     this.#known.clear()
     this.#others.clear()
+    await this.#enterNew(session, own)
+    onOwn()
     if (collections === undefined) return this.#searchAll(session, before)
     for (const collection of collections)
       await this.#enterNew(session, await namesOf(session, this.#service, collection))

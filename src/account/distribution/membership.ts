@@ -25,6 +25,8 @@ export interface MembershipHost {
   readonly owners: () => readonly string[]
   /** Something its owner should know. */
   readonly warn: (text: string) => void
+  /** The same, when it is nothing bad. */
+  readonly notice: (text: string) => void
   /** See {@link Watch}. */
   readonly skipped: (node: string, id: string | undefined, reason: string) => void
 }
@@ -34,6 +36,9 @@ export interface MembershipHost {
  * takes from clients. More would end the connection, at the whim of a publisher.
  */
 const EVENT_BYTES = 1_048_576
+
+/** ms after a node was emptied or deleted when those who had states there should have entered it again. */
+const AGAIN = [5000, 20_000]
 
 /** How often something is said in the time after which others take us for gone. */
 const BEATS = 3
@@ -67,12 +72,14 @@ export class Membership {
   #entering = false
   #again = false
   #inertTold = false
+  #inTold = false
   /** Connections that were lost while items were read, one after the other: they may be what ends them. */
   #lostReading = 0
   #reading = false
   #over = false
   #stopBeating: (() => void) | undefined
   #stopWaiting: (() => void) | undefined
+  readonly #stopSaying: (() => void)[] = []
   /** What is read when the connection has lasted. */
   readonly #later = new Set<Kind>()
 
@@ -82,9 +89,12 @@ export class Membership {
     const { bus, clock, warn, skipped, farewell } = host
     const session = (): Session | undefined => this.#session
     const layout = new Layout(setting, () => this.#onInert())
-    const troubles = new Troubles(clock, warn, () => {
-      this.#happenings.tellAgain()
-      void this.#enterAll()
+    const troubles = new Troubles(clock, warn, {
+      again: () => {
+        this.#happenings.tellAgain()
+        void this.#enterAll()
+      },
+      onWell: () => host.notice(`what was refused at ${setting.service} works now`),
     })
     const nodes = new Nodes(setting, host.owners, troubles)
     const watch = new Watch({ bus, skipped, onGone: key => this.#happenings.gone(key), clock })
@@ -136,6 +146,8 @@ export class Membership {
         // Whoever has deleted it may be about to make it anew.
         troubles.soon()
       },
+      onEmptied: () => this.#sayAgain(),
+      notice: host.notice,
       onSubscribed: kind => {
         if (!entrance.approved(kind)) return
         this.#outside.add(kind)
@@ -166,6 +178,7 @@ export class Membership {
     this.#session = undefined
     this.#stopBeating?.()
     this.#stopWaiting?.()
+    for (const cancel of this.#stopSaying.splice(0)) cancel()
     this.#share.close()
     this.#troubles.stop()
     this.#checkup.stop()
@@ -186,9 +199,17 @@ export class Membership {
 
   /** Says goodbye for our states, as far as time allows; somebody else may go on to speak for them at this service. */
   async leave(): Promise<void> {
-    if (!this.#session?.stream.writable) return
+    const { warn, farewell } = this.#host
+    const { service } = this.setting
+    const untold = this.#share.waiting
+    if (untold > 0) warn(`${untold} states were never told at ${service}`)
+    if (!this.#session?.stream.writable) {
+      const stays = this.#share.names.length
+      if (stays > 0 && farewell !== 'keep') warn(`not connected: ${stays} states stay at ${service} as they are`)
+      return
+    }
     const left = await this.#share.leave()
-    if (left > 0) this.#host.warn(`${left} states could not be taken leave of at ${this.setting.service} in time`)
+    if (left > 0) warn(`${left} states could not be taken leave of at ${service} in time`)
   }
 
   /** Is told of others no more. */
@@ -219,6 +240,14 @@ export class Membership {
     this.#happenings.tellUnheld(all)
   }
 
+  /** Everyone begins anew, some sooner than others: what no item holds is told once more when all are there again. */
+  #sayAgain(): void {
+    for (const cancel of this.#stopSaying.splice(0)) cancel()
+    for (const pause of AGAIN) {
+      this.#stopSaying.push(this.#host.clock.after(pause, () => this.#happenings.tellUnheld(false)))
+    }
+  }
+
   /** Whoever lets our states expire has to hear of us in time, also when nothing changes. */
   #beat(): void {
     const { bus, clock } = this.#host
@@ -241,6 +270,7 @@ export class Membership {
     for (const node of nodes) {
       this.#nodes.lost(node)
       const kind = kindOf(node)
+      this.#sayAgain()
       if (kind !== undefined) this.#outside.add(kind)
       else {
         this.#leaves.gone(node)
@@ -283,8 +313,6 @@ export class Membership {
         this.#reading = true
         for (const kind of outside) await this.#enter(session, kind)
         if (this.#layout.mode !== 'flat') {
-          // Searching may take long, and shows little of what others know of ours.
-          if (session === this.#session) this.#share.open()
           await this.#read(session, 'the nodes', kinds, () => this.#search(session))
         }
         this.#reading = false
@@ -292,6 +320,7 @@ export class Membership {
       if (session === this.#session) this.#share.open()
       await this.#nodes.giveOwed(session)
       this.#troubles.answered('answer')
+      if (this.#outside.size === 0) this.#tellIn()
     } catch (error) {
       // The next connection begins anew; a service that does not answer is asked again.
       if (session !== this.#session || !session.stream.writable) return
@@ -301,7 +330,14 @@ export class Membership {
     }
   }
 
+  #tellIn(): void {
+    if (this.#inTold) return
+    this.#inTold = true
+    this.#host.notice(`states are shared at ${this.setting.service}`)
+  }
+
   async #enter(session: Session, kind: Kind): Promise<void> {
+    if (this.#over) return
     // What is found out meanwhile may send us here again.
     this.#outside.delete(kind)
     if (!(await this.#entrance.enter(session, kind))) this.#outside.add(kind)
@@ -312,7 +348,11 @@ export class Membership {
   /** Where nobody tells of leaves they are looked for, and where it is not sure yet that somebody does. */
   #search(session: Session): Promise<void> {
     const collections = this.#layout.verified ? Object.values(roots) : undefined
-    return this.#leaves.search(session, collections, this.#share.names)
+    // What others say of our devices is read before we publish in its place. Looking for the rest may take long.
+    const own = new Set([...[...this.#host.bus.own()].map(({ name }) => name), ...this.#share.names])
+    return this.#leaves.search(session, collections, [...own], () => {
+      if (session === this.#session) this.#share.open()
+    })
   }
 
   /** Reads what others have published, if one may and the connection does not suffer from it. */

@@ -64,6 +64,11 @@ export class Share {
     return this.#spoken.has(key)
   }
 
+  /** What waits to be told. */
+  get waiting(): number {
+    return this.#publisher.size
+  }
+
   /** Whether something of it waits to be told, or is being told. */
   busy(key: string): boolean {
     return this.#publisher.busy(key)

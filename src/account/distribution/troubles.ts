@@ -8,6 +8,9 @@ const LATEST = 300_000
 /** Things that can be in trouble at one time without being told of twice. */
 const MOST = 1000
 
+/** Things of one kind of which the same is told one by one: of leaves there may be thousands. */
+const FEW = 3
+
 interface Trouble {
   /** What was told of it last; undefined while nothing was. */
   told: string | undefined
@@ -22,9 +25,12 @@ export class Troubles {
   readonly #clock: Clock
   readonly #tell: (text: string) => void
   readonly #again: () => void
+  readonly #onWell: () => void
   readonly #troubles = new Map<string, Trouble>()
   /** One failure may fail more than one thing. */
   readonly #errors = new WeakSet<object>()
+  /** How often the same was told of things of one kind, since all was well. */
+  readonly #alike = new Map<string, number>()
   /** How often it was all tried again. */
   #round = 0
   #running = false
@@ -32,10 +38,16 @@ export class Troubles {
   /** When the timer goes off. */
   #due = 0
 
-  constructor(clock: Clock, tell: (text: string) => void, again: () => void) {
+  /** @param onWell all that was told of and tried again has worked */
+  constructor(
+    clock: Clock,
+    tell: (text: string) => void,
+    { again, onWell = () => {} }: { readonly again: () => void; readonly onWell?: () => void },
+  ) {
     this.#clock = clock
     this.#tell = tell
     this.#again = again
+    this.#onWell = onWell
   }
 
   /**
@@ -71,13 +83,12 @@ export class Troubles {
 
   /** It has worked, and so has the service. */
   solved(about: string): void {
-    this.#troubles.delete(about)
-    this.#troubles.delete(SERVICE)
+    this.#over(about, SERVICE)
   }
 
   /** It has been answered, by whomever. */
   answered(about: string): void {
-    this.#troubles.delete(about)
+    this.#over(about)
   }
 
   /** There is a connection. */
@@ -99,7 +110,25 @@ export class Troubles {
     if (trouble.told === condition || this.#errors.has(error as object)) return
     trouble.told = condition
     this.#errors.add(error as object)
-    this.#tell(`${what}: ${(error as Error).message}${hint === '' ? '' : `; ${hint}`}`)
+    const kind = `${about.split(' ')[0]} ${condition}`
+    const alike = (this.#alike.get(kind) ?? 0) + 1
+    this.#alike.set(kind, alike)
+    if (alike > FEW) return
+    const last = alike === FEW ? ' (there may be more of these, and they are not told)' : ''
+    this.#tell(`${what}: ${(error as Error).message}${hint === '' ? '' : `; ${hint}`}${last}`)
+  }
+
+  #over(...subjects: string[]): void {
+    let told = false
+    for (const about of subjects) {
+      const trouble = this.#troubles.get(about)
+      told ||= trouble?.told !== undefined && trouble.round !== undefined
+      this.#troubles.delete(about)
+    }
+    if (!told) return
+    for (const { told, round } of this.#troubles.values()) if (told !== undefined && round !== undefined) return
+    this.#alike.clear()
+    this.#onWell()
   }
 
   #keep(about: string, trouble: Trouble): void {

@@ -29,6 +29,16 @@ export interface History {
   readonly partial: boolean
 }
 
+/** A history that is being read. */
+interface Underway {
+  readonly touched: Set<string>
+  /** The node was emptied meanwhile: what was read before that is there no more. */
+  voided: boolean
+}
+
+/** How often a history is read anew that was voided. */
+const READINGS = 3
+
 /** One device or mailbox among all. */
 export function keyOf(kind: Kind, name: string): string {
   return `${kind} ${name}`
@@ -56,7 +66,7 @@ export class Watch {
   readonly #host: WatchHost
   /** Whose state an item last held: the next PBX that has the same device takes its place. */
   readonly #holders = new Map<string, string>()
-  readonly #histories = new Set<Set<string>>()
+  readonly #histories = new Set<Underway>()
   /** By key, the oldest first. */
   readonly #retracts = new Map<string, Retract>()
   #cancel: (() => void) | undefined
@@ -76,18 +86,24 @@ export class Watch {
     const report = this.#over ? undefined : this.#read(node, readingOf(item), kind)
     if (report === undefined) return undefined
     const key = keyOf(report.kind, report.name)
-    for (const touched of this.#histories) touched.add(key)
+    for (const { touched } of this.#histories) touched.add(key)
     this.#take(node, report, true)
     return report
   }
 
   /** Reads what was there before. What is published meanwhile comes by events, and may be taken before the answer is: it is newer. */
   async history(node: string, read: () => Promise<Found>, kind?: Kind): Promise<History> {
-    const touched = new Set<string>()
-    this.#histories.add(touched)
+    const underway: Underway = { touched: new Set(), voided: false }
+    const { touched } = underway
+    this.#histories.add(underway)
     try {
       const reports = new Map<string, Report>()
-      const { items, partial } = await read()
+      let found = await read()
+      for (let turn = 1; underway.voided && turn < READINGS; turn++) {
+        underway.voided = false
+        found = await read()
+      }
+      const { items, partial } = found
       for (const item of items) {
         const report = this.#over ? undefined : this.#read(node, item, kind)
         if (report === undefined) continue
@@ -102,7 +118,7 @@ export class Watch {
       }
       return { reports, touched, count: items.length, partial }
     } finally {
-      this.#histories.delete(touched)
+      this.#histories.delete(underway)
     }
   }
 
@@ -115,7 +131,7 @@ export class Watch {
       const holder = this.#holders.get(key)
       const known = each === 'device' ? bus.device(id) : bus.mailbox(id)
       if (holder === undefined && known === undefined) continue
-      for (const touched of this.#histories) touched.add(key)
+      for (const { touched } of this.#histories) touched.add(key)
       this.#holders.delete(key)
       this.#retracts.delete(key)
       this.#retracts.set(key, { kind: each, name: detached(id), holder, due: clock.now() + GRACE })
@@ -150,6 +166,7 @@ export class Watch {
 
   /** Nothing of a kind holds any more that came this way. */
   emptied(kind: Kind): void {
+    for (const underway of this.#histories) underway.voided = true
     for (const books of [this.#holders, this.#retracts])
       for (const key of [...books.keys()]) if (partsOf(key)[0] === kind) books.delete(key)
     this.#host.bus.forget(this, each => each === kind)
@@ -158,6 +175,7 @@ export class Watch {
   /** Nor does what came of one device or mailbox. */
   emptiedOf(kind: Kind, name: string): void {
     const key = keyOf(kind, name)
+    for (const { touched } of this.#histories) touched.add(key)
     this.#holders.delete(key)
     this.#retracts.delete(key)
     this.#host.bus.withdraw(kind, undefined, name, this)

@@ -82,6 +82,8 @@ t.test('leaves in collections: how they are created, subscribed to and told of',
       isA('device_state', 'collection') +
       subscribeAll('message_waiting') +
       isA('message_waiting', 'collection') +
+      // What others say of the same device.
+      items('Custom:x', notFound) +
       // Nobody knows yet whether leaves are told of; what is ours does not wait for that.
       together(leaf, children(undefined, 500, 'device_state', 'message_waiting', 'SIP/100')) +
       together(create('Custom:x', asLeaf('device_state')), items('SIP/100', state('SIP/100', 'BUSY'))) +
@@ -139,6 +141,8 @@ t.test('a service without collections is told of once, and the leaves are looked
       features() +
       root('device_state') +
       root('message_waiting') +
+      // What others say of the same device.
+      items('Custom:x', notFound) +
       // What is ours does not wait for the search.
       together(
         publish('Custom:x', state('Custom:x', 'INUSE', OWN), notFound),

@@ -7,13 +7,13 @@ function setUp() {
   const clock = new HandClock()
   const told: string[] = []
   let tries = 0
-  const troubles = new Troubles(
-    clock,
-    text => told.push(text),
-    () => void tries++,
-  )
+  let well = 0
+  const troubles = new Troubles(clock, text => told.push(text), {
+    again: () => void tries++,
+    onWell: () => void well++,
+  })
   troubles.start()
-  return { clock, troubles, told, tries: () => tries }
+  return { clock, troubles, told, tries: () => tries, well: () => well }
 }
 
 const busy = (): StanzaError => new StanzaError('wait', 'resource-constraint')
@@ -180,4 +180,31 @@ t.test('no timer without a connection, whatever comes late', async t => {
   troubles.start()
   troubles.retry('publish', 'it', busy())
   t.equal(clock.next, 2000, 'it is the same trouble in another connection')
+})
+
+t.test('that all works again is told once, if anything was told', async t => {
+  const { troubles, told, well } = setUp()
+  troubles.retry('publish a', 'a', busy())
+  troubles.retry('publish b', 'b', busy())
+  troubles.tell('item c', 'c', new StanzaError('modify', 'not-acceptable'))
+  troubles.solved('publish a')
+  t.equal(well(), 0)
+  troubles.solved('publish b')
+  t.equal(well(), 1, 'what is not tried again does not count')
+  troubles.solved('publish b')
+  t.equal(well(), 1)
+  t.equal(told.length, 3)
+})
+
+t.test('of many alike a few are told', async t => {
+  const { troubles, told } = setUp()
+  for (let leaf = 0; leaf < 60; leaf++) troubles.retry(`create ${leaf}`, `${leaf} cannot be created`, busy())
+  t.strictSame(told, [
+    '0 cannot be created: resource-constraint',
+    '1 cannot be created: resource-constraint',
+    '2 cannot be created: resource-constraint (there may be more of these, and they are not told)',
+  ])
+  for (let leaf = 0; leaf < 60; leaf++) troubles.solved(`create ${leaf}`)
+  troubles.retry('create 7', '7 cannot be created', busy())
+  t.equal(told.length, 4)
 })

@@ -79,7 +79,9 @@ export async function hostile(t: Test, server: PubsubServer): Promise<void> {
     for (const pbx of pbxes) {
       await pbx.device(`Custom:good${index}`, 'BUSY')
       t.strictSame(
-        pbx.skipped.splice(0).map(event => [event.node, event.item, event.reason.replace(/ \(published by \S+\)$/, '')]),
+        pbx.skipped
+          .splice(0)
+          .map(event => [event.node, event.item, event.reason.replace(/ \(published by \S+\)$/, '')]),
         [[node, id, reason]],
       )
     }
