@@ -24,6 +24,8 @@ export interface EntranceHost {
   readonly share: Share
   readonly watch: Watch
   readonly warn: (text: string) => void
+  /** Others may not have heard what we say there: they come as we do. */
+  readonly onShared: () => void
   /** It has ended. */
   readonly over: () => boolean
 }
@@ -100,6 +102,7 @@ export class Entrance {
       // If it is in none after all, everything is entered again.
       if (first !== undefined) await layout.leafSeen(session, leaf, first.kind)
       this.#settleLeaf(leaf, history)
+      if (alone && this.#isOwn(leaf)) this.#host.onShared()
       return alone || first !== undefined
     } catch (error) {
       if (error instanceof StanzaError && error.condition === 'item-not-found') this.#leafGone(leaf)
@@ -111,6 +114,10 @@ export class Entrance {
   #isHeld(leaf: string): boolean {
     const { bus } = this.#host
     return bus.device(leaf) !== undefined || bus.mailbox(leaf) !== undefined
+  }
+
+  #isOwn(leaf: string): boolean {
+    return kinds.some(kind => this.#host.bus.ownReport(kind, leaf) !== undefined)
   }
 
   #settleLeaf(leaf: string, { reports, touched, partial }: History): void {

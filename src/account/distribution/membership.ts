@@ -38,7 +38,7 @@ export interface MembershipHost {
 const EVENT_BYTES = 1_048_576
 
 /** ms after a node was emptied or deleted when those who had states there should have entered it again. */
-const AGAIN = [5000, 20_000]
+const AGAIN = [5000, 20_000] as const
 
 /** How often something is said in the time after which others take us for gone. */
 const BEATS = 3
@@ -80,6 +80,8 @@ export class Membership {
   #stopBeating: (() => void) | undefined
   #stopWaiting: (() => void) | undefined
   readonly #stopSaying: (() => void)[] = []
+  /** There was reason to since it was begun. */
+  #sayMore = false
   /** What is read when the connection has lasted. */
   readonly #later = new Set<Kind>()
 
@@ -112,7 +114,9 @@ export class Membership {
       onPublished: node => this.#checkup.published(node),
     })
     const over = (): boolean => this.#over
-    const entrance = new Entrance({ setting, bus, farewell, layout, nodes, troubles, share, watch, warn, over })
+    const onShared = (): void => this.#sayAgain()
+    const parts = { layout, nodes, troubles, share, watch }
+    const entrance = new Entrance({ setting, bus, farewell, ...parts, warn, onShared, over })
     const enter = (session: Session, leaf: string): Promise<boolean> => entrance.enterLeaf(session, leaf)
     const leaves = new Leaves(setting.service, { clock, session, enter, searched: () => !layout.verified })
     this.#checkup = new Checkup({
@@ -242,10 +246,22 @@ export class Membership {
 
   /** Everyone begins anew, some sooner than others: what no item holds is told once more when all are there again. */
   #sayAgain(): void {
-    for (const cancel of this.#stopSaying.splice(0)) cancel()
-    for (const pause of AGAIN) {
-      this.#stopSaying.push(this.#host.clock.after(pause, () => this.#happenings.tellUnheld(false)))
+    if (this.#stopSaying.length > 0) {
+      this.#sayMore = true
+      return
     }
+    this.#sayMore = false
+    const { clock } = this.#host
+    const [soon, late] = AGAIN
+    const say = (): void => this.#happenings.tellUnheld(false)
+    this.#stopSaying.push(clock.after(soon, say))
+    this.#stopSaying.push(
+      clock.after(late, () => {
+        this.#stopSaying.length = 0
+        say()
+        if (this.#sayMore) this.#sayAgain()
+      }),
+    )
   }
 
   /** Whoever lets our states expire has to hear of us in time, also when nothing changes. */

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { pbx, service } from './pbx.ts'
+import { deleteNode, purgeNode } from '../../../src/xep/0060-nodes.ts'
+import { hurried, type Pbx, pbx, SERVICE, service } from './pbx.ts'
 
 t.test('two PBXes share devices and mailboxes, and a third that comes later knows all', async t => {
   const server = await service(t)
@@ -79,4 +80,56 @@ t.test('who leaves says so, and a node that is deleted is made again', async t =
   await one.device('Custom:two', 'BUSY')
   await two.account.stop()
   await one.device('Custom:two', undefined)
+})
+
+for (const [what, collection_nodes, end] of [
+  ['purged', false, purgeNode],
+  ['deleted', false, deleteNode],
+  ['deleted, being a leaf', true, deleteNode],
+] as const) {
+  t.test(`a node that is ${what} under them: all know all again, of a device that several have too`, async t => {
+    const server = await service(t)
+    const config = { collection_nodes, pubsub_autocreate: true }
+    const pbxes = (['one', 'two', 'three'] as const).map(name => pbx(t, server, name, { config, clock: hurried }))
+    for (const { account, next } of pbxes) {
+      account.start()
+      await next('notice', ({ text }) => /^states are shared/.test(text))
+    }
+    const [one, two] = pbxes as [Pbx, Pbx]
+    one.bus.setDevice('Custom:lobby', 'INUSE')
+    two.bus.setDevice('Custom:lobby', 'RINGING')
+    one.bus.setDevice('Custom:one', 'BUSY')
+    for (const each of pbxes) await each.device('Custom:lobby', 'RINGINUSE')
+    for (const each of pbxes) await each.device('Custom:one', 'BUSY')
+    const session = two.account.session
+    if (session === undefined) throw new Error('not connected')
+    const gone = pbxes.map(each => each.next('notice', ({ text }) => /by somebody/.test(text)))
+    await end(session, SERVICE, collection_nodes ? 'Custom:lobby' : 'device_state')
+    await Promise.all(gone)
+    for (const each of pbxes) await each.device('Custom:lobby', 'RINGINUSE')
+    for (const each of pbxes) await each.device('Custom:one', 'BUSY')
+    for (const { bus } of pbxes) t.equal(bus.device('Custom:lobby')?.states.length, 2)
+  })
+}
+
+t.test('collection_nodes=yes: who comes in again reads what others say before he says anything', async t => {
+  const server = await service(t)
+  const config = { collection_nodes: true, pubsub_autocreate: true }
+  const [one, two] = (['one', 'two'] as const).map(name => pbx(t, server, name, { config, clock: hurried })) as [
+    Pbx,
+    Pbx,
+  ]
+  for (const { account, next } of [one, two]) {
+    account.start()
+    await next('notice', ({ text }) => /^states are shared/.test(text))
+  }
+  one.bus.setDevice('Custom:lobby', 'INUSE')
+  two.bus.setDevice('Custom:lobby', 'RINGING')
+  for (const each of [one, two]) await each.device('Custom:lobby', 'RINGINUSE')
+  const { config: now } = two.account
+  await two.account.update({ ...now, distribute_events: false }, new Set(['events']))
+  await one.device('Custom:lobby', 'INUSE')
+  await two.account.update(now, new Set(['events']))
+  for (const each of [one, two]) await each.device('Custom:lobby', 'RINGINUSE')
+  t.equal(two.bus.device('Custom:lobby')?.states.length, 2)
 })
