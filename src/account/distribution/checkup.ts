@@ -11,6 +11,8 @@ export interface CheckupHost {
   readonly session: () => Session | undefined
   /** Where we should be subscribed. */
   readonly subscribed: () => readonly string[]
+  /** Whether that is so of one node. */
+  readonly isSubscribed: (node: string) => boolean
   /** Where we are no longer. */
   readonly onLost: (nodes: readonly string[]) => void
   readonly warn: (text: string) => void
@@ -33,6 +35,8 @@ export class Checkup {
   #looked = 0
   /** ms until what does not come back is worth a look. */
   #pause = ECHO
+  /** How often nothing has come back, one time after the other. */
+  #silences = 0
   #told = false
 
   constructor(host: CheckupHost) {
@@ -41,14 +45,16 @@ export class Checkup {
 
   /** We have published there. */
   published(node: string): void {
-    if (this.#awaited.has(node)) return
+    if (this.#awaited.has(node) || !this.#host.isSubscribed(node)) return
     this.#awaited.set(node, this.#host.clock.now())
     this.#schedule(this.#pause)
   }
 
   /** Something was told of a node. */
   heard(node: string): void {
-    if (this.#awaited.delete(node)) this.#pause = ECHO
+    if (!this.#awaited.delete(node)) return
+    this.#pause = ECHO
+    this.#silences = 0
   }
 
   start(): void {
@@ -94,7 +100,8 @@ export class Checkup {
       const lost = subscribed().filter(node => !there.has(node))
       if (lost.length > 0) onLost(lost)
       const silent = overdue.filter(node => there.has(node))
-      if (silent.length > 0) this.#tellSilence(silent)
+      // One may be lost on its way, or have been said just before.
+      if (silent.length > 0 && ++this.#silences > 1) this.#tellSilence(silent)
     } catch (error) {
       // A service that does not list subscriptions, or does not answer, is taken at its word.
       if (!(error instanceof StanzaError) && now !== session()) return

@@ -48,6 +48,10 @@ export class Leaves {
     return [...this.#known]
   }
 
+  has(leaf: string): boolean {
+    return this.#known.has(leaf)
+  }
+
   /**
    * Enters all that are there.
    * @param collections where they are; without them it looks among all nodes of the service, again and again

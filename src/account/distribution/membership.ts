@@ -125,6 +125,10 @@ export class Membership {
       session,
       warn,
       subscribed: () => this.#subscribed(),
+      isSubscribed: node => {
+        const kind = kindOf(node)
+        return kind === undefined ? layout.mode === 'leaves' && leaves.has(node) : !this.#outside.has(kind)
+      },
       onLost: nodes => this.#onLost(nodes),
     })
     this.#layout = layout

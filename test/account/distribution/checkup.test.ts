@@ -23,6 +23,7 @@ async function setUp() {
     clock,
     session: () => session,
     subscribed: () => ['device_state', 'message_waiting'],
+    isSubscribed: node => node !== 'elsewhere',
     onLost: nodes => void lost.push(nodes),
     warn: text => void warnings.push(text),
   })
@@ -47,6 +48,13 @@ t.test('what comes back needs no look, and now and then there is one', async t =
   t.strictSame(lost, [['message_waiting']])
 })
 
+t.test('where we are not subscribed nothing has to come back', async t => {
+  const { checkup, clock, peer } = await setUp()
+  checkup.published('elsewhere')
+  await clock.advance(299_999)
+  t.equal(peer.unread, undefined)
+})
+
 t.test('what does not come back is looked after in ten seconds', async t => {
   const { checkup, clock, lost, warnings, play, peer } = await setUp()
   await clock.advance(100_000)
@@ -63,7 +71,7 @@ t.test('what does not come back is looked after in ten seconds', async t => {
 t.test('subscribed, and still nothing comes: that is said once, and looked after ever more seldom', async t => {
   const { checkup, clock, lost, warnings, play, peer } = await setUp()
   const both = asked(list('device_state', 'message_waiting'))
-  for (const pause of [10_000, 20_000, 40_000, 80_000, 160_000, 300_000]) {
+  for (const pause of [10_000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000]) {
     checkup.published('device_state')
     await clock.advance(pause - 1)
     t.equal(peer.unread, undefined, `${pause} ms`)
