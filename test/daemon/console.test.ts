@@ -876,3 +876,37 @@ t.test('--json may stand behind a command, but not in a text', async t => {
   await run('xmpp', 'presence', 'asterisk', 'away', 'say', '--json')
   t.match(accounts.find('asterisk')?.presence, { statusmessage: 'say --json' })
 })
+
+t.test('xmpp device clear and mailbox clear, and the beginning of a command', async t => {
+  const { run, json, bus } = await setUp(t)
+  bus.setDevice('Custom:x', 'INUSE')
+  bus.report({ kind: 'device', eid: '02:00:00:00:00:09', name: 'Custom:x', state: 'BUSY', cachable: true }, {})
+  bus.setMailbox('6001@default', { new: 1, old: 0 })
+  t.strictSame(await run('xmpp device clear Custom:x'), { exit: 0, out: '', err: '' })
+  t.equal(bus.device('Custom:x')?.state, 'BUSY', 'what another PBX says of it counts')
+  t.strictSame(await run('xmpp device clear Custom:x'), {
+    exit: 1,
+    out: '',
+    err: "there is no device 'Custom:x' of ours\n",
+  })
+  t.match(await json('xmpp', 'mailbox', 'clear', '6001@default'), { exit: 0, data: null })
+  t.match(await run('xmpp mailbox clear 6001@default'), { exit: 1, err: /^there is no mailbox '6001@default' of ours/ })
+  t.strictSame(await run('xmpp device'), {
+    exit: 1,
+    out: '',
+    err: "'xmpp device' is the beginning of xmpp device list, xmpp device set, xmpp device clear\n",
+  })
+  t.match(await run('xmpp devices'), { exit: 1, err: /^No such command 'xmpp devices'/ })
+})
+
+t.test('xmpp purge nodes with collection_nodes=yes, where there is no collection', async t => {
+  const { run, juliet } = await setUp(t, withPubsub)
+  const { account } = juliet
+  await createNode(account.session as Session, 'pubsub.example.com', 'device_state')
+  await account.update({ ...account.config, collection_nodes: true }, new Set(['events']))
+  t.match(await run('xmpp purge nodes asterisk device_state'), {
+    exit: 1,
+    out: '',
+    err: /^'device_state' at pubsub\.example\.com is no collection/,
+  })
+})
