@@ -32,7 +32,8 @@ t.test('a day in the life of a daemon', async t => {
       out: '',
       err: "Unable to find client 'nosuch'!\n",
     })
-    t.match(await rx('xmpp', 'show'), { code: 1, err: /^No such command/ })
+    t.match(await rx('xmpp', 'show'), { code: 1, err: /^'xmpp show' is the beginning of xmpp show connections, / })
+    t.match(await rx('xmpp', 'shows'), { code: 1, err: /^No such command/ })
     t.match(await rx('xmpp', 'set', 'debug'), { code: 2, err: /^Usage: / })
     const json = await rx('--json', 'xmpp', 'show', 'connections')
     t.match(JSON.parse(json.out), [

@@ -210,7 +210,7 @@ export class Membership {
     const { warn, farewell } = this.#host
     const { service } = this.setting
     const untold = this.#share.waiting
-    if (untold > 0) warn(`${untold} states were never told at ${service}`)
+    if (untold > 0) warn(`${untold} states had not been told yet at ${service}`)
     if (!this.#session?.stream.writable) {
       const stays = this.#share.names.length
       if (stays > 0 && farewell !== 'keep') warn(`not connected: ${stays} states stay at ${service} as they are`)

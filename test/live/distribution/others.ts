@@ -82,7 +82,7 @@ export async function hostile(t: Test, server: PubsubServer): Promise<void> {
         pbx.skipped
           .splice(0)
           .map(event => [event.node, event.item, event.reason.replace(/ \(published by \S+\)$/, '')]),
-        [[node, id, reason]],
+        [[node, cut(id), reason]],
       )
     }
   }
@@ -96,11 +96,14 @@ export async function hostile(t: Test, server: PubsubServer): Promise<void> {
   )
   // ejabberd sends the last item to whoever subscribes, who reads it with all the others too.
   const names = new Set(third.skipped.map(({ item }) => item))
-  t.strictSame([...names].sort(), senseless.map(([, id]) => id).sort(), 'and says what does not')
+  t.strictSame([...names].sort(), senseless.map(([, id]) => cut(id)).sort(), 'and says what does not')
   second.bus.setDevice('Custom:first', 'RINGING')
   await first.device('Custom:first', 'RINGINUSE')
   for (const { warnings, lost } of [...pbxes, third]) t.strictSame([...warnings, ...lost], [])
 }
+
+/** No name is longer than 256 characters. */
+const cut = (id: string): string => id.slice(0, 257)
 
 const state = (attrs: Record<string, string>, ...content: string[]): Element => el('state', NS, attrs, ...content)
 const mailbox = (...children: Element[]): Element => el('mailbox', NS, { eid: EID_3 }, ...children)
