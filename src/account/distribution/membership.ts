@@ -5,12 +5,14 @@ import { StanzaError } from '../../errors.ts'
 import type { Session } from '../../session.ts'
 import type { PubsubEvent } from '../../xep/0060-events.ts'
 import { unsubscribe } from '../../xep/0060-subscriptions.ts'
+import { Caution, MOST_LOST } from './caution.ts'
 import { Checkup } from './checkup.ts'
 import { Entrance } from './entrance.ts'
 import { Happenings } from './happenings.ts'
 import { Layout } from './layout.ts'
 import { Leaves } from './leaves.ts'
 import { type Kind, kindOf, kinds, Nodes, roots, type Setting } from './nodes.ts'
+import { Repetition } from './repetition.ts'
 import { type Farewell, Share } from './share.ts'
 import { forEach } from './some.ts'
 import { Troubles } from './troubles.ts'
@@ -37,15 +39,8 @@ export interface MembershipHost {
  */
 const EVENT_BYTES = 1_048_576
 
-/** ms after a node was emptied or deleted when those who had states there should have entered it again. */
-const AGAIN = [5000, 20_000] as const
-
 /** How often something is said in the time after which others take us for gone. */
 const BEATS = 3
-
-/** Connections in a row that may be lost while items are read; and ms that one has to last after that until they are read again. */
-const MOST_LOST = 3
-const CALM = 60_000
 
 /** ms that taking leave may take of a service that does not answer. */
 const PATIENCE = 2000
@@ -66,6 +61,9 @@ export class Membership {
   readonly #entrance: Entrance
   readonly #happenings: Happenings
   readonly #checkup: Checkup
+  readonly #caution: Caution
+  /** What no item holds is told once more when all are there again. */
+  readonly #repetition: Repetition
   #session: Session | undefined
   /** What is to be entered, again or for the first time. */
   readonly #outside = new Set<Kind>(kinds)
@@ -73,23 +71,19 @@ export class Membership {
   #again = false
   #inertTold = false
   #inTold = false
-  /** Connections that were lost while items were read, one after the other: they may be what ends them. */
-  #lostReading = 0
-  #reading = false
   #over = false
   #stopBeating: (() => void) | undefined
-  #stopWaiting: (() => void) | undefined
-  readonly #stopSaying: (() => void)[] = []
-  /** There was reason to since it was begun. */
-  #sayMore = false
-  /** What is read when the connection has lasted. */
-  readonly #later = new Set<Kind>()
 
   constructor(setting: Setting, host: MembershipHost) {
     this.setting = setting
     this.#host = host
     const { bus, clock, warn, skipped, farewell } = host
     const session = (): Session | undefined => this.#session
+    this.#caution = new Caution(clock, kinds => {
+      for (const kind of kinds) this.#outside.add(kind)
+      void this.#enterAll()
+    })
+    this.#repetition = new Repetition(clock, () => this.#happenings.tellUnheld(false))
     const layout = new Layout(setting, () => this.#onInert())
     const troubles = new Troubles(clock, warn, {
       again: () => {
@@ -114,7 +108,7 @@ export class Membership {
       onPublished: node => this.#checkup.published(node),
     })
     const over = (): boolean => this.#over
-    const onShared = (): void => this.#sayAgain()
+    const onShared = (): void => this.#repetition.begin()
     const parts = { layout, nodes, troubles, share, watch }
     const entrance = new Entrance({ setting, bus, farewell, ...parts, warn, onShared, over })
     const enter = (session: Session, leaf: string): Promise<boolean> => entrance.enterLeaf(session, leaf)
@@ -154,7 +148,7 @@ export class Membership {
         // Whoever has deleted it may be about to make it anew.
         troubles.soon()
       },
-      onEmptied: () => this.#sayAgain(),
+      onEmptied: () => this.#repetition.begin(),
       notice: host.notice,
       onSubscribed: kind => {
         if (!entrance.approved(kind)) return
@@ -170,12 +164,11 @@ export class Membership {
     this.#session = session
     const { stream } = session
     stream.stanzaBytes = Math.max(stream.stanzaBytes, EVENT_BYTES)
-    this.#lostReading = this.#reading ? this.#lostReading + 1 : 0
-    if (!resumed || this.#reading) {
+    const lostReading = this.#caution.online()
+    if (!resumed || lostReading) {
       this.#layout.restart()
       for (const kind of kinds) this.#outside.add(kind)
     } else if (this.#layout.mode !== 'flat') this.#leaves.resume(session)
-    this.#reading = false
     this.#troubles.start()
     this.#checkup.start()
     this.#beat()
@@ -185,8 +178,8 @@ export class Membership {
   offline(): void {
     this.#session = undefined
     this.#stopBeating?.()
-    this.#stopWaiting?.()
-    for (const cancel of this.#stopSaying.splice(0)) cancel()
+    this.#caution.offline()
+    this.#repetition.stop()
     this.#share.close()
     this.#troubles.stop()
     this.#checkup.stop()
@@ -248,26 +241,6 @@ export class Membership {
     this.#happenings.tellUnheld(all)
   }
 
-  /** Everyone begins anew, some sooner than others: what no item holds is told once more when all are there again. */
-  #sayAgain(): void {
-    if (this.#stopSaying.length > 0) {
-      this.#sayMore = true
-      return
-    }
-    this.#sayMore = false
-    const { clock } = this.#host
-    const [soon, late] = AGAIN
-    const say = (): void => this.#happenings.tellUnheld(false)
-    this.#stopSaying.push(clock.after(soon, say))
-    this.#stopSaying.push(
-      clock.after(late, () => {
-        this.#stopSaying.length = 0
-        say()
-        if (this.#sayMore) this.#sayAgain()
-      }),
-    )
-  }
-
   /** Whoever lets our states expire has to hear of us in time, also when nothing changes. */
   #beat(): void {
     const { bus, clock } = this.#host
@@ -290,7 +263,7 @@ export class Membership {
     for (const node of nodes) {
       this.#nodes.lost(node)
       const kind = kindOf(node)
-      this.#sayAgain()
+      this.#repetition.begin()
       if (kind !== undefined) this.#outside.add(kind)
       else {
         this.#leaves.gone(node)
@@ -330,12 +303,12 @@ export class Membership {
     try {
       if (outside.length > 0) {
         await this.#layout.ask(session)
-        this.#reading = true
+        this.#caution.begin()
         for (const kind of outside) await this.#enter(session, kind)
         if (this.#layout.mode !== 'flat') {
           await this.#read(session, 'the nodes', kinds, () => this.#search(session))
         }
-        this.#reading = false
+        this.#caution.end()
       }
       if (session === this.#session) this.#share.open()
       await this.#nodes.giveOwed(session)
@@ -344,7 +317,7 @@ export class Membership {
     } catch (error) {
       // The next connection begins anew; a service that does not answer is asked again.
       if (session !== this.#session || !session.stream.writable) return
-      this.#reading = false
+      this.#caution.end()
       for (const kind of outside) this.#outside.add(kind)
       this.#troubles.retry('answer', `${this.setting.service} does not answer`, error)
     }
@@ -378,9 +351,10 @@ export class Membership {
   /** Reads what others have published, if one may and the connection does not suffer from it. */
   async #read(session: Session, what: string, of: readonly Kind[], read: () => Promise<void>): Promise<void> {
     const text = `what others have published in ${what} at ${this.setting.service}`
-    if (this.#lostReading >= MOST_LOST) {
+    if (this.#caution.tooOften) {
       this.#host.warn(`${text} is not read: the connection was lost over it ${MOST_LOST} times`)
-      return this.#readLater(session, of)
+      if (session === this.#session) this.#caution.later(of)
+      return
     }
     try {
       await read()
@@ -395,18 +369,5 @@ export class Membership {
       for (const kind of of) this.#outside.add(kind)
       this.#troubles.retry(`read ${what}`, refused, error)
     }
-  }
-
-  /** Tries once more when the connection has lasted. */
-  #readLater(session: Session, of: readonly Kind[]): void {
-    for (const kind of of) this.#later.add(kind)
-    this.#stopWaiting?.()
-    this.#stopWaiting = this.#host.clock.after(CALM, () => {
-      if (session !== this.#session) return
-      this.#lostReading = 0
-      for (const kind of this.#later) this.#outside.add(kind)
-      this.#later.clear()
-      void this.#enterAll()
-    })
   }
 }
