@@ -34,7 +34,7 @@ const layers: readonly (readonly string[])[] = [
   // The engine and the client speak the same words, read by the same functions: those of xep.
   ['pubsub'],
   ['targets', 'failures', 'attempt', 'connect', 'client', 'addresses', 'component', 'reconnect'],
-  ['account'],
+  ['account', 'pubsub-component'],
   // The library's door: everything up to here may stand in it.
   ['index'],
   ['asterisk'],
@@ -46,6 +46,7 @@ const layers: readonly (readonly string[])[] = [
 const apart: readonly (readonly [string, string])[] = [
   ['sasl', 'config'],
   ['sasl', 'bus'],
+  ['account', 'pubsub-component'],
 ]
 
 /** Folder or root file of a path below src/. */

@@ -1,4 +1,4 @@
-/** XEP-0060 §4.1, §4.5: who may do what with a leaf. The whole of it is the table. */
+/** XEP-0060 §4.1, §4.5: who may do what with a node. The whole of it is the table. */
 import type { StanzaError } from '../errors.ts'
 import type { Affiliation } from '../xep/0060-pubsub.ts'
 import { forbidden, refusal } from './errors.ts'
@@ -36,24 +36,52 @@ export const accessTable: Readonly<Record<Affiliation, Readonly<Record<Operation
   outcast: { ...nothing, subscribe: 'no', retrieve: 'no', publish: 'no', retract: 'no' },
 }
 
-/**
- * Whether somebody may do something, `own` when only with what is theirs.
- * @param person a bare JID
- */
-export function rightOf(node: Node, person: string, affiliation: Affiliation, operation: Operation): boolean | 'own' {
+/** `own`: only with what is theirs; `ask`: when an owner says so. */
+export type Right = boolean | 'own' | 'ask'
+
+/** Who is who. */
+export interface Person {
+  /** Bare JID. */
+  readonly jid: string
+  readonly affiliation: Affiliation
+  /** Whether somebody sees the presence of an owner of the node; asked only when that counts. */
+  readonly seesOwner: () => boolean
+}
+
+/** Whether somebody may do something with a node. */
+export function rightOf(node: Node, { jid, affiliation, seesOwner }: Person, operation: Operation): Right {
   const rule = accessTable[affiliation][operation]
   if (rule === 'own') return 'own'
-  if (rule === 'by access') return node.config.access_model === 'open'
+  if (rule === 'by access') return byAccess(node, jid, seesOwner, operation)
   if (rule !== 'by publish') return rule === 'yes'
   const model = node.config.publish_model
-  return model === 'open' || (model === 'subscribers' && node.subscriptionsOf(person).length > 0)
+  return model === 'open' || (model === 'subscribers' && node.isSubscribed(jid))
+}
+
+function byAccess(node: Node, jid: string, seesOwner: () => boolean, operation: Operation): Right {
+  switch (node.config.access_model) {
+    case 'open':
+      return true
+    case 'presence':
+      return seesOwner()
+    case 'authorize':
+      return node.isSubscribed(jid) || (operation === 'subscribe' ? 'ask' : false)
+    case 'whitelist':
+      return false
+  }
 }
 
 /** What somebody is told who may not (§6.1.3, §6.5.9). */
 export function denial(node: Node, affiliation: Affiliation, operation: Operation): StanzaError {
-  const closed = affiliation === 'none' && node.config.access_model === 'whitelist'
-  if (closed && (operation === 'subscribe' || operation === 'retrieve')) {
-    return refusal('cancel', 'not-allowed', 'closed-node')
+  if (affiliation !== 'none' || (operation !== 'subscribe' && operation !== 'retrieve')) return forbidden()
+  switch (node.config.access_model) {
+    case 'whitelist':
+      return refusal('cancel', 'not-allowed', 'closed-node')
+    case 'presence':
+      return refusal('auth', 'not-authorized', 'presence-subscription-required')
+    case 'authorize':
+      return refusal('auth', 'not-authorized', 'not-subscribed')
+    case 'open':
+      return forbidden()
   }
-  return forbidden()
 }

@@ -1,43 +1,71 @@
-/** XEP-0060 §16.4.3: how a leaf behaves, what of that can be chosen here, and what is refused. */
+/** XEP-0060 §16.4.3 and XEP-0248 §12.2: how a node behaves, what of that can be chosen here, and what is refused. */
 import { detached } from '../detached.ts'
+import { bareJid, prepareJid } from '../jid.ts'
 import type { Element } from '../stream/element.ts'
-import { type NodeConfig, nodeConfigForm, type publishOptionsForm } from '../xep/0060-forms.ts'
-import { notAcceptable, refusal, unsupported } from './errors.ts'
+import {
+  type NodeConfig as ConfigForm,
+  type FormValues,
+  nodeConfigForm,
+  publishOptionsForm,
+} from '../xep/0060-forms.ts'
+import { badRequest, notAcceptable, notAllowed, refusal } from './errors.ts'
 import { readSubmitted, type Submitted, shownForm } from './forms.ts'
 import type { EngineLimits } from './limits.ts'
 
-/** Every choice there is at a leaf of this service. */
-export interface LeafConfig {
-  readonly access_model: 'open' | 'whitelist'
-  readonly contact: readonly string[]
+/** What can be chosen of a leaf. */
+interface LeafChoices {
   readonly deliver_notifications: boolean
   readonly deliver_payloads: boolean
-  readonly description: string
-  readonly language: string
+  /** Seconds. */
+  readonly item_expire: number | 'max'
   readonly max_items: number | 'max'
   /** Bytes. */
   readonly max_payload_size: number
-  readonly node_type: 'leaf'
-  readonly notification_type: 'normal' | 'headline'
-  readonly notify_config: boolean
-  readonly notify_delete: boolean
   readonly notify_retract: boolean
-  readonly notify_sub: boolean
   readonly persist_items: boolean
   readonly publish_model: 'publishers' | 'subscribers' | 'open'
-  readonly send_last_published_item: 'never' | 'on_sub'
-  readonly subscribe: boolean
-  readonly title: string
+  readonly send_last_published_item: 'never' | 'on_sub' | 'on_sub_and_presence'
   readonly type: string
 }
 
+/** What can be chosen of a collection. */
+interface CollectionChoices {
+  readonly children_association_policy: 'all' | 'owners' | 'whitelist'
+  /** Bare JIDs. */
+  readonly children_association_whitelist: readonly string[]
+  readonly children_max: number | 'max'
+}
+
+/** Every choice there is at a node of this service. What means nothing to its type is there all the same, and not shown. */
+export interface NodeConfig extends LeafChoices, CollectionChoices {
+  readonly access_model: 'open' | 'presence' | 'authorize' | 'whitelist'
+  /** The collections that it is in; none of them is the root. */
+  readonly collection: readonly string[]
+  readonly contact: readonly string[]
+  readonly description: string
+  readonly language: string
+  readonly node_type: 'leaf' | 'collection'
+  readonly notification_type: 'normal' | 'headline'
+  /** Of a collection also: whether its subscribers are told which nodes come and go. */
+  readonly notify_config: boolean
+  readonly notify_delete: boolean
+  readonly notify_sub: boolean
+  readonly subscribe: boolean
+  readonly title: string
+}
+
 /** How a leaf behaves of which nobody has said more. */
-export const defaultConfig = ({ itemBytes }: EngineLimits): LeafConfig => ({
+export const defaultConfig = ({ itemBytes }: EngineLimits): NodeConfig => ({
   access_model: 'open',
+  children_association_policy: 'owners',
+  children_association_whitelist: [],
+  children_max: 'max',
+  collection: [],
   contact: [],
   deliver_notifications: true,
   deliver_payloads: true,
   description: '',
+  item_expire: 'max',
   language: '',
   max_items: 'max',
   max_payload_size: itemBytes,
@@ -55,93 +83,189 @@ export const defaultConfig = ({ itemBytes }: EngineLimits): LeafConfig => ({
   type: '',
 })
 
+/** What a collection begins with instead: whoever subscribes to one wants to know what comes into it. */
+const ofCollections = { node_type: 'collection', notify_config: true } as const
+
 /** What a field says of a service that knows nothing of it; another value would be a promise. */
-const fixed: NodeConfig = {
-  collection: [],
-  item_expire: 'max',
-  presence_based_delivery: false,
-  purge_offline: false,
-  tempsub: false,
+const fixed: ConfigForm = { presence_based_delivery: false, purge_offline: false, tempsub: false }
+
+const ofLeaves: ReadonlySet<string> = new Set<keyof LeafChoices>([
+  'deliver_notifications',
+  'deliver_payloads',
+  'item_expire',
+  'max_items',
+  'max_payload_size',
+  'notify_retract',
+  'persist_items',
+  'publish_model',
+  'send_last_published_item',
+  'type',
+])
+const ofChildren: ReadonlySet<string> = new Set<keyof CollectionChoices>([
+  'children_association_policy',
+  'children_association_whitelist',
+  'children_max',
+])
+
+/** What a service cannot do everywhere. */
+export interface Abilities {
+  /** Who sees whose presence is known, so that there are nodes for those who do. */
+  readonly presenceAccess: boolean
 }
 
-/** Of the XEP's words those that mean something here. */
-const words = {
-  'pubsub#access_model': ['open', 'whitelist'],
-  'pubsub#node_type': ['leaf'],
-  'pubsub#send_last_published_item': ['never', 'on_sub'],
+/**
+ * The configuration as a form.
+ * @param children the nodes in a collection; undefined leaves them out
+ */
+export function configForm(
+  config: NodeConfig,
+  type: 'form' | 'result',
+  { presenceAccess }: Abilities,
+  children: readonly string[] | undefined,
+): Element {
+  const hidden = config.node_type === 'leaf' ? ofChildren : ofLeaves
+  const shown = Object.entries(config).filter(([name]) => !hidden.has(name))
+  const { collection } = config
+  const values = {
+    ...Object.fromEntries(shown),
+    // The root has no name (XEP-0248 §8.1).
+    collection: collection.length === 0 ? [''] : collection,
+    ...(config.node_type === 'collection' && children !== undefined && { children }),
+  } as FormValues<typeof nodeConfigForm>
+  return shownForm(type, nodeConfigForm, values, { 'pubsub#access_model': accessModels(presenceAccess) })
 }
 
-/** The configuration as a form. */
-export function configForm(config: LeafConfig, type: 'form' | 'result'): Element {
-  return shownForm(type, nodeConfigForm, config, words)
+const accessModels = (presenceAccess: boolean): readonly string[] =>
+  presenceAccess ? ['authorize', 'open', 'presence', 'whitelist'] : ['authorize', 'open', 'whitelist']
+
+/** What is asked for of a node. */
+export interface Configured {
+  readonly config: NodeConfig
+  /** Which nodes shall be in it; undefined leaves that as it is. */
+  readonly children: readonly string[] | undefined
+}
+
+/** What a configuration is read with. */
+export interface ConfigReading {
+  readonly limits: EngineLimits
+  readonly abilities: Abilities
+  /** Whose fields they are. Default those of a configuration. */
+  readonly table?: typeof nodeConfigForm | typeof publishOptionsForm
+  /** The node is there already. */
+  readonly existing?: boolean
 }
 
 /**
  * What becomes of a configuration by the form below an element: `base` itself when there is none, or it was cancelled. Fields that the form of this service
- * does not have are left out, unless they ask for what it would have to do.
- * @throws StanzaError `not-acceptable`, or `feature-not-implemented` for collections
+ * does not have are left out, unless they ask for what it would have to do. Which other nodes there are is not looked at.
+ * @throws StanzaError `not-acceptable`; `not-allowed` with `invalid-options` for what no node of that type can be (XEP-0248 §7.2.3)
  */
 export function readConfig(
   parent: Element | undefined,
-  base: LeafConfig,
-  limits: EngineLimits,
-  table: typeof nodeConfigForm | typeof publishOptionsForm = nodeConfigForm,
-): LeafConfig {
+  base: NodeConfig,
+  { limits, abilities, table = nodeConfigForm, existing = false }: ConfigReading,
+): Configured {
   const form = parent && readSubmitted<typeof nodeConfigForm | typeof publishOptionsForm>(table, parent)
-  if (form === undefined || form.cancelled) return base
+  if (form === undefined || form.cancelled) return { config: base, children: undefined }
   const { values, faulty } = form
   if (faulty[0] !== undefined) throw notAcceptable(undefined, `no such value of ${faulty[0].slice(0, 100)}`)
-  refuseUnbuilt(values)
-  const { max_items: most, max_payload_size: size } = values
-  if (typeof most === 'number' && (most < 1 || most > limits.itemsPerNode)) {
-    throw notAcceptable(undefined, `pubsub#max_items is from 1 to ${limits.itemsPerNode}, or max`)
-  }
-  if (size !== undefined && size > limits.itemBytes) {
-    throw notAcceptable(undefined, `pubsub#max_payload_size is ${limits.itemBytes} at most`)
-  }
-  const changed: Record<string, unknown> = { ...base }
-  for (const name of Object.keys(base) as (keyof LeafConfig)[]) {
+  refuseUnbuilt(values, abilities)
+  checkNumbers(values, limits)
+  const { node_type: type = base.node_type } = values
+  if (existing && base.node_type === 'collection' && type === 'leaf') throw notAllowed('invalid-options')
+  const children = namesOf(values.children, limits)
+  if (type === 'leaf' && (children?.length ?? 0) > 0) throw notAllowed('invalid-options')
+  const begun = type === 'collection' && base.node_type === 'leaf' ? { ...base, ...ofCollections } : base
+  const changed: Record<string, unknown> = { ...begun }
+  const hidden = type === 'leaf' ? ofChildren : ofLeaves
+  for (const name of Object.keys(base) as (keyof NodeConfig)[]) {
     const value = values[name]
-    if (value !== undefined) changed[name] = kept(name, value, limits)
+    // What one sets of a collection that only leaves have is ignored (XEP-0248 §5.3.1).
+    if (value === undefined || hidden.has(name)) continue
+    changed[name] = name === 'collection' ? namesOf(values.collection, limits) : kept(name, value, limits)
   }
-  return changed as unknown as LeafConfig
+  return { config: changed as unknown as NodeConfig, children }
 }
 
 /** Whether what a publisher takes for granted of a node is so (§7.1.5). What this service does not know of is not. */
-export function meets(config: LeafConfig, { values, unknown, faulty }: Submitted<typeof publishOptionsForm>): boolean {
-  const known: Readonly<Record<string, unknown>> = { ...fixed, ...config }
+export function meets(config: NodeConfig, { values, unknown, faulty }: Submitted<typeof publishOptionsForm>): boolean {
+  const { collection } = config
+  const known: Readonly<Record<string, unknown>> = {
+    ...fixed,
+    ...config,
+    collection: collection.length === 0 ? [''] : collection,
+  }
   const met = Object.entries(values).every(([name, value]) => value === undefined || same(known[name], value))
   return met && unknown.length === 0 && faulty.length === 0
+}
+
+/** The preconditions that an element holds, if there are any. */
+export function readPreconditions(parent: Element | undefined): Submitted<typeof publishOptionsForm> | undefined {
+  const wanted = parent && readSubmitted(publishOptionsForm, parent)
+  return wanted?.cancelled === true ? undefined : wanted
 }
 
 function same(is: unknown, wanted: unknown): boolean {
   return is === wanted || (Array.isArray(is) && Array.isArray(wanted) && is.join('\n') === wanted.join('\n'))
 }
 
-function refuseUnbuilt(values: NodeConfig): void {
-  const { access_model: access, node_type: type, send_last_published_item: last } = values
-  if (type === 'collection' || Object.keys(values).some(name => name.startsWith('children'))) {
-    throw unsupported('collections')
-  }
-  if (values.collection?.some(name => name !== '')) throw unsupported('collections')
-  if (access !== undefined && !words['pubsub#access_model'].includes(access)) {
+function refuseUnbuilt(values: ConfigForm, { presenceAccess }: Abilities): void {
+  const { access_model: access } = values
+  if (access !== undefined && !accessModels(presenceAccess).includes(access)) {
     throw refusal('modify', 'not-acceptable', 'unsupported-access-model')
   }
-  if (last === 'on_sub_and_presence') throw notAcceptable(undefined, 'presence is not known here')
   for (const [name, only] of Object.entries(fixed)) {
-    const value = values[name as keyof NodeConfig]
-    if (name === 'collection' || value === undefined || value === only) continue
+    const value = values[name as keyof ConfigForm]
+    if (value === undefined || value === only) continue
     throw notAcceptable(undefined, `pubsub#${name} can only be ${String(only)}`)
   }
 }
 
-function kept(name: string, value: unknown, { textBytes }: EngineLimits): unknown {
+function checkNumbers(values: ConfigForm, limits: EngineLimits): void {
+  const ranges = [
+    ['max_items', 1, limits.itemsPerNode],
+    ['item_expire', 1, YEARS],
+    ['children_max', 0, limits.childrenPerCollection],
+  ] as const
+  for (const [name, least, most] of ranges) {
+    const value = values[name]
+    if (typeof value !== 'number' || (value >= least && value <= most)) continue
+    throw notAcceptable(undefined, `pubsub#${name} is from ${least} to ${most}, or max`)
+  }
+  const { max_payload_size: size } = values
+  if (size !== undefined && size > limits.itemBytes) {
+    throw notAcceptable(undefined, `pubsub#max_payload_size is ${limits.itemBytes} at most`)
+  }
+}
+
+/** A hundred years in seconds, which is as good as for ever. */
+const YEARS = 3_153_600_000
+
+/** Names of nodes, each once; the root, which has none, is left out. */
+function namesOf(names: readonly string[] | undefined, limits: EngineLimits): readonly string[] | undefined {
+  if (names === undefined) return undefined
+  const found = [...new Set(names)].filter(name => name !== '')
+  if (found.some(name => Buffer.byteLength(name) > limits.nameBytes)) {
+    throw notAcceptable(undefined, 'the name of a node is too long')
+  }
+  return found.map(detached)
+}
+
+function kept(name: string, value: unknown, { textBytes, affiliationsPerNode }: EngineLimits): unknown {
   const text = (given: string): string => {
     if (Buffer.byteLength(given) > textBytes) throw notAcceptable(undefined, `pubsub#${name} is too long`)
     return detached(given)
   }
   if (typeof value === 'string') return text(value)
   if (!Array.isArray(value)) return value
-  text(value.join('\n'))
-  return value.map(text)
+  if (name !== 'children_association_whitelist') {
+    text(value.join('\n'))
+    return value.map(text)
+  }
+  if (value.length > affiliationsPerNode) throw notAcceptable(undefined, `pubsub#${name} has too many entries`)
+  return value.map(given => {
+    const jid = prepareJid(given)
+    if (jid === undefined) throw badRequest('invalid-jid')
+    return detached(bareJid(jid))
+  })
 }

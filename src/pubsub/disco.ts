@@ -4,29 +4,36 @@ import { formElement, NS_DATA } from '../xep/0004-data-forms.ts'
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xep/0030-disco.ts'
 import { NS_RSM } from '../xep/0059-result-sets.ts'
 import { metadataForm, writeForm } from '../xep/0060-forms.ts'
+import { GET_PENDING, NS_COMMANDS } from '../xep/0060-pending.ts'
 import { NS_PUBSUB } from '../xep/0060-pubsub.ts'
 import { NS_SHIM } from '../xep/0131-shim.ts'
 import type { Node } from './node.ts'
-import { paged } from './paging.ts'
+import { lineBytes, paged } from './paging.ts'
 import { type Command, nodeOf } from './request.ts'
 import type { Service } from './service.ts'
 
 /** §10. What is not here answers `feature-not-implemented`. */
 const features = [
+  'access-authorize',
   'access-open',
   'access-whitelist',
+  'collections',
   'config-node',
   'config-node-max',
   'create-and-configure',
   'create-nodes',
   'delete-items',
   'delete-nodes',
+  'get-pending',
   'instant-nodes',
   'item-ids',
+  'leased-subscription',
   'manage-subscriptions',
   'member-affiliation',
   'meta-data',
   'modify-affiliations',
+  'multi-collection',
+  'multi-collections',
   'multi-items',
   'outcast-affiliation',
   'persistent-items',
@@ -42,6 +49,7 @@ const features = [
   'retrieve-items',
   'retrieve-subscriptions',
   'subscribe',
+  'subscription-notifications',
   'subscription-options',
 ].map(name => `${NS_PUBSUB}#${name}`)
 
@@ -49,50 +57,75 @@ const features = [
 export const info: Command = request => {
   const { service, action } = request
   const { node: asked } = action.attrs
-  const node = asked === undefined ? undefined : nodeOf(request)
-  const identity = {
-    category: 'pubsub',
-    type: node === undefined ? 'service' : 'leaf',
-    name: node?.config.title || undefined,
+  if (asked === GET_PENDING) {
+    return infoElement(asked, { category: 'automation', type: 'command-node' }, [NS_COMMANDS, NS_DATA, NS_DISCO_INFO])
   }
-  const vars = node === undefined ? featuresOf(service) : [NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB]
-  return el(
-    'query',
-    NS_DISCO_INFO,
-    { node: node?.name },
-    el('identity', NS_DISCO_INFO, identity),
-    ...vars.map(each => el('feature', NS_DISCO_INFO, { var: each })),
-    ...(node === undefined ? [] : [metadata(node, service.may(node, request.person, 'retrieve'))]),
-  )
+  if (asked === undefined) {
+    return infoElement(undefined, { category: 'pubsub', type: 'service' }, featuresOf(service))
+  }
+  const node = nodeOf(request)
+  const identity = { category: 'pubsub', type: node.config.node_type, name: node.config.title || undefined }
+  const features = [NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB]
+  return infoElement(node.name, identity, features, metadata(node, service.may(node, request.person, 'retrieve')))
 }
 
-/** disco#items: of the service its nodes (§5.2), of a node its items (§5.5), for who may retrieve them. */
+function infoElement(
+  node: string | undefined,
+  identity: Record<string, string | undefined>,
+  features: readonly string[],
+  ...more: Element[]
+): Element {
+  const vars = features.map(each => el('feature', NS_DISCO_INFO, { var: each }))
+  return el('query', NS_DISCO_INFO, { node }, el('identity', NS_DISCO_INFO, identity), ...vars, ...more)
+}
+
+/**
+ * disco#items: of the service its nodes that are in no collection (§5.2), of a collection those in it (XEP-0248 §5.2), of a leaf its items (§5.5), for who may retrieve
+ * them.
+ */
 export const contents: Command = request => {
   const { service, person, action } = request
   const { limits, jid } = service
-  if (action.attrs.node === undefined) {
-    const { part, set } = paged([...service.nodes.values()], action, limits, { uid: ({ name }) => name })
-    const nodes = part.map(({ name: node, config }) =>
-      el('item', NS_DISCO_ITEMS, { jid, node, name: config.title || undefined }),
-    )
-    return el('query', NS_DISCO_ITEMS, {}, ...nodes, ...set)
+  const { node: asked } = action.attrs
+  if (asked === NS_COMMANDS) {
+    const name = 'Subscriptions that wait for an owner'
+    return el('query', NS_DISCO_ITEMS, { node: asked }, el('item', NS_DISCO_ITEMS, { jid, node: GET_PENDING, name }))
   }
-  const node = nodeOf(request)
-  service.demand(node, person, 'retrieve')
-  const { part, set } = paged([...node.items.values()], action, limits, { uid: ({ id }) => id })
+  const node = asked === undefined ? service.root : nodeOf(request)
+  if (node !== service.root) service.demand(node, person, 'retrieve')
+  if (node.isCollection) {
+    const { part, set } = paged([...node.children], action, limits, {
+      uid: ({ name }) => name,
+      size: ({ name, config: { title } }) => lineBytes(name, title),
+    })
+    const nodes = part.map(({ name, config }) =>
+      el('item', NS_DISCO_ITEMS, { jid, node: name, name: config.title || undefined }),
+    )
+    return el('query', NS_DISCO_ITEMS, { node: asked }, ...nodes, ...set)
+  }
+  const { part, set } = paged([...node.items.values()], action, limits, {
+    uid: ({ id }) => id,
+    size: ({ id }) => lineBytes(id),
+  })
   const items = part.map(({ id: name }) => el('item', NS_DISCO_ITEMS, { jid, name }))
   return el('query', NS_DISCO_ITEMS, { node: node.name }, ...items, ...set)
 }
 
-function featuresOf({ autoCreate }: Service): string[] {
+function featuresOf({ autoCreate, abilities }: Service): string[] {
   const created = autoCreate ? [`${NS_PUBSUB}#auto-create`] : []
-  return [NS_DISCO_INFO, NS_DISCO_ITEMS, NS_DATA, NS_RSM, NS_SHIM, NS_PUBSUB, ...features, ...created].sort()
+  const presence = abilities.presenceAccess ? [`${NS_PUBSUB}#access-presence`] : []
+  const own = [...features, ...created, ...presence].sort()
+  return [NS_COMMANDS, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_DATA, NS_RSM, NS_SHIM, NS_PUBSUB, ...own]
 }
 
+/** People in what is told of a node. */
+const MOST_NAMED = 50
+
 /** @param insider may read what is there; the others are not told who has to do with it */
-function metadata({ config, creator, created, affiliations, subscriptions }: Node, insider: boolean): Element {
+function metadata(node: Node, insider: boolean): Element {
+  const { config, creator, created, affiliations, subscriptions, pending, isCollection } = node
   const who = (wanted: string): string[] =>
-    [...affiliations].flatMap(([jid, affiliation]) => (affiliation === wanted ? jid : []))
+    [...affiliations].flatMap(([jid, affiliation]) => (affiliation === wanted ? jid : [])).slice(0, MOST_NAMED)
   const { access_model, contact, description, language, max_items, publish_model, title, type } = config
   const [owner, publisher] = [who('owner'), who('publisher')]
   const form = writeForm(
@@ -100,9 +133,8 @@ function metadata({ config, creator, created, affiliations, subscriptions }: Nod
     {
       access_model,
       creation_date: new Date(created).toISOString(),
-      max_items,
-      publish_model,
-      ...(insider && { creator, num_subscribers: subscriptions, owner }),
+      ...(!isCollection && { max_items, publish_model }),
+      ...(insider && { creator, num_subscribers: subscriptions - pending, owner }),
       ...(insider && publisher.length > 0 && { publisher }),
       ...(contact.length > 0 && { contact }),
       ...(description !== '' && { description }),

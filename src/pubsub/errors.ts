@@ -5,15 +5,20 @@ import { errorElement } from '../session/dispatch.ts'
 import { type Element, el } from '../stream/element.ts'
 import { NS_PUBSUB_ERRORS } from '../xep/0060-pubsub.ts'
 
+const NS_STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
+
 /** An error by the RFC's condition and, where there is one, the XEP's own beside it. */
 export function refusal(
   type: StanzaErrorType,
   condition: string,
   own?: string | undefined,
-  { text = '', feature }: { readonly text?: string; readonly feature?: string } = {},
+  { text = '', feature, uri }: { readonly text?: string; readonly feature?: string; readonly uri?: string } = {},
 ): StanzaError {
-  const detail = own === undefined ? undefined : el('error', NS_CLIENT, {}, el(own, NS_PUBSUB_ERRORS, { feature }))
-  return new StanzaError(type, condition, text, detail)
+  const said = [
+    ...(uri === undefined ? [] : [el(condition, NS_STANZAS, {}, uri)]),
+    ...(own === undefined ? [] : [el(own, NS_PUBSUB_ERRORS, { feature })]),
+  ]
+  return new StanzaError(type, condition, text, said.length === 0 ? undefined : el('error', NS_CLIENT, {}, ...said))
 }
 
 /** What this service does not do; `feature` is the XEP's name for it (§10). */
@@ -26,6 +31,8 @@ export const notAcceptable = (own?: string, text = ''): StanzaError =>
   refusal('modify', 'not-acceptable', own, { text })
 /** There is no such node, or item. */
 export const notFound = (): StanzaError => refusal('cancel', 'item-not-found')
+/** Nobody may do that (XEP-0248 §7.2.3). */
+export const notAllowed = (own?: string, text = ''): StanzaError => refusal('cancel', 'not-allowed', own, { text })
 /** The sender may not do that. */
 export const forbidden = (): StanzaError => refusal('auth', 'forbidden')
 /** The service is full. */
@@ -38,8 +45,11 @@ export const full = (own?: string, text = ''): StanzaError => refusal('wait', 'r
  */
 export function errorAnswer(iq: Element, error: StanzaError, echo: readonly Element[] = iq.elements): Element {
   const { id, from, to } = iq.attrs
-  const { attrs, children } = errorElement(error, NS_CLIENT)
-  const own = error.element?.elements.filter(({ ns }) => ns === NS_PUBSUB_ERRORS) ?? []
+  const { attrs, elements } = errorElement(error, NS_CLIENT)
+  const said = error.element?.elements ?? []
+  const own = said.filter(({ ns }) => ns === NS_PUBSUB_ERRORS)
+  // Where something has gone stands in the condition (RFC 6120 §8.3.3.5).
+  const children = elements.map(each => said.find(({ name, ns }) => name === each.name && ns === each.ns) ?? each)
   const coded = el('error', NS_CLIENT, { code: codes[error.condition] ?? '500', type: attrs.type }, ...children, ...own)
   return el('iq', NS_CLIENT, { type: 'error', id, from: to, to: from }, ...echo, coded)
 }
@@ -50,6 +60,7 @@ const codes: Readonly<Record<string, string>> = {
   conflict: '409',
   'feature-not-implemented': '501',
   forbidden: '403',
+  gone: '302',
   'internal-server-error': '500',
   'item-not-found': '404',
   'not-acceptable': '406',

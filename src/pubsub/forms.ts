@@ -44,9 +44,10 @@ export function shownForm<Table extends FormTable>(
   const { fields } = writeForm(table, values, 'result')
   const written = fields.map(({ var: name, type: own, values: given }) => {
     const kind = name === FORM_TYPE ? undefined : table.fields[name.slice('pubsub#'.length)]
-    const allowed = typeof kind === 'object' ? (words[name] ?? kind) : []
+    const several = kind === 'texts' && words[name] !== undefined
+    const allowed = words[name] ?? (typeof kind === 'object' ? kind : [])
     const options = type === 'form' ? allowed.map(word => el('option', NS_DATA, {}, value(word))) : []
-    const shown = type === 'form' ? (own ?? typeOf(kind)) : own
+    const shown = type === 'form' ? (own ?? (several ? 'list-multi' : typeOf(kind))) : own
     return el('field', NS_DATA, { var: name, type: shown }, ...options, ...given.map(value))
   })
   return el('x', NS_DATA, { type }, ...written)

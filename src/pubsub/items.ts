@@ -1,7 +1,9 @@
-/** XEP-0060 §6.5: what has been published and is kept. */
-import { el } from '../stream/element.ts'
+/** XEP-0060 §6.5 and XEP-0248 §6.2: what has been published and is kept. */
+import { type Element, el } from '../stream/element.ts'
 import { NS_PUBSUB } from '../xep/0060-pubsub.ts'
 import { badRequest, notAcceptable, notFound, unsupported } from './errors.ts'
+import { settle } from './expiry.ts'
+import { leavesBelow } from './graph.ts'
 import type { Item, Node } from './node.ts'
 import { itemElement } from './notifications.ts'
 import { paged } from './paging.ts'
@@ -16,23 +18,54 @@ export const items: Command = request => {
   if (subid !== undefined && !node.subscriptionsOf(person).some(each => each.subid === subid)) {
     throw notAcceptable('invalid-subid')
   }
+  if (node.isCollection) return itemsBelow(request, node)
   if (!node.config.persist_items) throw unsupported('persistent-items')
+  const found = wanted(request, node)
+  if (found.length === 0 && asksForIds(request)) throw notFound()
   const listed = { uid: ({ id }: Item) => id, size: ({ size }: Item) => size }
-  const { part, set } = paged(wanted(request, node), wrapper, service.limits, listed)
-  const found = part.map(item => itemElement(item, NS_PUBSUB))
-  return el('pubsub', NS_PUBSUB, {}, el('items', NS_PUBSUB, { node: node.name }, ...found), ...set)
+  const { part, set } = paged(found, wrapper, service.limits, listed)
+  return el('pubsub', NS_PUBSUB, {}, itemsElement(node, part), ...set)
 }
 
-function wanted({ action, service }: Request, node: Node): Item[] {
-  const ids = action.elements.filter(child => child.is('item', NS_PUBSUB)).map(({ attrs }) => attrs.id)
-  if (ids.length > service.limits.itemsPerRequest) throw notAcceptable(undefined, 'too many items at once')
-  if (ids.length > 0) {
-    const found = [...new Set(ids)].flatMap(id => node.items.get(id ?? '') ?? [])
-    if (found.length === 0) throw notFound()
-    return found
+/** Of all leaves that are somewhere in a collection, by whose access model that is allowed (XEP-0248 §10.1); of those that keep their items. */
+function itemsBelow(request: Request, collection: Node): Element {
+  const { service, person, wrapper } = request
+  const all: { readonly node: Node; readonly item: Item }[] = []
+  for (const node of leavesBelow(collection)) {
+    if (service.affiliation(node, person) === 'outcast') continue
+    settle(request, node)
+    for (const item of wanted(request, node)) all.push({ node, item })
   }
+  if (all.length === 0 && asksForIds(request)) throw notFound()
+  const { part, set } = paged(all, wrapper, service.limits, {
+    uid: ({ node: { name }, item: { id } }) => `${name.length}:${name}${id}`,
+    size: ({ item: { size } }) => size,
+  })
+  const byNode = new Map<Node, Item[]>()
+  for (const { node, item } of part) {
+    const known = byNode.get(node)
+    if (known === undefined) byNode.set(node, [item])
+    else known.push(item)
+  }
+  return el('pubsub', NS_PUBSUB, {}, ...[...byNode].map(([node, found]) => itemsElement(node, found)), ...set)
+}
+
+function itemsElement({ name }: Node, items: readonly Item[]): Element {
+  return el('items', NS_PUBSUB, { node: name }, ...items.map(item => itemElement(item, NS_PUBSUB)))
+}
+
+const idsIn = ({ action }: Request): (string | undefined)[] =>
+  action.elements.filter(child => child.is('item', NS_PUBSUB)).map(({ attrs }) => attrs.id)
+
+const asksForIds = (request: Request): boolean => idsIn(request).length > 0
+
+/** What of a node is asked for: these ids, as far as they are there, or the last ones. */
+function wanted(request: Request, node: Node): Item[] {
+  const ids = idsIn(request)
+  if (ids.length > request.service.limits.itemsPerRequest) throw notAcceptable(undefined, 'too many items at once')
+  if (ids.length > 0) return [...new Set(ids)].flatMap(id => node.items.get(id ?? '') ?? [])
   const all = [...node.items.values()]
-  const { max_items: most } = action.attrs
+  const { max_items: most } = request.action.attrs
   if (most === undefined) return all
   if (!/^\d{1,9}$/.test(most)) throw badRequest(undefined, 'max_items is a number')
   return all.slice(Math.max(0, all.length - Number(most)))

@@ -1,9 +1,13 @@
-/** How much a service keeps and says at most. Bytes are octets of UTF-8, of a payload those of its names, attributes and texts. */
+/** How much a service keeps and says at most. Bytes are octets of UTF-8, of a payload those of its XML. */
 export interface EngineLimits {
   readonly nodes: number
   /** Nodes that one creator has at one time, whoever else owns them. */
   readonly nodesPerOwner: number
   readonly itemsPerNode: number
+  /** Items in all the nodes that one has created. */
+  readonly itemsPerOwner: number
+  /** The same in bytes, as `storedBytes` counts them. */
+  readonly bytesPerOwner: number
   /** Items in one publication or retraction. */
   readonly itemsPerRequest: number
   /** One item's payload. */
@@ -15,7 +19,14 @@ export interface EngineLimits {
   readonly subscriptionsPerNode: number
   /** Of one bare JID, with all its resources, to one node. */
   readonly subscriptionsPerSubscriber: number
+  /** The same to all nodes together. */
+  readonly subscriptionsPerPerson: number
+  /** Subscriptions to one node that wait for an owner. */
+  readonly pendingPerNode: number
   readonly affiliationsPerNode: number
+  readonly childrenPerCollection: number
+  /** Collections that one node is in. */
+  readonly collectionsPerNode: number
   /** A node's name. */
   readonly nameBytes: number
   /** An item's id. */
@@ -24,7 +35,7 @@ export interface EngineLimits {
   readonly textBytes: number
   /** What one answer lists; more is had page by page (XEP-0059). */
   readonly pageSize: number
-  /** The payloads in one answer; one item goes out however large it is. */
+  /** The payloads in one answer, and the names in a form; one item goes out however large it is. */
   readonly pageBytes: number
 }
 
@@ -33,13 +44,19 @@ export const defaultLimits: EngineLimits = {
   nodes: 100_000,
   nodesPerOwner: 10_000,
   itemsPerNode: 10_000,
+  itemsPerOwner: 100_000,
+  bytesPerOwner: 67_108_864,
   itemsPerRequest: 1000,
   itemBytes: 65_536,
   storedBytes: 268_435_456,
   itemDepth: 100,
   subscriptionsPerNode: 10_000,
   subscriptionsPerSubscriber: 20,
+  subscriptionsPerPerson: 20_000,
+  pendingPerNode: 1000,
   affiliationsPerNode: 1000,
+  childrenPerCollection: 100_000,
+  collectionsPerNode: 20,
   nameBytes: 1023,
   idBytes: 1023,
   textBytes: 1023,

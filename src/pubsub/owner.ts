@@ -2,19 +2,24 @@
 import { bareJid, prepareJid } from '../jid.ts'
 import { type Element, el } from '../stream/element.ts'
 import { type Affiliation, affiliations as known, NS_PUBSUB_OWNER } from '../xep/0060-pubsub.ts'
+import { settlePending } from './authorization.ts'
 import { badRequest, notAcceptable } from './errors.ts'
-import type { Node } from './node.ts'
+import { endSubscription } from './expiry.ts'
+import type { Node, Subscription } from './node.ts'
 import { sendAway } from './nodes.ts'
-import { notifyAffiliation, notifySubscriber } from './notifications.ts'
-import { paged } from './paging.ts'
+import { notifyAffiliation, notifyOwners, notifySubscriber, sendLast } from './notifications.ts'
+import { lineBytes, paged } from './paging.ts'
 import { type Command, nodeOf, type Request } from './request.ts'
-import { defaultOptions, hasRoom } from './subscriptions.ts'
+import { addSubscription, defaultOptions, hasRoom } from './subscriptions.ts'
 
 /** §8.9.1. */
 export const getAffiliations: Command = request => {
   const node = managed(request)
   const all = [...node.affiliations].map(([jid, affiliation]) => ({ jid, affiliation }))
-  const { part, set } = paged(all, request.wrapper, request.service.limits, { uid: ({ jid }) => jid })
+  const { part, set } = paged(all, request.wrapper, request.service.limits, {
+    uid: ({ jid }) => jid,
+    size: ({ jid }) => lineBytes(jid),
+  })
   return listed(
     'affiliations',
     node,
@@ -37,37 +42,43 @@ export const setAffiliations: Command = request => {
       failed.push(affiliationElement(jid, before))
       continue
     }
-    service.affiliate(node, jid, state)
+    service.do({ op: 'affiliate', node: node.name, jid, affiliation: state })
     notifyAffiliation(request, node, jid)
   }
   sendAway(request, node)
   return finished(request, 'affiliations', node, failed)
 }
 
-/** §8.8.1. */
+/** §8.8.1; who waits for an owner is asked for elsewhere (§8.7). */
 export const getSubscriptions: Command = request => {
   const node = managed(request)
-  const all = [...node.subscribers].flat()
-  const { part, set } = paged(all, request.wrapper, request.service.limits, { uid: ({ subid }) => subid })
+  const all = [...node.subscribers].flat().filter(({ state }) => state === 'subscribed')
+  const { part, set } = paged(all, request.wrapper, request.service.limits, {
+    uid: ({ subid }) => subid,
+    size: ({ jid }) => lineBytes(jid),
+  })
   const told = part.map(({ jid, subid }) => subscriptionElement(jid, 'subscribed', subid))
   return listed('subscriptions', node, told, set)
 }
 
-/** §8.8.2: each change for itself. Owners subscribe whoever could subscribe by themselves. */
+/** §8.8.2: each change for itself. Owners subscribe whoever could subscribe by themselves, and those who wait for it. */
 export const setSubscriptions: Command = request => {
-  const { service } = request
   const node = managed(request)
   const failed: Element[] = []
   for (const { jid, state, subid } of readEntries(request, 'subscription', jid => jid)) {
-    const before = node.subscription(jid)
-    if (state === undefined || state === (before === undefined ? 'none' : 'subscribed')) continue
-    const wrong = subid !== undefined && before !== undefined && subid !== before.subid
-    if (state === 'none' && before !== undefined && !wrong) {
-      service.unsubscribe(node, before)
-      notifySubscriber(request, node, before)
-    } else if (state === 'subscribed' && maySubscribe(request, node, jid)) {
-      notifySubscriber(request, node, service.subscribe(node, jid, defaultOptions))
-    } else failed.push(subscriptionElement(jid, before === undefined ? 'none' : 'subscribed', before?.subid))
+    const found = node.subscriptionsAs(jid)
+    const meant = subid === undefined ? found : found.filter(each => each.subid === subid)
+    // Of several it must be said which one.
+    const [before] = meant.length === 1 ? meant : []
+    if (state === undefined || state === (found.length === 0 ? 'none' : before?.state)) continue
+    if (before !== undefined && state === 'none') endSubscription(request, node, before)
+    else if (before?.state === 'pending' && state === 'subscribed') settlePending(request, node, before, true)
+    else if (found.length === 0 && state === 'subscribed' && maySubscribe(request, node, jid)) {
+      const made = addSubscription(request, node, jid, 'subscribed', defaultOptions(node))
+      notifySubscriber(request, node, made)
+      notifyOwners(request, node, made, 'subscribed')
+      sendLast(request, node, made)
+    } else for (const each of found.length === 0 ? [undefined] : found) failed.push(unaltered(jid, each))
   }
   return finished(request, 'subscriptions', node, failed)
 }
@@ -98,8 +109,11 @@ function readEntries(
     const prepared = prepareJid(attrs.jid ?? '')
     if (prepared === undefined) throw badRequest('invalid-jid')
     const jid = key(prepared)
-    if (entries.has(jid)) throw badRequest(undefined, 'there are two entries for one JID')
-    entries.set(jid, { jid, state: attrs[name], subid: attrs.subid })
+    // Of one JID there may be several subscriptions (§8.8.2.4).
+    const { subid } = attrs
+    const entry = name === 'affiliation' ? jid : JSON.stringify([jid, subid])
+    if (entries.has(entry)) throw badRequest(undefined, 'there are two entries for one JID')
+    entries.set(entry, { jid, state: attrs[name], subid })
   }
   return [...entries.values()]
 }
@@ -113,7 +127,9 @@ function possible({ service }: Request, node: Node, jid: string, wanted: Affilia
 
 function maySubscribe({ service }: Request, node: Node, jid: string): boolean {
   const person = bareJid(jid)
-  return node.config.subscribe && service.may(node, person, 'subscribe') && hasRoom(service, node, person)
+  const right = service.right(node, person, 'subscribe')
+  // Whom an owner would be asked about an owner may say yes to.
+  return node.config.subscribe && (right === true || right === 'ask') && hasRoom(service, node, person)
 }
 
 const isAffiliation = (word: string): word is Affiliation => (known as readonly string[]).includes(word)
@@ -125,6 +141,9 @@ function affiliationElement(jid: string, affiliation: string): Element {
 function subscriptionElement(jid: string, subscription: string, subid: string | undefined): Element {
   return el('subscription', NS_PUBSUB_OWNER, { jid, subid, subscription })
 }
+
+const unaltered = (jid: string, before: Subscription | undefined): Element =>
+  subscriptionElement(jid, before?.state ?? 'none', before?.subid)
 
 function listed(name: string, node: Node, entries: readonly Element[], set: readonly Element[] = []): Element {
   return el('pubsub', NS_PUBSUB_OWNER, {}, el(name, NS_PUBSUB_OWNER, { node: node.name }, ...entries), ...set)

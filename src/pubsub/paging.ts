@@ -11,6 +11,10 @@ export interface Listed<T> {
   size?(thing: T): number
 }
 
+/** About what one line of a list takes that says these texts, whatever they are of. */
+export const lineBytes = (...texts: readonly string[]): number =>
+  texts.reduce((sum, text) => sum + Buffer.byteLength(text), 200)
+
 /** The part of a list that an answer has, and the `<set/>` that goes with it: none when that is all, and nobody asked for a page. */
 export interface PagePart<T> {
   readonly part: readonly T[]

@@ -1,40 +1,34 @@
-/** What is kept of a payload: a copy, since what was read holds the chunk it came in. */
+/** What is kept of a payload: its XML, which is smaller than the tree, shares nothing with what it came in, and is what a store writes. */
 import { detached } from '../detached.ts'
-import { type Attrs, type Child, Element, emptyAttrs } from '../stream/element.ts'
+import type { Element } from '../stream/element.ts'
+import { NS_STREAM } from '../stream/namespaces.ts'
+import { Parser } from '../stream/parser.ts'
+import { serialize } from '../stream/serialize.ts'
 import { badRequest, notAcceptable } from './errors.ts'
 
 /**
- * A copy that shares nothing with what it is of, and its size in bytes.
+ * The XML of a payload, by itself.
+ * @param most bytes
  * @throws StanzaError `not-acceptable` with `payload-too-big`, `bad-request` with `invalid-payload` for one that is nested too deep
  */
-export function keptPayload(payload: Element, most: number, depth: number): { element: Element; size: number } {
-  let size = 0
-  const text = (given: string): string => {
-    size += Buffer.byteLength(given)
-    if (size > most) throw notAcceptable('payload-too-big')
-    return detached(given)
-  }
-  // A namespace stands once for all that is in it, and so it is counted and kept.
-  const namespaces = new Map<string, string>()
-  const namespace = (given: string): string => {
-    const known = namespaces.get(given)
-    if (known !== undefined) return known
-    const kept = text(given)
-    namespaces.set(kept, kept)
-    return kept
-  }
-  const copy = ({ name, ns, attrs, children }: Element, left: number): Element => {
-    if (left === 0) throw badRequest('invalid-payload', 'nested too deep')
-    // Every element and attribute costs something, however short.
-    size += 8
-    const kept: Attrs = emptyAttrs()
-    for (const key of Object.keys(attrs)) {
-      const value = attrs[key]
-      if (value !== undefined) kept[text(key)] = text(value)
-      size += 4
-    }
-    const inside = children.map((child): Child => (typeof child === 'string' ? text(child) : copy(child, left - 1)))
-    return new Element(text(name), namespace(ns), kept, inside)
-  }
-  return { element: copy(payload, depth), size }
+export function writePayload(payload: Element, most: number, depth: number): string {
+  if (isDeeper(payload, depth)) throw badRequest('invalid-payload', 'nested too deep')
+  const xml = serialize(payload)
+  if (Buffer.byteLength(xml) > most) throw notAcceptable('payload-too-big')
+  return detached(xml)
+}
+
+/** The payload that {@link writePayload} has written. */
+export function readPayload(xml: string): Element {
+  const parser = new Parser({ limits: wide })
+  for (const event of parser.write(Buffer.from(HEADER + xml))) if (event.type === 'element') return event.element
+  throw new Error('what was kept of a payload is no XML')
+}
+
+/** It has been within the limits of a stream already. */
+const wide = { stanzaBytes: 2 ** 30, depth: 10_000, attributes: 10_000, nameLength: 2 ** 30 }
+const HEADER = `<stream:stream xmlns='jabber:client' xmlns:stream='${NS_STREAM}'>`
+
+function isDeeper({ elements }: Element, depth: number): boolean {
+  return depth === 0 || elements.some(child => isDeeper(child, depth - 1))
 }

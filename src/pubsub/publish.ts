@@ -2,15 +2,17 @@
 import { detached } from '../detached.ts'
 import { type Element, el } from '../stream/element.ts'
 import { publishOptionsForm } from '../xep/0060-forms.ts'
-import { NS_PUBSUB } from '../xep/0060-pubsub.ts'
-import { type LeafConfig, meets, readConfig } from './config.ts'
-import { badRequest, forbidden, full, notAcceptable, notFound, refusal, unsupported } from './errors.ts'
-import { readSubmitted } from './forms.ts'
-import type { Item, Node } from './node.ts'
-import { itemsEvent, notify, retractEvent } from './notifications.ts'
-import { keptPayload } from './payload.ts'
+import { NS_PUBSUB, NS_PUBSUB_EVENT } from '../xep/0060-pubsub.ts'
+import { checkParents } from './collections.ts'
+import { meets, type NodeConfig, readConfig, readPreconditions } from './config.ts'
+import { badRequest, forbidden, full, notAcceptable, notAllowed, notFound, refusal, unsupported } from './errors.ts'
+import { settle } from './expiry.ts'
+import type { Node } from './node.ts'
+import { createNode, removeItems } from './nodes.ts'
+import { notify, retractEvent } from './notifications.ts'
+import { writePayload } from './payload.ts'
 import { type Command, nameOf, nodeOf, type Request } from './request.ts'
-import type { Service } from './service.ts'
+import { itemSize, type Service } from './service.ts'
 
 /**
  * §7.1. Several items are published one after the other, and told of in one event. An item that is there is published anew by whoever may publish: the XEP
@@ -23,22 +25,41 @@ export const publish: Command = request => {
   const existing = service.nodes.get(name)
   if (existing === undefined && !service.autoCreate) throw notFound()
   if (existing !== undefined) {
+    settle(request, existing)
+    if (existing.isCollection) throw unsupported('publish')
     service.demand(existing, person, 'publish')
-    const wanted = options && readSubmitted(publishOptionsForm, options)
-    if (wanted !== undefined && !wanted.cancelled && !meets(existing.config, wanted)) {
+    const wanted = readPreconditions(options)
+    if (wanted !== undefined && !meets(existing.config, wanted)) {
       throw refusal('cancel', 'conflict', 'precondition-not-met')
     }
   }
-  const config = existing?.config ?? readConfig(options, service.defaults, service.limits, publishOptionsForm)
+  const config = existing?.config ?? configOfNew(request, name, options)
   const items = readItems(request, config, existing)
-  const node = existing ?? service.create(name, person, config)
-  service.keep(node, () => {
-    if (config.persist_items) for (const item of items) node.put(item)
-    node.trim(mostItems(service, config))
+  const node = existing ?? createNode(request, name, config)
+  const at = service.clock.now()
+  if (config.persist_items) {
+    for (const { id, payload } of items) {
+      service.do({ op: 'publish', node: name, id, publisher: person, at, ...(payload !== undefined && { payload }) })
+    }
+  }
+  removeItems(service, node, mostItems(service, config))
+  const told = items.map(({ id, element }) => {
+    const inside = config.deliver_payloads && element !== undefined ? [element] : []
+    return el('item', NS_PUBSUB_EVENT, { id, publisher: person }, ...inside)
   })
-  notify(request, node, itemsEvent(node, items))
+  notify(request, node, el('items', NS_PUBSUB_EVENT, { node: node.name }, ...told), 'items')
   const published = items.map(({ id }) => el('item', NS_PUBSUB, { id }))
   return el('pubsub', NS_PUBSUB, {}, el('publish', NS_PUBSUB, { node: node.name }, ...published))
+}
+
+/** §7.1.4: the preconditions are what it is to be. @throws StanzaError as for a node that is created */
+function configOfNew(request: Request, name: string, options: Element | undefined): NodeConfig {
+  const { service, person } = request
+  service.demandCreation(name, person)
+  const { config } = readConfig(options, service.defaults, { ...service.reading, table: publishOptionsForm })
+  if (config.node_type === 'collection') throw unsupported('publish')
+  checkParents(request, undefined, config.collection)
+  return config
 }
 
 /** §7.2. Of several items all are deleted, or none. */
@@ -46,6 +67,7 @@ export const retract: Command = request => {
   const { service, person, action } = request
   const node = nodeOf(request)
   const right = service.demand(node, person, 'retract')
+  if (node.isCollection) throw unsupported('delete-items')
   if (!node.config.persist_items) throw unsupported('persistent-items')
   const ids = action.elements.filter(child => child.is('item', NS_PUBSUB)).map(({ attrs }) => attrs.id ?? '')
   if (ids.length === 0 || ids.includes('')) throw badRequest('item-required')
@@ -59,22 +81,28 @@ export const retract: Command = request => {
     return item
   })
   const gone = [...new Set(items.map(({ id }) => id))]
-  service.keep(node, () => {
-    for (const id of gone) node.remove(id)
-  })
+  service.do({ op: 'retract', node: node.name, ids: gone })
   const asked = action.attrs.notify === 'true' || action.attrs.notify === '1'
-  if (asked || node.config.notify_retract) notify(request, node, retractEvent(node, gone))
+  if (asked || node.config.notify_retract) notify(request, node, retractEvent(node, gone), 'items')
   return undefined
 }
 
 /** How many items a node keeps. */
-export function mostItems({ limits }: Service, { max_items: most, persist_items: persists }: LeafConfig): number {
+export function mostItems({ limits }: Service, { max_items: most, persist_items: persists }: NodeConfig): number {
   if (!persists) return 0
   return most === 'max' ? limits.itemsPerNode : most
 }
 
+/** What is published, and what of it is kept. */
+interface Publication {
+  readonly id: string
+  readonly element: Element | undefined
+  readonly payload: string | undefined
+}
+
 /** What is published, checked and copied (§7.1.3). */
-function readItems({ service, person, action }: Request, config: LeafConfig, node: Node | undefined): Item[] {
+function readItems(request: Request, config: NodeConfig, node: Node | undefined): Publication[] {
+  const { service, action } = request
   const { limits } = service
   const elements = action.elements.filter(child => child.is('item', NS_PUBSUB))
   const { persist_items: persists, deliver_payloads: delivers } = config
@@ -84,36 +112,41 @@ function readItems({ service, person, action }: Request, config: LeafConfig, nod
   }
   if (elements.length === 0) throw badRequest('item-required')
   if (elements.length > limits.itemsPerRequest) throw notAcceptable(undefined, 'too many items at once')
-  if (persists && elements.length > mostItems(service, config))
-    throw refusal('cancel', 'not-allowed', 'max-items-exceeded')
-  const published = service.clock.now()
-  const publisher = detached(person)
-  const items = elements.map((element): Item => {
-    const kept = readPayload(element, config, service)
-    const { id = '' } = element.attrs
-    const idBytes = Buffer.byteLength(id)
-    if (idBytes > limits.idBytes) throw notAcceptable(undefined, 'the id of an item is too long')
-    const name = id === '' ? service.newId() : detached(id)
-    const size = (kept?.size ?? 0) + idBytes + ITEM_BYTES
-    return { id: name, publisher, payload: kept?.element, size, published }
+  if (persists && elements.length > mostItems(service, config)) throw notAllowed('max-items-exceeded')
+  const items = elements.map((item): Publication => {
+    const { id = '' } = item.attrs
+    if (Buffer.byteLength(id) > limits.idBytes) throw notAcceptable(undefined, 'the id of an item is too long')
+    const element = payloadOf(item, config)
+    const payload = element && writePayload(element, config.max_payload_size, limits.itemDepth)
+    return { id: id === '' ? service.newId() : detached(id), element, payload }
   })
   // Of two with one id the second is what there is afterwards.
-  const last = new Map(items.map(item => [item.id, item]))
-  let bytes = service.bytes
-  for (const { id, size } of last.values()) bytes += size - (node?.items.get(id)?.size ?? 0)
-  // What takes less room than what was there is no reason to refuse anything.
-  if (persists && bytes > limits.storedBytes && bytes > service.bytes) throw full()
-  return [...last.values()]
+  const last = [...new Map(items.map(item => [item.id, item])).values()]
+  if (persists) demandRoom(request, config, node, last)
+  return last
 }
 
-/** What is kept of each item beside what it says. */
-const ITEM_BYTES = 200
+/** @throws StanzaError `resource-constraint` when there is no room for what is published, for its service or its owner */
+function demandRoom(
+  { service, person }: Request,
+  config: NodeConfig,
+  node: Node | undefined,
+  items: readonly Publication[],
+): void {
+  let [bytes, more] = [0, 0]
+  for (const { id, payload } of items) {
+    const before = node?.items.get(id)
+    bytes += itemSize(id, payload) - (before?.size ?? 0)
+    if (before === undefined) more++
+  }
+  // Those at the other end go.
+  more = Math.min(more, mostItems(service, config) - (node?.items.size ?? 0))
+  const room = service.roomOf(node?.creator ?? person)
+  // What takes less room than what was there is no reason to refuse anything.
+  if ((bytes > 0 && bytes > room.bytes) || (more > 0 && more > room.items)) throw full()
+}
 
-function readPayload(
-  item: Element,
-  { deliver_payloads: delivers, max_payload_size: most, type }: LeafConfig,
-  { limits }: Service,
-): ReturnType<typeof keptPayload> | undefined {
+function payloadOf(item: Element, { deliver_payloads: delivers, type }: NodeConfig): Element | undefined {
   const [payload, ...more] = item.elements
   if (more.length > 0 || item.text.trim() !== '') throw badRequest('invalid-payload')
   if (payload === undefined) {
@@ -121,10 +154,5 @@ function readPayload(
     return undefined
   }
   if (type !== '' && payload.ns !== type) throw badRequest('invalid-payload')
-  return keptPayload(payload, most, limits.itemDepth)
-}
-
-/** Deletes all items of a node (§8.5.2). */
-export function deleteItems(service: Service, node: Node): void {
-  service.keep(node, () => node.trim(0))
+  return payload
 }

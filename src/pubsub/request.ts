@@ -1,19 +1,19 @@
 import type { Element } from '../stream/element.ts'
 import { badRequest, notFound } from './errors.ts'
+import { settle } from './expiry.ts'
 import type { Node } from './node.ts'
-import type { Service } from './service.ts'
+import type { Telling } from './notifications.ts'
 
 /** One request, as its command sees it. */
-export interface Request {
-  readonly service: Service
-  /** Who asks: the bare JID, which is what affiliations go by. */
+export interface Request extends Telling {
+  /** Who asks: the JID that the server has stamped. */
+  readonly from: string
+  /** Its bare JID, which is what affiliations go by. */
   readonly person: string
   /** `<pubsub/>`, or the `<query/>` of disco. */
   readonly wrapper: Element
   /** The child of it that says what is wanted; the wrapper itself where it says so. */
   readonly action: Element
-  /** Messages to send once the answer is out. */
-  readonly out: Element[]
   /** What an error repeats in place of the request (§8.8.2.4). */
   echo?: readonly Element[]
 }
@@ -25,9 +25,19 @@ export type Command = (request: Request) => Element | undefined
  * The node that is asked about.
  * @throws StanzaError `bad-request` with `nodeid-required`, `item-not-found`
  */
-export function nodeOf({ service, action }: Request): Node {
-  const node = service.nodes.get(nameOf(action))
+export function nodeOf(request: Request): Node {
+  return known(request, nameOf(request.action))
+}
+
+/** The same, where no node stands for the root (XEP-0248 §8.1). */
+export function nodeOrRootOf(request: Request): Node {
+  return known(request, request.action.attrs.node ?? '')
+}
+
+function known(request: Request, name: string): Node {
+  const node = request.service.node(name)
   if (node === undefined) throw notFound()
+  settle(request, node)
   return node
 }
 

@@ -1,75 +1,154 @@
-/** XEP-0060 §5.6, §5.7, §6: what a subscriber does. One JID has one subscription to a node (§6.1.6); a person may have one for each resource. */
+/** XEP-0060 §5.6, §5.7, §6, and XEP-0248 §6.1: what a subscriber does. A person may have a subscription for each resource. */
 import { bareJid, prepareJid } from '../jid.ts'
+import { NS_CLIENT } from '../negotiate.ts'
 import { type Element, el } from '../stream/element.ts'
-import { subscribeOptionsForm } from '../xep/0060-forms.ts'
+import { type FormValues, subscribeOptionsForm } from '../xep/0060-forms.ts'
 import { NS_PUBSUB } from '../xep/0060-pubsub.ts'
+import { parseDateTime } from '../xep/0082-datetime.ts'
+import { askOwners } from './authorization.ts'
 import { badRequest, forbidden, notAcceptable, refusal, unsupported } from './errors.ts'
 import { readSubmitted, shownForm } from './forms.ts'
 import type { Node, Subscription, SubscriptionOptions } from './node.ts'
-import { notifyOwners, sendLast } from './notifications.ts'
-import { paged } from './paging.ts'
-import { type Command, nodeOf, type Request } from './request.ts'
+import { notifyOwners, sendLast, type Telling } from './notifications.ts'
+import { lineBytes, paged } from './paging.ts'
+import { type Command, nodeOf, nodeOrRootOf, type Request } from './request.ts'
 import type { Service } from './service.ts'
 
-/** How a subscriber is told who has not said how. */
-export const defaultOptions: SubscriptionOptions = { deliver: true, expire: undefined }
+/** How a subscriber is told who has not said how (XEP-0248 §6.1 for collections). */
+export const defaultOptions = ({ isCollection }: Node): SubscriptionOptions =>
+  isCollection ? { deliver: true, type: 'nodes', depth: 1 } : { deliver: true }
 
-/** §6.1. Who is subscribed already is told so, and has the options that came with it. */
+/**
+ * §6.1. Who is subscribed already is told so, and has the options that came with it. To a collection one may subscribe twice, to its items and to its nodes; who
+ * asks for what a subscription of theirs has already, only deeper or less deep, is told of the conflict.
+ */
 export const subscribe: Command = request => {
   const { service, person, wrapper, action } = request
   const jid = prepareJid(action.attrs.jid ?? '')
-  if (jid === undefined || bareJid(jid) !== person) throw badRequest('invalid-jid')
-  const node = nodeOf(request)
+  if (action.attrs.jid === undefined || jid === undefined || bareJid(jid) !== person) throw badRequest('invalid-jid')
+  const node = moved(request)
   if (!node.config.subscribe) throw unsupported('subscribe')
-  service.demand(node, person, 'subscribe')
-  const before = node.subscription(jid)
-  const options = readOptions(wrapper.child('options'), before?.options ?? defaultOptions)
-  if (before !== undefined) {
-    before.options = options
-    return subscriptionAnswer(node, before, 'subscribed')
+  const right = service.demand(node, person, 'subscribe')
+  const given = wrapper.child('options')
+  const before = node.subscriptionsAs(jid)
+  if (before.some(({ state }) => state === 'pending')) throw refusal('auth', 'not-authorized', 'pending-subscription')
+  const options = readOptions(request, node, given, defaultOptions(node))
+  const same = node.isCollection ? before.find(each => overlaps(each.options, options)) : before[0]
+  if (same !== undefined) {
+    const { type, depth } = same.options
+    if (type !== options.type || depth !== options.depth) throw refusal('cancel', 'conflict')
+    const changed = given === undefined ? same.options : readOptions(request, node, given, same.options)
+    changeOptions(request, node, same, changed)
+    return subscriptionAnswer(node, same, same.state)
   }
   if (!hasRoom(service, node, person)) throw refusal('wait', 'policy-violation', 'too-many-subscriptions')
-  const subscription = service.subscribe(node, jid, options)
-  notifyOwners(request, node, subscription, 'subscribed')
-  sendLast(request, node, subscription)
-  return subscriptionAnswer(node, subscription, 'subscribed')
+  const state = right === true ? 'subscribed' : 'pending'
+  if (state === 'pending' && node.pending >= service.limits.pendingPerNode) {
+    throw refusal('wait', 'policy-violation', 'too-many-subscriptions')
+  }
+  const subscription = addSubscription(request, node, jid, state, options)
+  if (state === 'pending') askOwners(request, node, subscription)
+  else {
+    notifyOwners(request, node, subscription, state)
+    sendLast(request, node, subscription)
+  }
+  return subscriptionAnswer(node, subscription, state)
+}
+
+/** The node that is asked about. @throws StanzaError `gone` with where it is now (§6.1.3) */
+function moved(request: Request): Node {
+  const { service, action } = request
+  const { node = '' } = action.attrs
+  const uri = service.node(node) === undefined ? service.moved.get(node) : undefined
+  if (uri === undefined) return nodeOrRootOf(request)
+  throw refusal('modify', 'gone', undefined, { uri })
+}
+
+/** Subscribes a JID, whoever wanted that. */
+export function addSubscription(
+  telling: Telling,
+  node: Node,
+  jid: string,
+  state: Subscription['state'],
+  options: SubscriptionOptions,
+): Subscription {
+  const { service } = telling
+  const subid = service.newId()
+  service.do({ op: 'subscribe', node: node.name, jid, subid, state, options })
+  if (needsPresence(options)) askPresence(telling, jid)
+  return node.subscriptionsAs(jid).find(each => each.subid === subid) as Subscription
+}
+
+function changeOptions(
+  telling: Telling,
+  node: Node,
+  { jid, subid, state, options: before }: Subscription,
+  options: SubscriptionOptions,
+): void {
+  if (options === before) return
+  telling.service.do({ op: 'subscribe', node: node.name, jid, subid, state, options })
+  if (needsPresence(options) && !needsPresence(before)) askPresence(telling, jid)
+}
+
+const needsPresence = ({ expire, shows }: SubscriptionOptions): boolean => expire === 'presence' || shows !== undefined
+
+/** Of somebody who is to be subscribed as long as they are there one has to know whether they are (§12.4). */
+function askPresence({ service, out }: Telling, jid: string): void {
+  const person = bareJid(jid)
+  if (service.presences.has(jid)) return
+  out.push(el('presence', NS_CLIENT, { from: service.jid, to: person, type: 'subscribe' }))
+}
+
+/** Whether two subscriptions to a collection tell of the same things. */
+function overlaps(
+  { type: one = 'nodes' }: SubscriptionOptions,
+  { type: other = 'nodes' }: SubscriptionOptions,
+): boolean {
+  return one === other || one === 'all' || other === 'all'
 }
 
 /** Whether a node, and somebody at it, may have one subscription more. */
-export function hasRoom({ limits }: Service, node: Node, person: string): boolean {
-  const { subscriptionsPerNode, subscriptionsPerSubscriber } = limits
+export function hasRoom(service: Service, node: Node, person: string): boolean {
+  const { subscriptionsPerNode, subscriptionsPerSubscriber, subscriptionsPerPerson } = service.limits
   if (node.subscriptions >= subscriptionsPerNode) return false
+  if (service.subscriptionsOf(person) >= subscriptionsPerPerson) return false
   return node.subscriptionsOf(person).length < subscriptionsPerSubscriber
 }
 
 /** §6.2. */
 export const unsubscribe: Command = request => {
-  const node = nodeOf(request)
+  const node = nodeOrRootOf(request)
   const subscription = subscriptionOf(request, node, 'cancel')
-  request.service.unsubscribe(node, subscription)
-  notifyOwners(request, node, subscription, 'none')
+  const { jid, subid, state } = subscription
+  request.service.do({ op: 'unsubscribe', node: node.name, jid, subid })
+  if (state === 'subscribed') notifyOwners(request, node, subscription, 'none')
   return subscriptionAnswer(node, subscription, 'none')
 }
 
 /** §6.3.2. */
 export const getOptions: Command = request => {
-  const node = nodeOf(request)
+  const node = nodeOrRootOf(request)
   const { jid, subid, options } = subscriptionOf(request, node, 'modify')
-  return el('pubsub', NS_PUBSUB, {}, el('options', NS_PUBSUB, { node: node.name, jid, subid }, optionsForm(options)))
+  const shown = optionsForm(options)
+  return el('pubsub', NS_PUBSUB, {}, el('options', NS_PUBSUB, { node: nameOrNone(node), jid, subid }, shown))
 }
 
 /** §6.3.5. */
 export const setOptions: Command = request => {
-  const subscription = subscriptionOf(request, nodeOf(request), 'modify')
-  subscription.options = readOptions(request.action, subscription.options)
+  const node = nodeOrRootOf(request)
+  const subscription = subscriptionOf(request, node, 'modify')
+  const options = readOptions(request, node, request.action, subscription.options)
+  const others = node.subscriptionsAs(subscription.jid).filter(each => each !== subscription)
+  if (node.isCollection && others.some(each => overlaps(each.options, options))) throw refusal('cancel', 'conflict')
+  changeOptions(request, node, subscription, options)
   return undefined
 }
 
-/** §6.4: the options that a subscription begins with, which are the same for every node. */
+/** §6.4: the options that a subscription begins with. */
 export const defaultSubscription: Command = request => {
-  const { node } = request.action.attrs
-  if (node !== undefined) nodeOf(request)
-  return el('pubsub', NS_PUBSUB, {}, el('default', NS_PUBSUB, { node }, optionsForm(defaultOptions)))
+  const { node: name } = request.action.attrs
+  const options = name === undefined ? { deliver: true } : defaultOptions(nodeOf(request))
+  return el('pubsub', NS_PUBSUB, {}, el('default', NS_PUBSUB, { node: name }, optionsForm(options)))
 }
 
 /** §5.6: one's own, all or those to one node. */
@@ -79,8 +158,11 @@ export const subscriptions: Command = request => {
   const all = [...askedNodes(request)].flatMap(each =>
     each.subscriptionsOf(person).map(subscription => ({ node: each, subscription })),
   )
-  const { part, set } = paged(all, wrapper, service.limits, { uid: ({ subscription }) => subscription.subid })
-  const told = part.map(each => subscriptionElement(each.node, each.subscription, 'subscribed'))
+  const { part, set } = paged(all, wrapper, service.limits, {
+    uid: ({ subscription }) => subscription.subid,
+    size: each => lineBytes(each.node.name, each.subscription.jid),
+  })
+  const told = part.map(each => subscriptionElement(each.node, each.subscription, each.subscription.state))
   return el('pubsub', NS_PUBSUB, {}, el('subscriptions', NS_PUBSUB, { node }, ...told), ...set)
 }
 
@@ -91,7 +173,10 @@ export const affiliations: Command = request => {
     const affiliation = all.get(person)
     return affiliation === undefined ? [] : { node, affiliation }
   })
-  const { part, set } = paged(all, wrapper, service.limits, { uid: ({ node }) => node })
+  const { part, set } = paged(all, wrapper, service.limits, {
+    uid: ({ node }) => node,
+    size: ({ node }) => lineBytes(node),
+  })
   const told = part.map(({ node, affiliation }) => el('affiliation', NS_PUBSUB, { node, affiliation }))
   return el('pubsub', NS_PUBSUB, {}, el('affiliations', NS_PUBSUB, { node: action.attrs.node }, ...told), ...set)
 }
@@ -108,36 +193,89 @@ function subscriptionOf({ person, action }: Request, node: Node, type: 'cancel' 
   const jid = prepareJid(text)
   if (jid === undefined) throw badRequest('invalid-jid')
   if (bareJid(jid) !== person) throw forbidden()
-  const found = node.subscription(jid)
-  if (found === undefined) throw refusal(type, 'unexpected-request', 'not-subscribed')
-  if (subid !== undefined && subid !== found.subid) throw notAcceptable('invalid-subid')
-  return found
+  const found = node.subscriptionsAs(jid)
+  if (found.length === 0) throw refusal(type, 'unexpected-request', 'not-subscribed')
+  if (subid === undefined && found.length > 1) throw badRequest('subid-required')
+  const meant = subid === undefined ? found[0] : found.find(each => each.subid === subid)
+  if (meant === undefined) throw notAcceptable('invalid-subid')
+  return meant
 }
 
 /**
  * @returns `before` when there is no form, or it was cancelled
- * @throws StanzaError `bad-request` with `invalid-options` (§6.3.7); `feature-not-implemented` for subscriptions that end by themselves
+ * @throws StanzaError `bad-request` with `invalid-options` (§6.3.7)
  */
-function readOptions(parent: Element | undefined, before: SubscriptionOptions): SubscriptionOptions {
+function readOptions(
+  { service }: Request,
+  node: Node,
+  parent: Element | undefined,
+  before: SubscriptionOptions,
+): SubscriptionOptions {
   const form = parent && readSubmitted(subscribeOptionsForm, parent)
   if (form === undefined || form.cancelled) return before
   const { values, faulty } = form
-  const { deliver = before.deliver, expire, digest, subscription_type: type } = values
-  // What a leaf does anyway may be asked for: items, at whatever depth.
-  if (faulty.length > 0 || digest === true || type === 'nodes') throw badRequest('invalid-options')
-  if (expire === undefined) return { deliver, expire: before.expire }
-  if (expire !== 'presence' && expire !== '') throw unsupported('leased-subscription')
-  return { deliver, expire: expire === 'presence' ? 'presence' : undefined }
+  if (faulty.length > 0) throw invalid(`no such value of ${faulty[0]?.slice(0, 100)}`)
+  refuseUnbuilt(values)
+  const { deliver = before.deliver } = values
+  const expire = values.expire === undefined ? before.expire : readExpiry(values.expire, service.clock.now())
+  const shows = values['show-values'] === undefined ? before.shows : readShows(values['show-values'])
+  const lasting = { deliver, ...(expire !== undefined && { expire }), ...(shows !== undefined && { shows }) }
+  const { subscription_type: type, subscription_depth: depth } = values
+  if (!node.isCollection) {
+    // What a leaf does anyway may be asked for: items, at whatever depth.
+    if (type === 'nodes') throw invalid('a leaf has no nodes')
+    return lasting
+  }
+  return { ...lasting, type: type ?? before.type ?? 'nodes', depth: depth ?? before.depth ?? 1 }
 }
 
-function optionsForm({ deliver, expire }: SubscriptionOptions): Element {
-  return shownForm('form', subscribeOptionsForm, { deliver, expire: expire ?? '' })
+/** Whoever asks for it would wait for what never comes. */
+function refuseUnbuilt(values: FormValues<typeof subscribeOptionsForm>): void {
+  const { digest, include_body: body } = values
+  if (digest === true) throw invalid('there are no digests')
+  if (body === true) throw invalid('there is no body for payloads')
 }
 
-function subscriptionAnswer(node: Node, subscription: Subscription, state: 'none' | 'subscribed'): Element {
+const invalid = (text: string) => badRequest('invalid-options', text)
+
+/** What one has to be about to be told; undefined is anything. */
+function readShows(given: readonly string[]): readonly string[] | undefined {
+  const found = showValues.filter(show => given.includes(show))
+  if (given.some(show => !showValues.includes(show))) throw invalid(`pubsub#show-values are ${showValues.join(', ')}`)
+  return found.length === 0 || found.length === showValues.length ? undefined : found
+}
+
+const showValues = ['away', 'chat', 'dnd', 'online', 'xa']
+
+/** When a subscription ends: undefined is never. */
+function readExpiry(text: string, now: number): number | 'presence' | undefined {
+  if (text === '' || text === 'presence') return text === '' ? undefined : text
+  // The XEP itself leaves the seconds out (§12.18).
+  const time = parseDateTime(text) ?? parseDateTime(text.replace(/^(.{10}T\d\d:\d\d)(?=Z|[+-])/, '$1:00'))
+  if (time === undefined) throw invalid('pubsub#expire is a DateTime (XEP-0082), or presence')
+  if (time <= now) throw invalid('pubsub#expire is over already')
+  return time
+}
+
+function optionsForm({ deliver, expire, shows, type, depth }: SubscriptionOptions): Element {
+  const ends = typeof expire === 'number' ? new Date(expire).toISOString() : (expire ?? '')
+  const values = {
+    deliver,
+    expire: ends,
+    'show-values': shows ?? showValues,
+    subscription_type: type,
+    subscription_depth: depth,
+  }
+  return shownForm('form', subscribeOptionsForm, values, { 'pubsub#show-values': showValues })
+}
+
+function subscriptionAnswer(node: Node, subscription: Subscription, state: string): Element {
   return el('pubsub', NS_PUBSUB, {}, subscriptionElement(node, subscription, state))
 }
 
-function subscriptionElement({ name: node }: Node, { jid, subid }: Subscription, subscription: string): Element {
-  return el('subscription', NS_PUBSUB, { node, jid, subid, subscription })
+function subscriptionElement(node: Node, { jid, subid }: Subscription, subscription: string): Element {
+  return el('subscription', NS_PUBSUB, { node: nameOrNone(node), jid, subid, subscription })
 }
+
+/** The root has no name (XEP-0248 §8.1). */
+const nameOrNone = ({ name }: Node): string | undefined => (name === '' ? undefined : name)

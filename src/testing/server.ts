@@ -91,7 +91,9 @@ class LoopbackServer implements Loopback {
     this.#settings = settings
     this.ca = certificate.ca
     this.#peers = new Peers(log)
-    const services = new Map(pubsub.map(jid => [jid, new PubsubEngine({ jid, clock })]))
+    const sees = (person: string, other: string): boolean =>
+      accounts.has(other) && this.#router.rosters.of(other).get(person)?.from === true
+    const services = new Map(pubsub.map(jid => [jid, new PubsubEngine({ jid, clock, sees })]))
     this.#router = new Router(accounts, new Set(components.keys()), this.#peers, services)
     this.#sessions = new Sessions(this.#router, settings)
     this.#connections = new Connections({ router: this.#router, sessions: this.#sessions, clock, log, most })

@@ -8,7 +8,7 @@ import { childrenNamed } from './0060-request.ts'
 
 /** The words of XEP-0050 that §8.7 needs. */
 export const NS_COMMANDS = 'http://jabber.org/protocol/commands'
-const GET_PENDING = `${NS_PUBSUB}#get-pending`
+export const GET_PENDING = `${NS_PUBSUB}#get-pending`
 
 /** Who wants a subscription, as an event of type `authorization` tells it. */
 export interface SubscriptionRequest {

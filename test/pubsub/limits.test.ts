@@ -39,7 +39,7 @@ t.test('items', async t => {
     itemBytes: 200,
     idBytes: 3,
     itemDepth: 3,
-    storedBytes: 1100,
+    storedBytes: 1200,
   }).node('n')
   for (const id of ['a', 'b', 'c', 'd']) it.publish('n', id)
   t.match(String(it.get(hamlet, "<items node='n'/>").answer), /<items node=.n.><item id=.b./, 'the oldest goes')

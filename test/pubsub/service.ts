@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
-import { type EngineOptions, PubsubEngine } from '../../src/pubsub/index.ts'
-import type { Element } from '../../src/stream/element.ts'
+import { type EngineOptions, type Outcome, PubsubEngine } from '../../src/pubsub/index.ts'
+import { type Element, el } from '../../src/stream/element.ts'
 import { HandClock } from '../helper/clock.ts'
 import { received } from '../helper/received.ts'
 
@@ -19,6 +19,7 @@ export class Played {
   readonly clock = new HandClock()
   readonly engine: PubsubEngine
   #ids = 0
+  readonly #messages = new Set<string>()
 
   constructor(options: Partial<EngineOptions> = {}) {
     this.engine = new PubsubEngine({ jid: SERVICE, clock: this.clock, newId: () => `id${++this.#ids}`, ...options })
@@ -27,8 +28,30 @@ export class Played {
   /** Sends what stands in an iq, and returns what it comes to, the stanzas as text. */
   ask(from: string, type: 'get' | 'set', payload: string) {
     const iq = received(`<iq type='${type}' from='${from}' to='${SERVICE}' id='i1'>${payload}</iq>`)
-    const { answer, notifications } = this.engine.handle(iq)
-    return { answer, notifications, told: notifications.map(canonical) }
+    return this.#heard(this.engine.handle(iq))
+  }
+
+  /** Sends a message or presence. */
+  tell(xml: string) {
+    const stanza = received(xml)
+    const outcome = stanza.name === 'message' ? this.engine.message(stanza) : this.engine.presence(stanza)
+    return this.#heard(outcome)
+  }
+
+  /** Lets so many ms pass, and what they bring to an end end. */
+  async pass(ms: number) {
+    await this.clock.advance(ms)
+    return this.#heard(this.engine.tick())
+  }
+
+  /** All that was said, without the ids of messages, of which none comes twice. */
+  #heard<What extends Outcome>(outcome: What) {
+    const notifications = outcome.sent.map(({ name, ns, attrs: { id, ...attrs }, children }) => {
+      if (name === 'message' && (id === undefined || this.#messages.has(id))) throw new Error(`the id ${id} came twice`)
+      if (name === 'message') this.#messages.add(id as string)
+      return el(name, ns, attrs, ...children)
+    })
+    return { ...outcome, notifications, told: notifications.map(canonical) }
   }
 
   get(from: string, inner: string, ns = PUBSUB) {

@@ -73,7 +73,12 @@ t.test('what is no request is left alone, and below the service there is nobody'
   alice.say(SERVICE, 'no', { type: 'error' })
   alice.send('iq', { type: 'result', id: 'x', to: SERVICE })
   await settled(alice)
-  t.strictSame(alice.inbox.filter(({ attrs }) => attrs.from === SERVICE || attrs.type === 'error').map(String), [])
+  const heard = alice.inbox.filter(({ attrs }) => attrs.from === SERVICE || attrs.type === 'error')
+  t.strictSame(
+    heard.map(({ name, attrs }) => `${name} ${attrs.type}`),
+    ['presence unsubscribed'],
+    'nobody has it for a contact',
+  )
   const info = el('query', 'http://jabber.org/protocol/disco#info')
   await rejects(t, alice.session.iq('get', `x@${SERVICE}`, info), { condition: 'item-not-found' })
   await rejects(t, alice.session.iq('get', SERVICE, el('ping', 'urn:xmpp:ping')), { condition: 'service-unavailable' })

@@ -1,0 +1,47 @@
+/** XEP-0248 §4.1: nodes and the collections they are in, which form a graph without cycles. */
+import type { Node } from './node.ts'
+
+/**
+ * The collections above a node, nearest first, each once, with how many steps up it is on the shortest way.
+ * @param root stands above all that is in no other collection
+ */
+export function* collectionsAbove(node: Node, root: Node): Generator<readonly [Node, number], void, undefined> {
+  if (node === root) return
+  const seen = new Set<Node>([node])
+  let level: readonly Node[] = [node]
+  for (let steps = 1; level.length > 0; steps++) {
+    const next: Node[] = []
+    for (const each of level) {
+      for (const parent of parentsOf(each, root)) {
+        if (seen.has(parent)) continue
+        seen.add(parent)
+        yield [parent, steps]
+        if (parent !== root) next.push(parent)
+      }
+    }
+    level = next
+  }
+}
+
+const parentsOf = ({ parents }: Node, root: Node): readonly Node[] => (parents.length === 0 ? [root] : parents)
+
+/** All that is above a node, and the node itself: none of these may be put into it. */
+export function lineage(node: Node, root: Node): ReadonlySet<Node> {
+  const found = new Set([node])
+  for (const [each] of collectionsAbove(node, root)) found.add(each)
+  return found
+}
+
+/** The leaves in a collection and in those within it, each once. */
+export function* leavesBelow(collection: Node): Generator<Node, void, undefined> {
+  const seen = new Set<Node>([collection])
+  const waiting = [collection]
+  for (let each = waiting.pop(); each !== undefined; each = waiting.pop()) {
+    for (const child of each.children) {
+      if (seen.has(child)) continue
+      seen.add(child)
+      if (child.isCollection) waiting.push(child)
+      else yield child
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/** Who is there, as far as a service is told: by those who send it presence, and those who let it see theirs. */
+import { detached } from '../detached.ts'
+import { bareJid } from '../jid.ts'
+
+const MOST_PEOPLE = 100_000
+const MOST_RESOURCES = 50
+
+export class Presences {
+  /** By bare JID: full JIDs, and what they are about. */
+  readonly #here = new Map<string, Map<string, string>>()
+
+  /** @param jid full, or bare: whether any resource is there */
+  has(jid: string): boolean {
+    return this.showsOf(jid) !== undefined
+  }
+
+  /** What they are about, `online` for those who do not say; undefined when nobody is known to be there. */
+  showsOf(jid: string): readonly string[] | undefined {
+    const bare = bareJid(jid)
+    const found = this.#here.get(bare)
+    if (jid === bare) return found && [...found.values()]
+    const show = found?.get(jid)
+    return show === undefined ? undefined : [show]
+  }
+
+  /** @returns what has come by it: the full JID, the bare one with its first resource, or nothing new */
+  come(jid: string, show: string): readonly string[] {
+    const bare = bareJid(jid)
+    const found = this.#here.get(bare)
+    if (found?.has(jid) === true) {
+      found.set(jid, show)
+      return []
+    }
+    if (found === undefined && this.#here.size >= MOST_PEOPLE) return []
+    if (found !== undefined && found.size >= MOST_RESOURCES) return []
+    const own = detached(jid)
+    if (found === undefined) this.#here.set(detached(bare), new Map([[own, show]]))
+    else found.set(own, show)
+    return found === undefined ? [jid, bare] : [jid]
+  }
+
+  /** A bare JID goes with all its resources. */
+  leave(jid: string): void {
+    const bare = bareJid(jid)
+    const found = this.#here.get(bare)
+    found?.delete(jid)
+    if (jid === bare || found?.size === 0) this.#here.delete(bare)
+  }
+
+  /** Nothing is known any more. */
+  clear(): void {
+    this.#here.clear()
+  }
+}
