@@ -1,11 +1,16 @@
 import type { Session } from './session.ts'
 import type { Element } from './stream/element.ts'
 
+/** What a handler returns that answers an iq by itself, now or later. */
+export const answered = Symbol('answered')
+
+/** What is to be answered: nothing is an empty result, an Element is the result's payload. */
+export type Answer = Element | typeof answered | void
+
 /**
- * Answers or takes note of a stanza. For an iq: nothing is an empty result, an Element is the result's payload, a thrown
- * StanzaError is an error. For messages and presence what comes back is ignored.
+ * Answers or takes note of a stanza. For an iq it returns an {@link Answer}, or throws a StanzaError. For messages and presence what comes back is ignored.
  */
-export type Handler = (stanza: Element, session: Session) => Promise<Element | void> | Element | void
+export type Handler = (stanza: Element, session: Session) => Promise<Answer> | Answer
 
 /** The kinds of stanzas that handlers take; answers to an iq go to whoever asked. */
 export type RouteKind = 'iq-get' | 'iq-set' | 'message' | 'presence'

@@ -14,21 +14,11 @@ import type { Node, Subscription } from './node.ts'
 import { notifyOwners, notifySubscriber, send, sendLast, type Telling } from './notifications.ts'
 import type { Command } from './request.ts'
 
-/** ms before the owners are asked about the same subscriber again who has taken the request back in between. */
-const AGAIN = 600_000
-const MOST_ASKED = 10_000
-
 /** Asks the owners of a node whether somebody may subscribe to it. */
 export function askOwners(telling: Telling, node: Node, subscription: Subscription): void {
   const { service } = telling
   const key = JSON.stringify([node.name, bareJid(subscription.jid)])
-  const now = service.clock.now()
-  const before = service.asked.get(key)
-  if (before !== undefined && now - before < AGAIN) return
-  service.asked.delete(key)
-  const [oldest] = service.asked.keys()
-  if (oldest !== undefined && service.asked.size >= MOST_ASKED) service.asked.delete(oldest)
-  service.asked.set(key, now)
+  if (service.asked.was(key, service.clock.now())) return
   for (const [jid, affiliation] of node.affiliations) if (affiliation === 'owner') ask(telling, node, subscription, jid)
 }
 

@@ -24,6 +24,8 @@ interface LeafChoices {
   readonly notify_retract: boolean
   readonly persist_items: boolean
   readonly publish_model: 'publishers' | 'subscribers' | 'open'
+  /** What becomes of a publication for which a node has no room: see `max_items`. */
+  readonly publish_node_full: 'retract-oldest' | 'discard-oldest' | 'reject'
   readonly send_last_published_item: 'never' | 'on_sub' | 'on_sub_and_presence'
   readonly type: string
 }
@@ -77,7 +79,9 @@ export const defaultConfig = ({ itemBytes }: EngineLimits): NodeConfig => ({
   notify_sub: false,
   persist_items: true,
   publish_model: 'publishers',
-  send_last_published_item: 'on_sub',
+  publish_node_full: 'discard-oldest',
+  // §4.3 wants it so, of a service that sends it at all.
+  send_last_published_item: 'on_sub_and_presence',
   subscribe: true,
   title: '',
   type: '',
@@ -87,7 +91,12 @@ export const defaultConfig = ({ itemBytes }: EngineLimits): NodeConfig => ({
 const ofCollections = { node_type: 'collection', notify_config: true } as const
 
 /** What a field says of a service that knows nothing of it; another value would be a promise. */
-const fixed: ConfigForm = { presence_based_delivery: false, purge_offline: false, tempsub: false }
+const fixed: ConfigForm = {
+  itemreply: 'publisher',
+  presence_based_delivery: false,
+  purge_offline: false,
+  tempsub: false,
+}
 
 const ofLeaves: ReadonlySet<string> = new Set<keyof LeafChoices>([
   'deliver_notifications',
@@ -98,6 +107,7 @@ const ofLeaves: ReadonlySet<string> = new Set<keyof LeafChoices>([
   'notify_retract',
   'persist_items',
   'publish_model',
+  'publish_node_full',
   'send_last_published_item',
   'type',
 ])

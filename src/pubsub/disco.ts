@@ -27,6 +27,7 @@ const features = [
   'get-pending',
   'instant-nodes',
   'item-ids',
+  'last-published',
   'leased-subscription',
   'manage-subscriptions',
   'member-affiliation',
@@ -38,6 +39,7 @@ const features = [
   'outcast-affiliation',
   'persistent-items',
   'publish',
+  'publish-node-full',
   'publish-only-affiliation',
   'publish-options',
   'publisher-affiliation',
@@ -48,6 +50,7 @@ const features = [
   'retrieve-default-sub',
   'retrieve-items',
   'retrieve-subscriptions',
+  'rsm',
   'subscribe',
   'subscription-notifications',
   'subscription-options',
@@ -111,11 +114,11 @@ export const contents: Command = request => {
   return el('query', NS_DISCO_ITEMS, { node: node.name }, ...items, ...set)
 }
 
-function featuresOf({ autoCreate, abilities }: Service): string[] {
+function featuresOf({ autoCreate, abilities, features: others }: Service): string[] {
   const created = autoCreate ? [`${NS_PUBSUB}#auto-create`] : []
   const presence = abilities.presenceAccess ? [`${NS_PUBSUB}#access-presence`] : []
   const own = [...features, ...created, ...presence].sort()
-  return [NS_COMMANDS, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_DATA, NS_RSM, NS_SHIM, NS_PUBSUB, ...own]
+  return [NS_COMMANDS, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_DATA, NS_RSM, NS_SHIM, NS_PUBSUB, ...own, ...others]
 }
 
 /** People in what is told of a node. */

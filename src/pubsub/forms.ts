@@ -6,7 +6,7 @@ import { type FormTable, type FormValues, readValues, writeForm } from '../xep/0
 /** A form that was handed in. */
 export interface Submitted<Table extends FormTable> {
   readonly values: FormValues<Table>
-  /** Fields that make no sense: unknown ones of `pubsub#`, and known ones with a value that cannot stand there. */
+  /** Fields that make no sense: unknown ones, and known ones with a value that cannot stand there. */
   readonly unknown: readonly string[]
   readonly faulty: readonly string[]
   /** The sender has thought better of it (XEP-0004 §3.1). */
@@ -22,8 +22,8 @@ export function readSubmitted<Table extends FormTable>(table: Table, parent: Ele
   const unknown: string[] = []
   const faulty: string[] = []
   for (const { var: name, values: given } of form.fields) {
-    if (!name.startsWith('pubsub#')) continue
-    const field = name.slice('pubsub#'.length)
+    if (name === FORM_TYPE || name === '') continue
+    const field = name.startsWith('pubsub#') ? name.slice('pubsub#'.length) : ''
     if (!Object.hasOwn(table.fields, field)) unknown.push(name)
     // An empty value is how a form says that there is none.
     else if ((given[0] ?? '').trim() !== '' && !Object.hasOwn(values, field)) faulty.push(name)

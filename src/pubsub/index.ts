@@ -2,6 +2,7 @@
 export type { NodeConfig } from './config.ts'
 export type { NodeDescription } from './description.ts'
 export { type EngineCounts, type Handled, type Outcome, PubsubEngine } from './engine.ts'
+export { errorAnswer } from './errors.ts'
 export { defaultLimits, type EngineLimits } from './limits.ts'
 export type { SubscriptionOptions } from './node.ts'
 export type { EngineOptions } from './service.ts'

@@ -1,7 +1,7 @@
 /** XEP-0060 §6.5 and XEP-0248 §6.2: what has been published and is kept. */
 import { type Element, el } from '../stream/element.ts'
 import { NS_PUBSUB } from '../xep/0060-pubsub.ts'
-import { badRequest, notAcceptable, notFound, unsupported } from './errors.ts'
+import { badRequest, notAcceptable, unsupported } from './errors.ts'
 import { settle } from './expiry.ts'
 import { leavesBelow } from './graph.ts'
 import type { Item, Node } from './node.ts'
@@ -15,13 +15,14 @@ export const items: Command = request => {
   const node = nodeOf(request)
   service.demand(node, person, 'retrieve')
   const { subid } = action.attrs
-  if (subid !== undefined && !node.subscriptionsOf(person).some(each => each.subid === subid)) {
-    throw notAcceptable('invalid-subid')
-  }
+  const own = node.subscriptionsOf(person)
+  if (subid !== undefined && !own.some(each => each.subid === subid)) throw notAcceptable('invalid-subid')
+  // It makes no difference which one it is, but the XEP has it so (§6.5.9.1).
+  if (subid === undefined && own.some(({ jid }) => node.subscriptionsAs(jid).length > 1))
+    throw badRequest('subid-required')
   if (node.isCollection) return itemsBelow(request, node)
   if (!node.config.persist_items) throw unsupported('persistent-items')
   const found = wanted(request, node)
-  if (found.length === 0 && asksForIds(request)) throw notFound()
   const listed = { uid: ({ id }: Item) => id, size: ({ size }: Item) => size }
   const { part, set } = paged(found, wrapper, service.limits, listed)
   return el('pubsub', NS_PUBSUB, {}, itemsElement(node, part), ...set)
@@ -36,7 +37,6 @@ function itemsBelow(request: Request, collection: Node): Element {
     settle(request, node)
     for (const item of wanted(request, node)) all.push({ node, item })
   }
-  if (all.length === 0 && asksForIds(request)) throw notFound()
   const { part, set } = paged(all, wrapper, service.limits, {
     uid: ({ node: { name }, item: { id } }) => `${name.length}:${name}${id}`,
     size: ({ item: { size } }) => size,
@@ -56,8 +56,6 @@ function itemsElement({ name }: Node, items: readonly Item[]): Element {
 
 const idsIn = ({ action }: Request): (string | undefined)[] =>
   action.elements.filter(child => child.is('item', NS_PUBSUB)).map(({ attrs }) => attrs.id)
-
-const asksForIds = (request: Request): boolean => idsIn(request).length > 0
 
 /** What of a node is asked for: these ids, as far as they are there, or the last ones. */
 function wanted(request: Request, node: Node): Item[] {

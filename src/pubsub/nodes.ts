@@ -20,7 +20,9 @@ export const create: Command = request => {
   const { service, person, wrapper, action } = request
   const { node: asked = '' } = action.attrs
   const configure = wrapper.child('configure')
-  if (configure?.attrs.node !== undefined) throw badRequest(undefined, 'what is configured is what is created')
+  if (configure !== undefined && (configure.attrs.node !== undefined || wrapper.elements[0] === configure)) {
+    throw badRequest(undefined, 'what is configured is what is created, which comes before it')
+  }
   const { config, children } = readConfig(configure, service.defaults, service.reading)
   const name = asked === '' ? service.newId() : asked
   service.demandCreation(name, person)
@@ -89,10 +91,11 @@ export const setConfig: Command = request => {
   return undefined
 }
 
-/** Lets the oldest items go until so many are left. */
-export function removeItems(service: Service, node: Node, most: number): void {
+/** Lets the oldest items go until so many are left. @returns their ids */
+export function removeItems(service: Service, node: Node, most: number): readonly string[] {
   const ids = node.surplus(most)
   if (ids.length > 0) service.do({ op: 'retract', node: node.name, ids })
+  return ids
 }
 
 /** §8.3. */
@@ -129,8 +132,7 @@ export const purge: Command = request => {
   const { service, person } = request
   const node = nodeOf(request)
   service.demand(node, person, 'purge')
-  if (node.isCollection) throw unsupported('purge-nodes')
-  if (!node.config.persist_items) throw unsupported('persistent-items')
+  if (node.isCollection || !node.config.persist_items) throw unsupported('persistent-items')
   removeItems(service, node, 0)
   if (node.config.notify_retract) notify(request, node, el('purge', NS_PUBSUB_EVENT, { node: node.name }), 'items')
   return undefined

@@ -42,13 +42,13 @@ export function notify(telling: Telling, node: Node, event: Element, about: Abou
   const content = [el('event', NS_PUBSUB_EVENT, {}, event)]
   const above = [...collectionsAbove(node, service.root)].filter(([{ subscriptions }]) => subscriptions > 0)
   const direct = (extent.below ?? 0) > 0 ? about === 'nodes' : about !== 'nodes'
-  if (above.length === 0) {
+  // At a leaf that is in nothing anybody listens to, nobody is told twice.
+  if (above.length === 0 && !node.isCollection) {
     if (!direct) return
     for (const subscriptions of node.subscribers) {
       for (const subscription of subscriptions) {
         if (!wants(service, node, subscription, about, extent)) continue
-        const several = about === 'items' || about === 'nodes' ? subidsOf(node, subscription) : []
-        send(telling, node, subscription.jid, several.length === 0 ? content : [...content, headersElement(several)])
+        send(telling, node, subscription.jid, content)
       }
     }
     return
@@ -75,7 +75,7 @@ function recipients(
     if (known === undefined) found.set(jid, entry)
     if (collection) entry.collections.push({ name: 'Collection', value: place.name })
     entry.subids.push({ name: 'SubID', value: subid })
-    entry.several ||= known !== undefined || subidsOf(place, subscription).length > 0
+    entry.several ||= known !== undefined || (place.isCollection && place.subscriptionsAs(jid).length > 1)
   }
   if (direct) {
     for (const subscriptions of node.subscribers) {
@@ -110,6 +110,8 @@ function wants(
   about: About,
   { all = false, below = 0 }: Extent,
 ): boolean {
+  // That it is gone is news for those who wait too (§8.4.2).
+  if (all && subscription.state === 'pending') return true
   if (all || !node.isCollection) return hears(service, subscription)
   return reaches(service, subscription, about === 'items' ? 'items' : 'nodes', below)
 }
@@ -134,12 +136,6 @@ function mayHear(service: Service, node: Node, collection: Node, { jid }: Subscr
   const person = bareJid(jid)
   if (collection === service.root) return service.may(node, person, 'retrieve')
   return service.affiliation(node, person) !== 'outcast'
-}
-
-/** The subscription's id, where its JID has others to the same node. */
-function subidsOf(node: Node, { jid, subid }: Subscription): Header[] {
-  if (!node.isCollection) return []
-  return node.subscriptionsAs(jid).length > 1 ? [{ name: 'SubID', value: subid }] : []
 }
 
 /** §8.8.4: tells a subscriber that an owner, a change of the node or the time has changed its subscription. */

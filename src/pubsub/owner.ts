@@ -118,10 +118,14 @@ function readEntries(
   return [...entries.values()]
 }
 
-/** A node has an owner, always (§8.9.2.4), and only so many others. */
+/** By the state chart (§4.1), which has it that who is an owner or a publisher is nothing before becoming less. A node has an owner, always (§8.9.2.4), and only so many others. */
 function possible({ service }: Request, node: Node, jid: string, wanted: Affiliation): boolean {
   const before = node.affiliations.get(jid)
-  if (before === 'owner') return [...node.affiliations.values()].filter(each => each === 'owner').length > 1
+  if (before === 'publisher' && wanted === 'member') return false
+  if (before === 'owner') {
+    const owners = [...node.affiliations.values()].filter(each => each === 'owner').length
+    return wanted === 'none' && owners > 1
+  }
   return wanted === 'none' || before !== undefined || node.affiliations.size < service.limits.affiliationsPerNode
 }
 

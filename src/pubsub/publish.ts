@@ -5,7 +5,16 @@ import { publishOptionsForm } from '../xep/0060-forms.ts'
 import { NS_PUBSUB, NS_PUBSUB_EVENT } from '../xep/0060-pubsub.ts'
 import { checkParents } from './collections.ts'
 import { meets, type NodeConfig, readConfig, readPreconditions } from './config.ts'
-import { badRequest, forbidden, full, notAcceptable, notAllowed, notFound, refusal, unsupported } from './errors.ts'
+import {
+  badRequest,
+  forbidden,
+  notAcceptable,
+  notAllowed,
+  notFound,
+  refusal,
+  full as serviceFull,
+  unsupported,
+} from './errors.ts'
 import { settle } from './expiry.ts'
 import type { Node } from './node.ts'
 import { createNode, removeItems } from './nodes.ts'
@@ -42,12 +51,15 @@ export const publish: Command = request => {
       service.do({ op: 'publish', node: name, id, publisher: person, at, ...(payload !== undefined && { payload }) })
     }
   }
-  removeItems(service, node, mostItems(service, config))
+  const surplus = removeItems(service, node, mostItems(service, config))
   const told = items.map(({ id, element }) => {
     const inside = config.deliver_payloads && element !== undefined ? [element] : []
     return el('item', NS_PUBSUB_EVENT, { id, publisher: person }, ...inside)
   })
   notify(request, node, el('items', NS_PUBSUB_EVENT, { node: node.name }, ...told), 'items')
+  if (config.publish_node_full === 'retract-oldest' && surplus.length > 0) {
+    notify(request, node, retractEvent(node, surplus), 'items')
+  }
   const published = items.map(({ id }) => el('item', NS_PUBSUB, { id }))
   return el('pubsub', NS_PUBSUB, {}, el('publish', NS_PUBSUB, { node: node.name }, ...published))
 }
@@ -56,6 +68,7 @@ export const publish: Command = request => {
 function configOfNew(request: Request, name: string, options: Element | undefined): NodeConfig {
   const { service, person } = request
   service.demandCreation(name, person)
+  if ((readPreconditions(options)?.unknown.length ?? 0) > 0) throw refusal('cancel', 'conflict', 'precondition-not-met')
   const { config } = readConfig(options, service.defaults, { ...service.reading, table: publishOptionsForm })
   if (config.node_type === 'collection') throw unsupported('publish')
   checkParents(request, undefined, config.collection)
@@ -67,7 +80,7 @@ export const retract: Command = request => {
   const { service, person, action } = request
   const node = nodeOf(request)
   const right = service.demand(node, person, 'retract')
-  if (node.isCollection) throw unsupported('delete-items')
+  if (node.isCollection) throw unsupported('persistent-items')
   if (!node.config.persist_items) throw unsupported('persistent-items')
   const ids = action.elements.filter(child => child.is('item', NS_PUBSUB)).map(({ attrs }) => attrs.id ?? '')
   if (ids.length === 0 || ids.includes('')) throw badRequest('item-required')
@@ -126,7 +139,7 @@ function readItems(request: Request, config: NodeConfig, node: Node | undefined)
   return last
 }
 
-/** @throws StanzaError `resource-constraint` when there is no room for what is published, for its service or its owner */
+/** @throws StanzaError `conflict` with `node-full`; `resource-constraint` when there is no room for what is published, for its service or its owner */
 function demandRoom(
   { service, person }: Request,
   config: NodeConfig,
@@ -139,11 +152,13 @@ function demandRoom(
     bytes += itemSize(id, payload) - (before?.size ?? 0)
     if (before === undefined) more++
   }
+  const full = (node?.items.size ?? 0) + more > mostItems(service, config)
+  if (full && config.publish_node_full === 'reject') throw refusal('cancel', 'conflict', 'node-full')
   // Those at the other end go.
   more = Math.min(more, mostItems(service, config) - (node?.items.size ?? 0))
   const room = service.roomOf(node?.creator ?? person)
   // What takes less room than what was there is no reason to refuse anything.
-  if ((bytes > 0 && bytes > room.bytes) || (more > 0 && more > room.items)) throw full()
+  if ((bytes > 0 && bytes > room.bytes) || (more > 0 && more > room.items)) throw serviceFull()
 }
 
 function payloadOf(item: Element, { deliver_payloads: delivers, type }: NodeConfig): Element | undefined {

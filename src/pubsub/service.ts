@@ -9,6 +9,7 @@ import { forbidden, full, notAcceptable, refusal } from './errors.ts'
 import { defaultLimits, type EngineLimits } from './limits.ts'
 import { type Item, Node, type Subscription, type SubscriptionOptions } from './node.ts'
 import { Presences } from './presence.ts'
+import { Recently } from './recently.ts'
 import type { Change, Entry } from './store.ts'
 
 /** What an engine is made of. */
@@ -25,6 +26,8 @@ export interface EngineOptions {
   readonly limits?: Partial<EngineLimits>
   /** A publication to a node that is not there creates it (§7.1.4). Default false. */
   readonly autoCreate?: boolean
+  /** What else the address of the service can, as disco has it. */
+  readonly features?: readonly string[]
   /** Makes ids of items, nodes and subscriptions; none may come twice. Default random ones. */
   readonly newId?: () => string
 }
@@ -53,6 +56,7 @@ export class Service {
   readonly autoCreate: boolean
   readonly defaults: NodeConfig
   readonly abilities: Abilities
+  readonly features: readonly string[]
   readonly newId: () => string
   /** Without the root. */
   readonly nodes = new Map<string, Node>()
@@ -65,8 +69,10 @@ export class Service {
   readonly leased = new Map<Node, number>()
   /** Where nodes have gone that were deleted, by their names. */
   readonly moved = new Map<string, string>()
-  /** When an owner was last asked about somebody; see `authorization.ts`. */
-  readonly asked = new Map<string, number>()
+  /** Of whom owners have been asked: who takes the request back and makes it again does not have them asked again. */
+  readonly asked = new Recently(600_000)
+  /** Who was sent what is in their nodes when they came: who comes and goes is not sent it each time. */
+  readonly greeted = new Recently(30_000)
   /** Of all nodes; bytes as {@link EngineLimits} has them. */
   bytes = 0
   items = 0
@@ -88,6 +94,7 @@ export class Service {
     this.autoCreate = options.autoCreate ?? false
     this.defaults = defaultConfig(this.limits)
     this.abilities = { presenceAccess: options.sees !== undefined }
+    this.features = options.features ?? []
     this.newId = options.newId ?? randomId
     this.#creators = options.creators ?? (() => true)
     this.#admins = options.admins ?? (() => false)

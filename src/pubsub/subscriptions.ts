@@ -30,6 +30,9 @@ export const subscribe: Command = request => {
   if (!node.config.subscribe) throw unsupported('subscribe')
   const right = service.demand(node, person, 'subscribe')
   const given = wrapper.child('options')
+  if (given !== undefined && !stands(given, wrapper)) {
+    throw badRequest(undefined, 'the options are those of the subscription, which comes before them')
+  }
   const before = node.subscriptionsAs(jid)
   if (before.some(({ state }) => state === 'pending')) throw refusal('auth', 'not-authorized', 'pending-subscription')
   const options = readOptions(request, node, given, defaultOptions(node))
@@ -39,7 +42,7 @@ export const subscribe: Command = request => {
     if (type !== options.type || depth !== options.depth) throw refusal('cancel', 'conflict')
     const changed = given === undefined ? same.options : readOptions(request, node, given, same.options)
     changeOptions(request, node, same, changed)
-    return subscriptionAnswer(node, same, same.state)
+    return subscriptionAnswer(node, same, same.state, given !== undefined)
   }
   if (!hasRoom(service, node, person)) throw refusal('wait', 'policy-violation', 'too-many-subscriptions')
   const state = right === true ? 'subscribed' : 'pending'
@@ -52,7 +55,12 @@ export const subscribe: Command = request => {
     notifyOwners(request, node, subscription, state)
     sendLast(request, node, subscription)
   }
-  return subscriptionAnswer(node, subscription, state)
+  return subscriptionAnswer(node, subscription, state, given !== undefined)
+}
+
+/** Whether options stand where they may, and name nothing that the subscription names (§6.3.7). */
+function stands({ attrs: { node, jid } }: Element, { elements: [first] }: Element): boolean {
+  return node === undefined && jid === undefined && first?.name === 'subscribe'
 }
 
 /** The node that is asked about. @throws StanzaError `gone` with where it is now (§6.1.3) */
@@ -148,7 +156,7 @@ export const setOptions: Command = request => {
 export const defaultSubscription: Command = request => {
   const { node: name } = request.action.attrs
   const options = name === undefined ? { deliver: true } : defaultOptions(nodeOf(request))
-  return el('pubsub', NS_PUBSUB, {}, el('default', NS_PUBSUB, { node: name }, optionsForm(options)))
+  return el('pubsub', NS_PUBSUB, {}, el('default', NS_PUBSUB, { node: name }, optionsForm(options, 'result')))
 }
 
 /** §5.6: one's own, all or those to one node. */
@@ -257,7 +265,10 @@ function readExpiry(text: string, now: number): number | 'presence' | undefined 
   return time
 }
 
-function optionsForm({ deliver, expire, shows, type, depth }: SubscriptionOptions): Element {
+function optionsForm(
+  { deliver, expire, shows, type, depth }: SubscriptionOptions,
+  kind: 'form' | 'result' = 'form',
+): Element {
   const ends = typeof expire === 'number' ? new Date(expire).toISOString() : (expire ?? '')
   const values = {
     deliver,
@@ -266,11 +277,13 @@ function optionsForm({ deliver, expire, shows, type, depth }: SubscriptionOption
     subscription_type: type,
     subscription_depth: depth,
   }
-  return shownForm('form', subscribeOptionsForm, values, { 'pubsub#show-values': showValues })
+  return shownForm(kind, subscribeOptionsForm, values, { 'pubsub#show-values': showValues })
 }
 
-function subscriptionAnswer(node: Node, subscription: Subscription, state: string): Element {
-  return el('pubsub', NS_PUBSUB, {}, subscriptionElement(node, subscription, state))
+/** @param configured it came with options, which are said in return (§6.3.7) */
+function subscriptionAnswer(node: Node, subscription: Subscription, state: string, configured = false): Element {
+  const options = configured ? [el('options', NS_PUBSUB, {}, optionsForm(subscription.options, 'result'))] : []
+  return el('pubsub', NS_PUBSUB, {}, subscriptionElement(node, subscription, state), ...options)
 }
 
 function subscriptionElement(node: Node, { jid, subid }: Subscription, subscription: string): Element {

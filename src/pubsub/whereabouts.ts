@@ -28,6 +28,7 @@ function come(telling: Telling, from: string, show = ''): void {
   const { service } = telling
   const person = bareJid(from)
   const here = service.presences.come(from, shows.find(each => each === show) ?? 'online')
+  if (here.length === 0 || service.greeted.was(from, service.clock.now())) return
   for (const [node, subscription] of held(telling, person)) {
     if (node.config.send_last_published_item !== 'on_sub_and_presence') continue
     if (subscription.state === 'subscribed' && here.includes(subscription.jid)) sendLast(telling, node, subscription)

@@ -1,6 +1,6 @@
 import { StanzaError, warn } from '../errors.ts'
 import { bareJid, hasJidParts } from '../jid.ts'
-import type { Handler, Route, Xep } from '../routes.ts'
+import { type Answer, answered, type Handler, type Route, type Xep } from '../routes.ts'
 import type { Session, SessionOptions } from '../session.ts'
 import { type Element, el } from '../stream/element.ts'
 import { sendable } from '../stream/escape.ts'
@@ -108,12 +108,15 @@ export class Dispatch {
       this.#report(error, stanza)
       if (stanza.name === 'iq') done(new StanzaError('cancel', 'internal-server-error'))
     }
+    const take = (answer: Answer): void => {
+      if (answer !== answered) done(answer as Element | undefined)
+    }
     try {
       const result = handler(stanza, this.#session)
-      if (!(result instanceof Promise)) return done(result as Element | undefined)
+      if (!(result instanceof Promise)) return take(result)
       this.#busy++
       result
-        .then(answer => done(answer as Element | undefined), fail)
+        .then(take, fail)
         .catch(fail)
         .finally(() => this.#busy--)
     } catch (error) {

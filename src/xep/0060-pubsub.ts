@@ -27,6 +27,7 @@ export type PubsubErrorCondition =
   | 'jid-required'
   | 'max-items-exceeded'
   | 'max-nodes-exceeded'
+  | 'node-full'
   | 'nodeid-required'
   | 'not-in-roster-group'
   | 'not-subscribed'

@@ -64,7 +64,8 @@ for (const affiliation of affiliations) {
             const it = new Played().node('n', { access_model: access })
             it.publish('n', 'theirs')
             it.affiliate('n', bare, 'publisher').publish('n', 'own', who)
-            it.affiliate('n', bare, reader)
+            // By the state chart a publisher becomes nothing less at once.
+            it.affiliate('n', bare, 'none').affiliate('n', bare, reader)
             if (subscribed) it.subscribe('n', who)
             it.affiliate('n', bare, affiliation)
             it.done(hamlet, `<configure node='n'>${form({ publish_model: model })}</configure>`, OWNER)

@@ -47,8 +47,10 @@ export class Played {
   /** All that was said, without the ids of messages, of which none comes twice. */
   #heard<What extends Outcome>(outcome: What) {
     const notifications = outcome.sent.map(({ name, ns, attrs: { id, ...attrs }, children }) => {
-      if (name === 'message' && (id === undefined || this.#messages.has(id))) throw new Error(`the id ${id} came twice`)
-      if (name === 'message') this.#messages.add(id as string)
+      // An error has that of what it answers.
+      const own = name === 'message' && attrs.type !== 'error'
+      if (own && (id === undefined || this.#messages.has(id))) throw new Error(`the id ${id} came twice`)
+      if (own) this.#messages.add(id as string)
       return el(name, ns, attrs, ...children)
     })
     return { ...outcome, notifications, told: notifications.map(canonical) }
