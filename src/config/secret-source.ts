@@ -33,10 +33,13 @@ export function resolveSecret(sheet: Sheet<AccountOptions>, places: SecretPlaces
   if (others.length > 0) return
   const [name, path] = [sheet.get('secret_env'), sheet.get('secret_file')]
   if (first === 'secret_env' && name !== undefined) take(sheet, first, fromEnvironment(name, places))
-  if (first === 'secret_file' && path !== undefined) take(sheet, first, fromFile(path, places))
+  if (first === 'secret_file' && path !== undefined) take(sheet, first, readSecretFile(path, places))
 }
 
-type SecretReading = { readonly secret: string; readonly exposed?: number | undefined } | { readonly error: string }
+/** A secret; `exposed` is the mode of a file that others can read. */
+export type SecretReading =
+  | { readonly secret: string; readonly exposed?: number | undefined }
+  | { readonly error: string }
 
 function take(sheet: Sheet<AccountOptions>, option: SecretOption, reading: SecretReading): void {
   if ('error' in reading) {
@@ -64,7 +67,11 @@ const mostBytes = 65_536
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function fromFile(path: string, { source, directory }: SecretPlaces): SecretReading {
+/** The secret that a file holds, and nothing else. */
+export function readSecretFile(
+  path: string,
+  { source, directory }: Pick<SecretPlaces, 'source' | 'directory'>,
+): SecretReading {
   if (path === '') return { error: 'it names no file' }
   const full = resolvePath(directory, path)
   const bytes = source.read(full)

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { readEid } from '../bus/eid.ts'
+import { readHost } from './host.ts'
 import { didYouMean } from './names.ts'
 import { type Problem, ProblemLog } from './problem.ts'
 import { locateSettings, type SettingLine } from './setting-lines.ts'
@@ -33,6 +34,32 @@ export interface Settings {
     /** What becomes of our states when we leave. */
     readonly leave: 'mark' | 'retract' | 'keep'
   }
+  readonly pubsub: PubsubSettings
+}
+
+/** A PubSub service that runs in the daemon, as a component of a server. */
+export interface PubsubSettings {
+  /** Its domain; undefined means that there is none. */
+  readonly domain: string | undefined
+  readonly host: string
+  readonly port: number
+  /** What it shares with its server, or the file where that stands. */
+  readonly secret: string | undefined
+  readonly secret_file: string | undefined
+  /** TLS from the first byte, or none at all; undefined means none within this machine, and nothing else. */
+  readonly tls: 'direct' | 'never' | undefined
+  readonly tls_cafile: string | undefined
+  /** A directory; undefined means that nothing is kept beyond the process. */
+  readonly store: string | undefined
+  /** Who may do whatever an owner may: JIDs and domains. */
+  readonly admins: readonly string[]
+  /** Who may create nodes, `*` for everybody; undefined means the users of the domain that its own is part of. */
+  readonly creators: readonly string[] | undefined
+  readonly auto_create: boolean
+  readonly nodes_per_owner: number
+  readonly items_per_owner: number
+  readonly bytes_per_owner: number
+  readonly subscriptions_per_user: number
 }
 
 /** What holds without a settings file. */
@@ -101,6 +128,23 @@ const table: Readonly<Record<string, Readonly<Record<string, Setting>>>> = {
     expire: { default: 0, read: number(0, 2000000) },
     leave: { default: 'mark', read: word('mark', 'retract', 'keep') },
   },
+  pubsub: {
+    domain: { default: undefined, read: text },
+    host: { default: '127.0.0.1', read: given => readHost(given ?? '') },
+    port: { default: 5347, read: number(1, 65535) },
+    secret: { default: undefined, read: text },
+    secret_file: { default: undefined, read: path() },
+    tls: { default: undefined, read: word('direct', 'never') },
+    tls_cafile: { default: undefined, read: path() },
+    store: { default: undefined, read: path() },
+    admins: { default: [], read: list },
+    creators: { default: undefined, read: list },
+    auto_create: { default: false, read: readBoolean },
+    nodes_per_owner: { default: 10000, read: number(0, 10000000) },
+    items_per_owner: { default: 100000, read: number(0, 100000000) },
+    bytes_per_owner: { default: 67108864, read: number(0, 1099511627776) },
+    subscriptions_per_user: { default: 20000, read: number(0, 10000000) },
+  },
 }
 
 function build(values: ReadonlyMap<string, unknown>): Settings {
@@ -163,6 +207,19 @@ function word(...words: readonly string[]): Setting['read'] {
     const value = text?.trim().toLowerCase() ?? ''
     return words.includes(value) ? { value } : { expected: `${words.slice(0, -1).join(', ')} or ${words.at(-1)}` }
   }
+}
+
+function text(given: string | undefined): Reading {
+  return given === undefined || given === '' ? { expected: 'a text' } : { value: given }
+}
+
+/** Commas between its entries. */
+function list(given: string | undefined): Reading {
+  const value = (given ?? '')
+    .split(',')
+    .map(entry => entry.trim())
+    .filter(entry => entry !== '')
+  return given === undefined ? { expected: 'a list such as a.example, bob@b.example' } : { value }
 }
 
 function readEntity(text: string | undefined): Reading {

@@ -1,9 +1,16 @@
 import type { Account } from '../account/account.ts'
 import type { StateBus } from '../bus/index.ts'
+import type { PubsubComponent } from '../pubsub-component/index.ts'
 import type { AccountSet } from './accounts.ts'
 
+/** What the commands of a PubSub service work on. */
+export interface PubsubContext {
+  /** Undefined where there is none. */
+  readonly pubsub: PubsubComponent | undefined
+}
+
 /** What the commands work on. */
-export interface ConsoleContext {
+export interface ConsoleContext extends PubsubContext {
   readonly accounts: AccountSet
   /** The states of devices and mailboxes. */
   readonly bus: StateBus
@@ -19,8 +26,8 @@ export interface Output {
   readonly exit?: number
 }
 
-/** One command of the console. */
-export interface Command {
+/** One command of the console, and what it works on. */
+export interface Command<Context = ConsoleContext> {
   /** The words it begins with. */
   readonly words: string
   /** The arguments behind them; `…` takes the rest. */
@@ -28,7 +35,7 @@ export interface Command {
   /** The rest is a text of the user's, which may be left out or not. */
   readonly text?: 'always' | 'sometimes'
   readonly summary: string
-  run(args: readonly string[], context: ConsoleContext, signal: AbortSignal): Output | Promise<Output>
+  run(args: readonly string[], context: Context, signal: AbortSignal): Output | Promise<Output>
 }
 
 /** The account of that name. @throws Error in Asterisk's words */

@@ -5,20 +5,38 @@ import { printable, printableJson } from '../printable.ts'
 import { type Command, type ConsoleContext, find, type Output } from './console-command.ts'
 import { eventCommands } from './console-events.ts'
 import { nodeCommands } from './console-nodes.ts'
+import { pubsubCommands } from './console-pubsub.ts'
 import { showBuddies, showConfig, showConnections, showMessages } from './console-show.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 import { UsageError } from './io.ts'
 
-/** Runs one command. Whatever goes wrong is in the reply, in words. */
-export async function runCommand(
+/** Runs one command of the daemon. Whatever goes wrong is in the reply, in words. */
+export function runCommand(
   request: ControlRequest,
   context: ConsoleContext,
   signal: AbortSignal,
 ): Promise<ControlReply> {
-  const argv = request.argv.length === 1 ? splitCommand(request.argv[0] ?? '') : request.argv
-  const command = findCommand(argv)
+  return runOneOf(daemonCommands, request, context, signal)
+}
+
+/** Runs one of these commands, or shows them. */
+export async function runOneOf<Context>(
+  known: readonly Command<Context>[],
+  request: ControlRequest,
+  context: Context,
+  signal: AbortSignal,
+): Promise<ControlReply> {
+  const help: Command<Context> = {
+    words: 'help',
+    args: '[COMMAND…]',
+    summary: 'Shows the commands, or those that begin so',
+    run: words => showHelp(commands, words.join(' ').trim().toLowerCase()),
+  }
+  const commands = [...known, help]
+  const argv = request.argv.length === 1 ? splitCommand(commands, request.argv[0] ?? '') : request.argv
+  const command = findCommand(commands, argv)
   if (command === undefined) {
-    return failure(unknownCommand(argv), request.json)
+    return failure(unknownCommand(commands, argv), request.json)
   }
   const behind = argv.at(-1) === '--json' && !isText(command, argv.length - 1)
   const json = request.json || behind
@@ -37,7 +55,7 @@ export async function runCommand(
 const MAX_RECEIVERS = 200
 
 /** In the order in which `help` shows them; where one begins with another's words the longer stands first. */
-const commands: readonly Command[] = [
+const daemonCommands: readonly Command[] = [
   {
     words: 'xmpp show connections',
     args: '',
@@ -109,6 +127,7 @@ const commands: readonly Command[] = [
   },
   ...nodeCommands,
   ...eventCommands,
+  ...pubsubCommands,
   {
     words: 'xmpp reload',
     args: '',
@@ -118,15 +137,9 @@ const commands: readonly Command[] = [
       return { text: lines.map(line => `${printable(line)}\n`).join(''), data: { ok, lines }, exit: ok ? 0 : 1 }
     },
   },
-  {
-    words: 'help',
-    args: '[COMMAND…]',
-    summary: 'Shows the commands, or those that begin so',
-    run: words => help(words.join(' ').trim().toLowerCase()),
-  },
 ]
 
-function help(beginning: string): Output {
+function showHelp(commands: readonly Words[], beginning: string): Output {
   const found = commands.filter(({ words }) => words.startsWith(beginning))
   if (found.length === 0) throw new Error(`there is no command that begins with '${beginning}'`)
   const entries = found.map(({ words, args, summary }) => ({ command: `${words} ${args}`.trim(), summary }))
@@ -170,11 +183,14 @@ async function receive(account: Account, jid: string, timeout: string, signal: A
   return { text: `${message.body}\n`, data: { ...rest, received: new Date(received).toISOString(), delayed: sent } }
 }
 
-function findCommand(argv: readonly string[]): Command | undefined {
+/** How a command is called, whatever it works on. */
+type Words = Pick<Command, 'words' | 'args' | 'text' | 'summary'>
+
+function findCommand<Found extends Words>(commands: readonly Found[], argv: readonly string[]): Found | undefined {
   return commands.find(({ words }) => words.split(' ').every((word, at) => argv[at]?.toLowerCase() === word))
 }
 
-function unknownCommand(argv: readonly string[]): string {
+function unknownCommand(commands: readonly Words[], argv: readonly string[]): string {
   const typed = printable(argv.join(' '))
   const begin = commands.filter(({ words }) => words.startsWith(`${typed.toLowerCase()} `)).map(({ words }) => words)
   return begin.length > 0
@@ -182,7 +198,7 @@ function unknownCommand(argv: readonly string[]): string {
     : `No such command '${typed}' ('help' shows the commands)`
 }
 
-function usage(command: Command): string {
+function usage(command: Words): string {
   return `Usage: ${`${command.words} ${command.args}`.trim()}\n       ${command.summary}.`
 }
 
@@ -190,10 +206,10 @@ function usage(command: Command): string {
  * `asterisk -rx "xmpp show connections"` takes the whole command in one argument; so do we, where there is only one. Quotes keep blanks
  * together. The blanks in a text, which is always last, stay without any.
  */
-function splitCommand(line: string): string[] {
+function splitCommand(commands: readonly Words[], line: string): string[] {
   const found = [...line.matchAll(wordOrQuoted)]
   const words = found.map(unquoted)
-  const command = findCommand(words)
+  const command = findCommand(commands, words)
   if (command?.text === undefined) return words
   const before = command.words.split(' ').length + command.args.split(' ').length - 1
   const text = found[before]
@@ -217,7 +233,7 @@ function fits(count: number, pattern: string): boolean {
 }
 
 /** Whether what stands there in a command is part of a text of the user's: at the place of one that may be left out it is none by itself. */
-function isText({ words, args, text }: Command, at: number): boolean {
+function isText({ words, args, text }: Words, at: number): boolean {
   const before = words.split(' ').length + args.split(' ').length - 1
   return text !== undefined && (text === 'always' || at > before)
 }

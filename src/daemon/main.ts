@@ -6,6 +6,7 @@ const subcommands: Record<string, () => Promise<{ run: (argv: string[], io: Io) 
   {
     run: async () => import('./run.ts').then(({ run, runUsage }) => ({ run, usage: runUsage })),
     rx: async () => import('./rx.ts').then(({ rx, rxUsage }) => ({ run: rx, usage: rxUsage })),
+    pubsub: async () => import('./pubsub.ts').then(({ pubsub, pubsubUsage }) => ({ run: pubsub, usage: pubsubUsage })),
     check: async () => import('./check.ts').then(({ check, checkUsage }) => ({ run: check, usage: checkUsage })),
     sample: async () => import('./sample.ts').then(({ sample, sampleUsage }) => ({ run: sample, usage: sampleUsage })),
     loopback: async () =>
@@ -15,6 +16,7 @@ const subcommands: Record<string, () => Promise<{ run: (argv: string[], io: Io) 
 const usage = `Usage: res-xmpp COMMAND …
 
   run        runs the accounts of an xmpp.conf
+  pubsub     runs a PubSub service with collection nodes, for any XMPP server
   rx         runs a console command in the running daemon
   check      reports what is wrong with an xmpp.conf
   sample     prints an xmpp.conf with every option

@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import {
   defaultSettings,
+  exposedMode,
+  exposedText,
   formatProblem,
   formatProblemForLog,
   type LoadedConfig,
@@ -11,6 +13,7 @@ import {
 } from '../config/index.ts'
 import { describe } from '../errors.ts'
 import { printable } from '../printable.ts'
+import type { PubsubComponent } from '../pubsub-component/index.ts'
 import { VERSION } from '../version.ts'
 import { AccountSet } from './accounts.ts'
 import { runCommand } from './console.ts'
@@ -79,6 +82,13 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     )
     return 1
   }
+  let pubsub: PubsubComponent | undefined
+  try {
+    if (settings.pubsub.domain !== undefined) pubsub = await pubsubOf(settings, io, log)
+  } catch (error) {
+    log.line('ERROR', `[pubsub] in the settings: ${describe(error)}`)
+    return 1
+  }
   const { bus, sharing } = shareStates(settings, log)
   const accounts = new AccountSet(
     {
@@ -112,7 +122,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const control = values.control ?? settings.daemon.control ?? defaultControlPath(io.env)
   let stopControl: () => Promise<void>
   try {
-    stopControl = await serveControl(control, (request, gone) => runCommand(request, { accounts, bus, reload }, gone))
+    stopControl = await serveControl(control, (request, gone) =>
+      runCommand(request, { accounts, bus, reload, pubsub }, gone),
+    )
   } catch (error) {
     log.line('ERROR', describe(error))
     return 1
@@ -122,16 +134,36 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   log.line('NOTICE', `res-xmpp ${VERSION}: ${count} from ${path}, control socket ${control}`)
   if (first.accounts.some(({ distribute_events }) => distribute_events))
     log.line('NOTICE', `states are shared as ${bus.eid}`)
+  try {
+    // Before the accounts, which may well want it.
+    if (pubsub !== undefined) await startPubsub(pubsub, settings, log)
+  } catch (error) {
+    log.line('ERROR', describe(error), pubsub?.jid)
+    await stopControl()
+    return 1
+  }
   await accounts.apply(first.accounts)
   hangup = () => void reload().catch(error => log.line('ERROR', `the reload failed: ${describe(error)}`))
 
   await aborted(signal)
   log.line('NOTICE', 'leaving')
-  const left = reloading.then(() => accounts.stop())
+  // Who shares states has something to say to the service yet.
+  const left = reloading.then(() => accounts.stop()).then(() => pubsub?.stop())
   await Promise.race([left, new Promise(resolve => setTimeout(resolve, FAREWELL).unref())])
   await stopControl()
   bus.stop()
   return 0
+}
+
+/** Loaded only for who has a service. */
+async function pubsubOf({ pubsub }: Settings, io: Io, log: Log): Promise<PubsubComponent> {
+  const { makePubsubService } = await import('./pubsub-service.ts')
+  return makePubsubService(pubsub, io.env, log)
+}
+
+async function startPubsub(service: PubsubComponent, { pubsub }: Settings, log: Log): Promise<void> {
+  const { startPubsubService } = await import('./pubsub-service.ts')
+  await startPubsubService(service, pubsub, log)
 }
 
 async function readSettings(path: string | undefined, io: Io): Promise<{ settings: Settings; ok: boolean }> {
@@ -145,6 +177,8 @@ async function readSettings(path: string | undefined, io: Io): Promise<{ setting
     return { settings: defaultSettings(), ok: false }
   }
   const { settings, problems } = await parseSettings(text, file)
+  const exposed = settings.pubsub.secret === undefined ? undefined : exposedMode(file, files)
+  if (exposed !== undefined) io.stderr(`${printable(file)}: ${exposedText('the secret of [pubsub]', exposed)}\n`)
   for (const problem of problems) io.stderr(`${printable(formatProblem(problem))}\n`)
   return { settings, ok: problems.every(({ severity }) => severity !== 'error') }
 }

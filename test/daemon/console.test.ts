@@ -36,7 +36,12 @@ async function setUp(t: Test, lines = 'buddy=romeo@example.com\nbuddy=nurse@exam
   await other.next('offline')
   const bus = new StateBus({ eid: '02:00:00:00:00:01' })
   t.teardown(() => bus.stop())
-  const context: ConsoleContext = { accounts, bus, reload: async () => ({ ok: true, lines: ['nothing has changed'] }) }
+  const context: ConsoleContext = {
+    accounts,
+    bus,
+    pubsub: undefined,
+    reload: async () => ({ ok: true, lines: ['nothing has changed'] }),
+  }
   const run = (...argv: string[]): Promise<ControlReply> =>
     runCommand({ argv, json: false }, context, new AbortController().signal)
   const json = async (...argv: string[]): Promise<{ exit: number; err: string; data: unknown }> => {
