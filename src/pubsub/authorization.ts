@@ -4,7 +4,7 @@ import { bareJid, prepareJid } from '../jid.ts'
 import { NS_CLIENT } from '../negotiate.ts'
 import { errorElement } from '../session/dispatch.ts'
 import { type Element, el } from '../stream/element.ts'
-import { formElement, NS_DATA, readForm, typedForm } from '../xep/0004-data-forms.ts'
+import { formElement, formTypeOf, NS_DATA, readForm, typedForm } from '../xep/0004-data-forms.ts'
 import { authorizationForm, readValues } from '../xep/0060-forms.ts'
 import { GET_PENDING, NS_COMMANDS } from '../xep/0060-pending.ts'
 import { badRequest, forbidden, notFound } from './errors.ts'
@@ -33,14 +33,16 @@ function ask(telling: Telling, node: Node, { jid, subid }: Subscription, owner: 
 export function takeDecision(telling: Telling, message: Element): StanzaError | undefined {
   const { service } = telling
   const x = message.child('x', NS_DATA)
-  if (x === undefined) return undefined
+  const { from = '' } = message.attrs
+  if (x === undefined || from === '') return undefined
   const form = readForm(x)
+  if ((formTypeOf(form) ?? authorizationForm.formType) !== authorizationForm.formType) return undefined
   const { allow, node: name = '', subid, subscriber_jid: text = '' } = readValues(authorizationForm, form)
   // Whoever cancels has not decided.
   if (form.type !== 'submit' || allow === undefined) return undefined
   const node = service.nodes.get(name)
   if (node === undefined) return notFound()
-  if (!service.may(node, bareJid(message.attrs.from ?? ''), 'manage')) return forbidden()
+  if (!service.may(node, bareJid(from), 'manage')) return forbidden()
   settle(telling, node)
   const jid = prepareJid(text)
   const found = jid === undefined ? [] : node.subscriptionsAs(jid)
@@ -64,8 +66,8 @@ export function settlePending(telling: Telling, node: Node, subscription: Subscr
 }
 
 /** The error that answers a message. */
-export function errorMessage({ attrs: { id, from, to } }: Element, error: StanzaError): Element {
-  return el('message', NS_CLIENT, { type: 'error', id, from: to, to: from }, errorElement(error, NS_CLIENT))
+export function errorMessage(from: string, { attrs: { id, from: to } }: Element, error: StanzaError): Element {
+  return el('message', NS_CLIENT, { type: 'error', id, from, to }, errorElement(error, NS_CLIENT))
 }
 
 /** §8.7, as a command of XEP-0050: which nodes of the sender's somebody waits at, and then who waits at one. */

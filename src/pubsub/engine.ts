@@ -107,7 +107,7 @@ export class PubsubEngine {
     return this.#during(telling => {
       if (stanza.attrs.type === 'error') return takeBounce(telling, stanza)
       const error = takeDecision(telling, stanza)
-      if (error !== undefined) telling.out.push(errorMessage(stanza, error))
+      if (error !== undefined) telling.out.push(errorMessage(this.jid, stanza, error))
     })
   }
 

@@ -9,13 +9,22 @@ import { badRequest, notAcceptable } from './errors.ts'
 /**
  * The XML of a payload, by itself.
  * @param most bytes
- * @throws StanzaError `not-acceptable` with `payload-too-big`, `bad-request` with `invalid-payload` for one that is nested too deep
+ * @throws StanzaError `not-acceptable` with `payload-too-big`, `bad-request` with `invalid-payload` for one that is nested too deep, or cannot be written
  */
 export function writePayload(payload: Element, most: number, depth: number): string {
   if (isDeeper(payload, depth)) throw badRequest('invalid-payload', 'nested too deep')
-  const xml = serialize(payload)
+  const xml = written(payload)
   if (Buffer.byteLength(xml) > most) throw notAcceptable('payload-too-big')
   return detached(xml)
+}
+
+/** What has come over a stream can be written; what somebody has put together need not be XML. */
+function written(payload: Element): string {
+  try {
+    return serialize(payload)
+  } catch (error) {
+    throw badRequest('invalid-payload', (error as Error).message)
+  }
 }
 
 /** The payload that {@link writePayload} has written. */

@@ -1,14 +1,16 @@
 /** Who may do what: every affiliation, access model, publish model and operation (XEP-0060 §4.1). */
 import t from 'tap'
-import { entry, form, hamlet, OWNER, Played, PUBSUB, said } from './service.ts'
+import { entry, form, hamlet, OWNER, Played, PUBSUB, SERVICE, said } from './service.ts'
 
 const who = 'ophelia@denmark.lit/garden'
 const bare = 'ophelia@denmark.lit'
 const affiliations = ['owner', 'publisher', 'publish-only', 'member', 'none', 'outcast'] as const
 
+type Outcome = { answer: import('../../src/stream/element.ts').Element }
+
 const item = (id: string) => `<item id='${id}'>${entry()}</item>`
-const operations: Record<string, (it: Played) => { answer: import('../../src/stream/element.ts').Element }> = {
-  subscribe: it => it.set(who, `<subscribe node='n' jid='${bare}'/>`),
+const operations: Record<string, (it: Played) => Outcome> = {
+  subscribe: it => it.set(who, `<subscribe node='n' jid='${who}'/>`),
   items: it => it.get(who, "<items node='n'/>"),
   'disco items': it => it.ask(who, 'get', "<query xmlns='http://jabber.org/protocol/disco#items' node='n'/>"),
   'disco info': it => it.ask(who, 'get', "<query xmlns='http://jabber.org/protocol/disco#info' node='n'/>"),
@@ -24,6 +26,31 @@ const operations: Record<string, (it: Played) => { answer: import('../../src/str
   'set affiliations': it => it.set(who, "<affiliations node='n'/>", OWNER),
   'get subscriptions': it => it.get(who, "<subscriptions node='n'/>", OWNER),
   'set subscriptions': it => it.set(who, "<subscriptions node='n'/>", OWNER),
+  associate: it => it.set(who, "<collection node='theirs'><associate node='n'/></collection>", OWNER),
+  dissociate: it => it.set(who, "<collection node='box'><dissociate node='n'/></collection>", OWNER),
+  'be moved': it => it.set(who, `<configure node='n'>${form({ collection: 'theirs' })}</configure>`, OWNER),
+  'see who waits': it =>
+    pending(it, "<x xmlns='jabber:x:data' type='submit'><field var='pubsub#node'><value>n</value></field></x>"),
+  'let somebody in': it => decision(it, '1'),
+  'keep somebody out': it => decision(it, '0'),
+}
+
+const pending = (it: Played, inner = '') =>
+  it.ask(
+    who,
+    'set',
+    `<command xmlns='http://jabber.org/protocol/commands' node='${PUBSUB}#get-pending' action='execute'>${inner}</command>`,
+  )
+
+/** There is an answer only when it is an error; otherwise the one who waits is told. */
+function decision(it: Played, allow: string): Outcome {
+  const fields = { node: 'n', subscriber_jid: 'bard@shakespeare.lit', allow }
+  const { sent } = it.tell(
+    `<message from='${who}' to='${SERVICE}' id='d'>${form(fields, 'submit', 'subscribe_authorization')}</message>`,
+  )
+  const [first] = sent
+  if (first === undefined) throw new Error('nothing has come of it')
+  return { answer: first }
 }
 
 const open = { access_model: 'open' }
@@ -35,6 +62,9 @@ const write = ['overwrite', 'publish']
 /** Allowed with each affiliation, and for `none` and `member` by the models of the node. */
 function allowed(affiliation: string, access: string, model: string, subscribed: boolean): string[] {
   const byModel = model === 'open' || (model === 'subscribers' && subscribed) ? write : []
+  // Who asks in `authorize` waits; who is let in already reads. Nobody sees hamlet's presence here.
+  const reading = access === 'open' || (access === 'authorize' && subscribed)
+  const asking = access === 'authorize' ? ['disco info', 'subscribe'] : ['disco info']
   switch (affiliation) {
     case 'owner':
       return all
@@ -45,38 +75,57 @@ function allowed(affiliation: string, access: string, model: string, subscribed:
     case 'member':
       return [...read, ...byModel, 'retract own']
     case 'none':
-      return [...(access === 'open' ? read : ['disco info']), ...byModel, 'retract own']
+      return [...(reading ? read : asking), ...byModel, 'retract own']
     default:
       return ['disco info']
   }
 }
 
+/** What those are told who may not read, by the access model. */
+const denied: Record<string, string> = {
+  whitelist: 'cancel not-allowed closed-node',
+  presence: 'auth not-authorized presence-subscription-required',
+  authorize: 'auth not-authorized not-subscribed',
+}
+
+/** A node of hamlet's in a collection of his, at which the bard waits, and which has an item of his and one of ophelia's; she is what is wanted. */
+function scene(affiliation: string, access: string, model: string, subscribed: boolean): Played {
+  const it = new Played({ sees: () => false })
+  for (const name of ['box', 'theirs']) it.node(name, { node_type: 'collection', children_association_policy: 'all' })
+  it.node('n', { access_model: 'authorize', collection: 'box' })
+  it.done('bard@shakespeare.lit', "<subscribe node='n' jid='bard@shakespeare.lit'/>")
+  it.publish('n', 'theirs')
+  it.affiliate('n', bare, 'publisher').publish('n', 'own', who)
+  if (subscribed) it.subscribe('n', who)
+  // By the state chart a publisher becomes nothing less at once.
+  it.affiliate('n', bare, 'none').affiliate('n', bare, affiliation)
+  // Whoever waits does so whatever the node is by now.
+  const settled = access === 'authorize' ? { publish_model: model } : { publish_model: model, access_model: access }
+  it.done(hamlet, `<configure node='n'>${form(settled)}</configure>`, OWNER)
+  return it
+}
+
 for (const affiliation of affiliations) {
   t.test(affiliation, async t => {
-    for (const access of ['open', 'whitelist']) {
+    for (const access of ['open', 'whitelist', 'authorize', 'presence']) {
       for (const model of ['publishers', 'subscribers', 'open']) {
         for (const subscribed of [false, true]) {
-          const reader = access === 'open' ? 'none' : 'member'
           // Whoever may not subscribe is not subscribed, or not any more.
-          const stays = affiliation === 'none' ? access === 'open' : !['publish-only', 'outcast'].includes(affiliation)
+          const reads = access === 'open' || access === 'authorize'
+          const stays = affiliation === 'none' ? reads : !['publish-only', 'outcast'].includes(affiliation)
           if (subscribed && !stays) continue
-          const found = all.filter(name => {
-            const it = new Played().node('n', { access_model: access })
-            it.publish('n', 'theirs')
-            it.affiliate('n', bare, 'publisher').publish('n', 'own', who)
-            // By the state chart a publisher becomes nothing less at once.
-            it.affiliate('n', bare, 'none').affiliate('n', bare, reader)
-            if (subscribed) it.subscribe('n', who)
-            it.affiliate('n', bare, affiliation)
-            it.done(hamlet, `<configure node='n'>${form({ publish_model: model })}</configure>`, OWNER)
-            const result = said((operations[name] as (it: Played) => ReturnType<Played['set']>)(it))
+          // The bard waits only where one waits.
+          const possible = all.filter(name => access === 'authorize' || !name.includes('somebody'))
+          const found = possible.filter(name => {
+            const it = scene(affiliation, access, model, subscribed)
+            const result = said((operations[name] as (it: Played) => Outcome)(it))
             if (result === 'result') return true
-            const closedNode = access === 'whitelist' && affiliation === 'none' && read.includes(name)
-            const condition = closedNode ? 'cancel not-allowed closed-node' : 'auth forbidden'
+            const reading = affiliation === 'none' && read.includes(name)
+            const condition = (reading ? denied[access] : undefined) ?? 'auth forbidden'
             if (result !== condition) t.equal(result, condition, `${name}, ${access}, ${model}`)
             return false
           })
-          const wanted = allowed(affiliation, access, model, subscribed)
+          const wanted = allowed(affiliation, access, model, subscribed).filter(name => possible.includes(name))
           t.strictSame(found.sort(), [...wanted].sort(), `${access}, ${model}, ${subscribed ? '' : 'not '}subscribed`)
         }
       }
@@ -84,10 +133,61 @@ for (const affiliation of affiliations) {
   })
 }
 
+t.test('of a collection', async t => {
+  const ways: Record<string, (it: Played) => Outcome> = {
+    subscribe: it => it.set(who, `<subscribe node='c' jid='${who}'/>`),
+    items: it => it.get(who, "<items node='c'/>"),
+    'disco items': it => it.ask(who, 'get', "<query xmlns='http://jabber.org/protocol/disco#items' node='c'/>"),
+    associate: it => it.set(who, "<collection node='c'><associate node='own'/></collection>", OWNER),
+    'put into it': it => it.set(who, `<configure node='own'>${form({ collection: 'c' })}</configure>`, OWNER),
+    'create in it': it => it.set(who, `<create node='new'/><configure>${form({ collection: 'c' })}</configure>`),
+    'take in': it => it.set(who, `<configure node='c'>${form({ children: ['own', 'n'] })}</configure>`, OWNER),
+    'let go': it => it.set(who, "<collection node='c'><dissociate node='n'/></collection>", OWNER),
+    delete: it => it.set(who, "<delete node='c'/>", OWNER),
+  }
+  const placing = ['associate', 'create in it', 'put into it']
+  const reading = ['disco items', 'items', 'subscribe']
+  const table: Record<string, readonly [owners: string[], all: string[]]> = {
+    // Hamlet's node in it is not ophelia's to take in, nor to refuse.
+    owner: [
+      [...placing, ...reading, 'delete', 'let go'],
+      [...placing, ...reading, 'delete', 'let go'],
+    ],
+    publisher: [reading, [...placing, ...reading]],
+    'publish-only': [[], placing],
+    member: [reading, [...placing, ...reading]],
+    none: [reading, [...placing, ...reading]],
+    outcast: [[], []],
+  }
+  for (const affiliation of affiliations) {
+    for (const [at, policy] of ['owners', 'all', 'whitelist', 'listed'].entries()) {
+      const found = Object.keys(ways).filter(name => {
+        const it = new Played()
+        const listed = policy === 'listed' ? [bare] : ['bard@shakespeare.lit']
+        const word = policy === 'listed' ? 'whitelist' : policy
+        const fields = { children_association_policy: word, children_association_whitelist: listed }
+        it.node('c', { node_type: 'collection', ...fields }).node('n', { collection: 'c' })
+        it.done(who, "<create node='own'/>")
+        if (affiliation !== 'none') it.affiliate('c', bare, affiliation)
+        const result = said((ways[name] as (it: Played) => Outcome)(it))
+        if (result !== 'result' && name !== 'take in') t.equal(result, 'auth forbidden', `${affiliation}: ${name}`)
+        return result === 'result'
+      })
+      const [own = [], any = []] = table[affiliation] ?? []
+      const takes = affiliation === 'owner' ? ['take in'] : []
+      t.strictSame(found.sort(), [...(at % 2 === 0 ? own : any), ...takes].sort(), `${affiliation}, ${policy}`)
+    }
+  }
+})
+
 t.test('an admin is an owner everywhere', async t => {
-  const it = new Played({ admins: person => person === bare }).node('n', closed)
+  const it = new Played({ admins: person => person === bare })
+    .node('box', { node_type: 'collection' })
+    .node('theirs', { node_type: 'collection' })
+    .node('n', { ...closed, collection: 'box' })
   for (const [name, operation] of Object.entries(operations)) {
-    if (name !== 'delete' && !name.startsWith('retract')) t.equal(said(operation(it)), 'result', name)
+    if (['delete', 'retract own', 'retract theirs'].includes(name) || name.includes('somebody')) continue
+    t.equal(said(operation(it)), 'result', name)
   }
   const { answer } = it.get(hamlet, "<affiliations node='n'/>", OWNER)
   t.notMatch(String(answer), bare, 'and is not told of')

@@ -42,11 +42,53 @@ const seeds = [
   ),
   inPubsub("<delete node='n'><redirect uri='xmpp:x'/></delete>", OWNER),
   inPubsub("<purge node='n'/>", OWNER),
+  inPubsub(
+    `<create node='c'/><configure>${form({ node_type: 'collection', children: ['n'], children_association_policy: 'all' })}</configure>`,
+  ),
+  inPubsub(`<create node='n'/><configure>${form({ collection: ['c', 'd'], access_model: 'authorize' })}</configure>`),
+  inPubsub(
+    `<configure node='c'>${form({ collection: 'd', children: ['n', 'd'], children_max: '3' })}</configure>`,
+    OWNER,
+  ),
+  inPubsub("<collection node='c'><associate node='n'/></collection>", OWNER),
+  inPubsub("<collection node='d'><dissociate node='n'/></collection>", OWNER),
+  inPubsub(
+    `<subscribe node='c' jid='francisco@denmark.lit'/><options>${form({ subscription_type: 'all', subscription_depth: 'all' })}</options>`,
+  ),
+  inPubsub(
+    `<subscribe node='n' jid='${bernardo}'/><options>${form({ expire: '1970-01-01T00:17:00Z', 'show-values': ['chat'] })}</options>`,
+  ),
+  inPubsub("<items node='c'/>"),
+  "<command xmlns='http://jabber.org/protocol/commands' node='http://jabber.org/protocol/pubsub#get-pending'/>",
   "<query xmlns='http://jabber.org/protocol/disco#info' node='n'/>",
   "<query xmlns='http://jabber.org/protocol/disco#items'/>",
 ].map(payload => received(`<iq type='set' from='${hamlet}' to='${SERVICE}' id='i'>${payload}</iq>`))
 
-const words = ['', 'n', 'a', 'id1', 'max', '0', '1', '-1', '99999999999', '__proto__', 'constructor', 'owner', 'none']
+const heard = [
+  `<message from='${hamlet}' to='${SERVICE}' id='a'>${form({ node: 'n', subscriber_jid: 'francisco@denmark.lit', allow: '1' }, 'submit', 'subscribe_authorization')}</message>`,
+  `<message from='${francisco}' to='${SERVICE}' type='error'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`,
+  `<presence from='${francisco}' to='${SERVICE}'><show>chat</show></presence>`,
+  `<presence from='${francisco}' to='${SERVICE}' type='unavailable'/>`,
+  `<presence from='${bernardo}' to='${SERVICE}' type='subscribe'/>`,
+].map(xml => received(xml))
+
+const words = [
+  '',
+  'n',
+  'a',
+  'id1',
+  'max',
+  '0',
+  '1',
+  '-1',
+  '99999999999',
+  '__proto__',
+  'constructor',
+  'owner',
+  'none',
+  'c',
+  'd',
+]
 const jids = [hamlet, francisco, bernardo, 'denmark.lit', 'not @ jid', '', '\ud800', 'x'.repeat(5000)]
 const strings = [...words, ...jids, '\u0000', '\ufffe', ' ', 'pubsub#title', 'pubsub#constructor', 'jabber:x:data']
 const namespaces = [PUBSUB, OWNER, EVENT, 'jabber:client', 'jabber:x:data', 'urn:other', '']
@@ -55,7 +97,7 @@ const collect = (element: Element): void => {
   all.push(element)
   element.elements.forEach(collect)
 }
-for (const seed of seeds) collect(seed)
+for (const seed of [...seeds, ...heard]) collect(seed)
 const names = [...new Set(all.map(({ name }) => name))]
 
 function mutated(random: Random, element: Element, depth = 0): Element {
@@ -93,7 +135,13 @@ t.test('one answer to everything', async t => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = new Random(seed)
     const it = new Played({ limits, autoCreate: seed % 2 === 0 })
-    for (let n = 0; n < 1500; n++) {
+    for (let n = 0; n < 2000; n++) {
+      if (random.chance(0.1)) {
+        const stanza = mutated(random, random.pick(heard))
+        const { sent } = stanza.name === 'presence' ? it.engine.presence(stanza) : it.engine.message(stanza)
+        if (sent.some(({ attrs }) => !attrs.to || attrs.from !== SERVICE)) t.fail(`seed ${seed}: ${stanza}`, { sent })
+      }
+      if (n % 500 === 0) await it.pass(5000)
       const iq = mutated(random, random.pick(seeds))
       // Mostly from somebody, as a server stamps it.
       if (random.chance(0.95)) iq.attrs.from = random.pick([hamlet, hamlet, francisco, bernardo, 'pbx.lit'])
@@ -112,6 +160,10 @@ t.test('one answer to everything', async t => {
       if (odd) t.fail(`seed ${seed}: ${JSON.stringify(iq)}`, { answer, notifications })
     }
     t.ok(it.engine.size <= 20)
+    // What is kept of it can be written, and makes the same again.
+    const again = new Played({ limits })
+    for (const changes of JSON.parse(JSON.stringify([...it.engine.snapshot()]))) again.engine.restore(changes)
+    t.strictSame(again.engine.counts, it.engine.counts)
   }
   await new Promise(resolve => setImmediate(resolve))
   t.strictSame(warnings, [], 'and nothing that was not foreseen')

@@ -72,7 +72,7 @@ export class Played {
   }
 
   /** A node of hamlet's. */
-  node(name: string, fields: Record<string, string> = {}): this {
+  node(name: string, fields: Parameters<typeof form>[0] = {}): this {
     this.done(hamlet, `<create node='${name}'/><configure>${form(fields)}</configure>`)
     return this
   }
