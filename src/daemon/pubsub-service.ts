@@ -110,6 +110,9 @@ function logService(service: PubsubComponent, log: Log): void {
     const text = `${describe(error)}; nothing is taken until it can be, which is tried in ${retryIn / 1000} s`
     log.line('ERROR', text, jid)
   })
+  service.on('cut', ({ from = 'the passing of time' }) => {
+    log.line('WARNING', `too much was to be told at once because of ${from}: some subscribers were not`, jid)
+  })
   service.on('restored', ({ report }) => {
     for (const text of report.damage) log.line('WARNING', text, jid)
     log.line('NOTICE', 'the store can be written again', jid)

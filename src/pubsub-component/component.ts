@@ -53,6 +53,8 @@ export type PubsubComponentEvent =
   /** The store cannot be written, or can again. While it cannot, whatever is asked is refused. */
   | { readonly type: 'store'; readonly error: unknown; readonly retryIn: number }
   | { readonly type: 'restored'; readonly report: StoreReport }
+  /** What somebody has asked for would have told too many, and some were not: see {@link EngineLimits.notificationsPerRequest}. */
+  | { readonly type: 'cut'; readonly from: string | undefined }
 
 /** ms between two looks at what has ended by itself. */
 const TICK = 30_000
@@ -219,8 +221,9 @@ export class PubsubComponent extends Emitter<PubsubComponentEvent> {
   }
 
   /** Keeps what has changed, and says the rest when that is done. */
-  #take({ sent, entry }: Outcome, answer?: Element, iq?: Element): void {
+  #take({ sent, entry, cut }: Outcome, answer?: Element, iq?: Element): void {
     this.#append(entry)
+    if (cut) this.emit({ type: 'cut', from: iq?.attrs.from })
     this.#outbox.add({
       stanzas: answer === undefined ? sent : [answer, ...sent],
       refusal: () => (iq === undefined ? [] : [errorAnswer(iq, unsaved())]),

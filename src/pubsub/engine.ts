@@ -38,6 +38,8 @@ export interface Outcome {
   readonly sent: readonly Element[]
   /** What has changed by it: to be in the store before anything leaves. Empty when nothing has. */
   readonly entry: Entry
+  /** It was too much at once, and some were not told: see {@link EngineLimits.notificationsPerRequest}. */
+  readonly cut: boolean
 }
 
 /** What a request comes to. */
@@ -99,7 +101,7 @@ export class PubsubEngine {
     } catch (thrown) {
       answer = errorAnswer(iq, told(thrown), request?.echo)
     }
-    return { answer, sent: out, entry: this.#service.take() }
+    return { answer, ...this.#outcome(out) }
   }
 
   /** Takes a message: what an owner has decided about a subscription (§8.6), or that a notification has found nobody (§12.3). */
@@ -160,7 +162,13 @@ export class PubsubEngine {
     } catch (thrown) {
       told(thrown)
     }
-    return { sent: out, entry: this.#service.take() }
+    return this.#outcome(out)
+  }
+
+  #outcome(sent: readonly Element[]): Outcome {
+    const cut = this.#service.unsent > 0
+    this.#service.unsent = 0
+    return { sent, entry: this.#service.take(), cut }
   }
 }
 

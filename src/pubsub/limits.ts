@@ -33,6 +33,8 @@ export interface EngineLimits {
   readonly idBytes: number
   /** One text of a node's configuration, such as its title. */
   readonly textBytes: number
+  /** Notifications that one request, or the passing of time, may lead to; what is beyond is not sent. */
+  readonly notificationsPerRequest: number
   /** What one answer lists; more is had page by page (XEP-0059). */
   readonly pageSize: number
   /** The payloads in one answer, and the names in a form; one item goes out however large it is. */
@@ -60,6 +62,7 @@ export const defaultLimits: EngineLimits = {
   nameBytes: 1023,
   idBytes: 1023,
   textBytes: 1023,
+  notificationsPerRequest: 100_000,
   pageSize: 1000,
   pageBytes: 131_072,
 }

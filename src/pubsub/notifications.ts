@@ -38,7 +38,7 @@ export interface Extent {
 /** Tells all subscribers of a node, and of the collections above it; `event` is the child of `<event/>`. Each JID is told once (§6.1.6). */
 export function notify(telling: Telling, node: Node, event: Element, about: About, extent: Extent = {}): void {
   const { service } = telling
-  if (!node.config.deliver_notifications) return
+  if (!node.config.deliver_notifications || isFull(telling)) return
   const content = [el('event', NS_PUBSUB_EVENT, {}, event)]
   const above = [...collectionsAbove(node, service.root)].filter(([{ subscriptions }]) => subscriptions > 0)
   const direct = (extent.below ?? 0) > 0 ? about === 'nodes' : about !== 'nodes'
@@ -204,14 +204,23 @@ function subscriptionEvent(
   )
 }
 
+/** Many things may happen by one request, and many be told of each. */
+function isFull({ service, out }: Telling): boolean {
+  if (out.length < service.limits.notificationsPerRequest) return false
+  service.unsent++
+  return true
+}
+
 /** Sends a message, of the type that the node's configuration says where nobody says otherwise. */
 export function send(
-  { service, out }: Telling,
+  telling: Telling,
   { config }: Node,
   to: string,
   content: Element[],
   type: 'normal' | 'headline' = config.notification_type,
 ): void {
+  const { service, out } = telling
+  if (isFull(telling)) return
   const attrs = emptyAttrs()
   attrs.from = service.jid
   attrs.to = to

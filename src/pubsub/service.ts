@@ -77,6 +77,8 @@ export class Service {
   bytes = 0
   items = 0
   subscriptions = 0
+  /** What was not sent because it was too much at once: notifications, or events for many. */
+  unsent = 0
   readonly #creators: (person: string) => boolean
   readonly #admins: (person: string) => boolean
   readonly #sees: (person: string, other: string) => boolean

@@ -7,6 +7,23 @@ const defaults = {
   daemon: { config: undefined, control: undefined, timestamps: undefined },
   limits: { stanza_bytes: 262144, inbox_messages: 100000, inbox_bytes: 67108864 },
   events: { eid: undefined, expire: 0, leave: 'mark' },
+  pubsub: {
+    domain: undefined,
+    host: '127.0.0.1',
+    port: 5347,
+    secret: undefined,
+    secret_file: undefined,
+    tls: undefined,
+    tls_cafile: undefined,
+    store: undefined,
+    admins: [],
+    creators: undefined,
+    auto_create: false,
+    nodes_per_owner: 10_000,
+    items_per_owner: 100_000,
+    bytes_per_owner: 67_108_864,
+    subscriptions_per_user: 20_000,
+  },
 }
 
 t.test('defaults', async t => {
@@ -30,6 +47,21 @@ t.test('all of them', async t => {
     'eid = 02:00:00:00:00:AA',
     'expire=300',
     'leave = Retract',
+    '[pubsub]',
+    'domain = nodes.example.org',
+    'host = xmpp.example.org',
+    'port = 5348',
+    'secret_file = nodes.secret',
+    'tls = direct',
+    'tls_cafile = ca.pem',
+    'store = /var/lib/nodes',
+    'admins = admin@example.org',
+    'creators = example.org, pbx.example.net',
+    'auto_create = on',
+    'nodes_per_owner = 1',
+    'items_per_owner = 2',
+    'bytes_per_owner = 3',
+    'subscriptions_per_user = 4',
     '',
   ].join('\r\n')
   t.strictSame(await parseSettings(text, file), {
@@ -37,13 +69,30 @@ t.test('all of them', async t => {
       daemon: { config: '/srv/x.conf', control: '/etc/run/sock', timestamps: true },
       limits: { stanza_bytes: 10000, inbox_messages: 1000000, inbox_bytes: 65536 },
       events: { eid: '02:00:00:00:00:aa', expire: 300, leave: 'retract' },
+      pubsub: {
+        domain: 'nodes.example.org',
+        host: 'xmpp.example.org',
+        port: 5348,
+        secret: undefined,
+        secret_file: '/etc/nodes.secret',
+        tls: 'direct',
+        tls_cafile: '/etc/ca.pem',
+        store: '/var/lib/nodes',
+        admins: ['admin@example.org'],
+        creators: ['example.org', 'pbx.example.net'],
+        auto_create: true,
+        nodes_per_owner: 1,
+        items_per_owner: 2,
+        bytes_per_owner: 3,
+        subscriptions_per_user: 4,
+      },
     },
     problems: [],
   })
 })
 
 t.test('values', async t => {
-  const cases: [section: 'daemon' | 'limits' | 'events', line: string, want: unknown][] = [
+  const cases: [section: keyof typeof defaults, line: string, want: unknown][] = [
     ['daemon', 'config=x.conf', '/etc/x.conf'],
     ['daemon', 'config="/a b;c"', '/a b;c'],
     ['daemon', 'config=/a\\;b', '/a;b'],
@@ -65,6 +114,17 @@ t.test('values', async t => {
     ['events', 'expire=2000000', 2000000],
     ['events', 'leave=mark', 'mark'],
     ['events', 'leave=KEEP', 'keep'],
+    ['pubsub', 'domain=nodes.example.org', 'nodes.example.org'],
+    ['pubsub', 'host=[::1]', '::1'],
+    ['pubsub', 'port=5347', 5347],
+    ['pubsub', 'secret="a;b#c"', 'a;b#c'],
+    ['pubsub', 'secret=true', 'true'],
+    ['pubsub', 'tls=DIRECT', 'direct'],
+    ['pubsub', 'store=nodes', '/etc/nodes'],
+    ['pubsub', 'admins=a@example.org, b.example ,', ['a@example.org', 'b.example']],
+    ['pubsub', 'creators=*', ['*']],
+    ['pubsub', 'auto_create=yes', true],
+    ['pubsub', 'bytes_per_owner=0', 0],
   ]
   for (const [section, line, want] of cases) {
     const { settings, problems } = await parseSettings(`[${section}]\n${line}\n`, file)
@@ -97,6 +157,11 @@ t.test('mistakes', async t => {
     ['[daemon]\ntimestamps=maybe', ['2 bad-value daemon.timestamps']],
     ['[daemon]\ntimestamps=', ['2 bad-value daemon.timestamps']],
     ['[limits]\nstanza_bytes=9999', ['2 bad-value limits.stanza_bytes']],
+    ['[pubsub]\nport=0', ['2 bad-value pubsub.port']],
+    ['[pubsub]\nhost=a b', ['2 bad-value pubsub.host']],
+    ['[pubsub]\ntls=starttls', ['2 bad-value pubsub.tls']],
+    ['[pubsub]\nsecret=', ['2 bad-value pubsub.secret']],
+    ['[pubsub]\nnodes_per_owner=-1', ['2 bad-value pubsub.nodes_per_owner']],
     ['[limits]\nstanza_bytes=16777217', ['2 bad-value limits.stanza_bytes']],
     ['[limits]\nstanza_bytes=1e6', ['2 bad-value limits.stanza_bytes']],
     ['[limits]\nstanza_bytes=020000', ['2 bad-value limits.stanza_bytes']],

@@ -83,6 +83,17 @@ t.test('subscriptions and affiliations', async t => {
   t.equal(said(it.set(hamlet, third, OWNER)), 'modify not-acceptable')
 })
 
+t.test('what one request can have told', async t => {
+  const it = limited({ notificationsPerRequest: 5 })
+  const names = ['a', 'b', 'c', 'd'].map(name => it.node(name) && name)
+  it.node('c0', { node_type: 'collection' }).subscribe('c0', francisco).subscribe('c0', bernardo)
+  const { sent, cut } = it.done(hamlet, `<configure node='c0'>${form({ children: names })}</configure>`, OWNER)
+  t.equal(sent.length, 5)
+  t.ok(cut)
+  t.equal(it.engine.describe('c0')?.children.length, 4, 'what was asked for is done')
+  t.notOk(it.publish('a', 'x').cut)
+})
+
 t.test('a long answer comes in pages', async t => {
   const it = limited({ pageSize: 3, pageBytes: 900 }).node('n')
   for (let n = 0; n < 5; n++) it.publish('n', `i${n}`)
