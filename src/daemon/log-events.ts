@@ -3,6 +3,7 @@ import type { AccountConfig } from '../config/index.ts'
 import { SaslError, StreamError } from '../errors.ts'
 import { type Reached, reasonOf } from './hints.ts'
 import type { Level, Log } from './log.ts'
+import { Throttle } from './throttle.ts'
 
 /** Lines a minute about what strangers, and what a server that misbehaves, can bring about at will. */
 const STRANGERS = 20
@@ -148,26 +149,3 @@ function subscriptionText({ from, action }: Extract<AccountEvent, { type: 'subsc
 }
 
 const counted = (count: number): string => (count === 1 ? '1 contact' : `${count} contacts`)
-
-/** Lets so many through a minute and counts the rest, so that nobody can fill the disk with log lines. */
-class Throttle {
-  readonly #most: number
-  readonly #tell: (skipped: number) => void
-  #since = Number.NEGATIVE_INFINITY
-  #count = 0
-
-  constructor(most: number, tell: (skipped: number) => void) {
-    this.#most = most
-    this.#tell = tell
-  }
-
-  allow(): boolean {
-    const now = performance.now()
-    if (now - this.#since >= 60_000) {
-      if (this.#count > this.#most) this.#tell(this.#count - this.#most)
-      this.#since = now
-      this.#count = 0
-    }
-    return ++this.#count <= this.#most
-  }
-}

@@ -5,6 +5,7 @@ import { DirectoryStore, PubsubComponent } from '../pubsub-component/index.ts'
 import type { Session } from '../session.ts'
 import { files } from './files.ts'
 import type { Log } from './log.ts'
+import { Throttle } from './throttle.ts'
 
 /** The variable that may hold the secret. */
 export const SECRET_VARIABLE = 'RES_XMPP_PUBSUB_SECRET'
@@ -110,7 +111,9 @@ function logService(service: PubsubComponent, log: Log): void {
     const text = `${describe(error)}; nothing is taken until it can be, which is tried in ${retryIn / 1000} s`
     log.line('ERROR', text, jid)
   })
+  const cuts = new Throttle(20, skipped => log.line('WARNING', `${skipped} more of these were not logged`, jid))
   service.on('cut', ({ from = 'the passing of time' }) => {
+    if (!cuts.allow()) return
     log.line('WARNING', `too much was to be told at once because of ${from}: some subscribers were not`, jid)
   })
   service.on('restored', ({ report }) => {
