@@ -147,12 +147,19 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
   await aborted(signal)
   log.line('NOTICE', 'leaving')
+  let failed = false
   // Who shares states has something to say to the service yet.
-  const left = reloading.then(() => accounts.stop()).then(() => pubsub?.stop())
+  const left = reloading
+    .then(() => accounts.stop())
+    .then(() => pubsub?.stop())
+    .catch(error => {
+      log.line('ERROR', describe(error))
+      failed = true
+    })
   await Promise.race([left, new Promise(resolve => setTimeout(resolve, FAREWELL).unref())])
   await stopControl()
   bus.stop()
-  return 0
+  return failed ? 1 : 0
 }
 
 /** Loaded only for who has a service. */
