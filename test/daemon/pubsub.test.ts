@@ -123,6 +123,19 @@ t.test('what the server says of a wrong secret', async t => {
   t.match(await program.finished, { code: 0 })
 })
 
+t.test('over TLS, with a certificate that is its domain’s', async t => {
+  const { server, dir, secret, control } = await setUp(t)
+  const ca = join(dir, 'ca.pem')
+  writeFileSync(ca, server.ca)
+  const place = ['--domain', SERVICE, '--port', `${server.componentTlsPort}`, '--control', control, '--tls', 'direct']
+  const trusting = start(t, ['pubsub', ...place, '--secret-file', secret, '--tls-cafile', ca])
+  await trusting.line(/attached to 127\.0\.0\.1 port \d+ \(TLSv1\.3\)/)
+  trusting.child.kill('SIGTERM')
+  await trusting.finished
+  const doubting = start(t, ['pubsub', ...place, '--secret-file', secret])
+  t.match(await doubting.line(/not attached/), /certificate/)
+})
+
 t.test('in the daemon, whose account uses it', async t => {
   const { server, dir, control } = await setUp(t)
   writeFileSync(join(dir, 'ca.pem'), server.ca)
