@@ -8,9 +8,10 @@ import { endSubscription } from './expiry.ts'
 import type { Node, Subscription } from './node.ts'
 import { sendAway } from './nodes.ts'
 import { notifyAffiliation, notifyOwners, notifySubscriber, sendLast } from './notifications.ts'
+import { defaultOptions } from './options.ts'
 import { lineBytes, paged } from './paging.ts'
 import { type Command, nodeOf, type Request } from './request.ts'
-import { addSubscription, defaultOptions, hasRoom } from './subscriptions.ts'
+import { addSubscription, hasRoom } from './subscriptions.ts'
 
 /** §8.9.1. */
 export const getAffiliations: Command = request => {

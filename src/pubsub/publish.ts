@@ -21,7 +21,8 @@ import { createNode, removeItems } from './nodes.ts'
 import { notify, retractEvent } from './notifications.ts'
 import { writePayload } from './payload.ts'
 import { type Command, nameOf, nodeOf, type Request } from './request.ts'
-import { itemSize, type Service } from './service.ts'
+import type { Service } from './service.ts'
+import { itemSize } from './state.ts'
 
 /**
  * §7.1. Several items are published one after the other, and told of in one event. An item that is there is published anew by whoever may publish: the XEP

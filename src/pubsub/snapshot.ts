@@ -1,6 +1,6 @@
 /** Everything there is, as changes that make it. */
 import type { Node } from './node.ts'
-import type { Service } from './service.ts'
+import type { State } from './state.ts'
 import type { Change, Entry } from './store.ts'
 
 /** Changes in one entry, and characters of what was published. */
@@ -10,14 +10,14 @@ const MOST_TEXT = 65_536
 /**
  * Node after node, and first all of them and where they are: what is read of one is of one moment, or comes again behind. It may be read while things change.
  */
-export function* snapshotOf(service: Service): Generator<Entry, void, undefined> {
-  for (const [node, redirect] of service.moved) yield [{ op: 'delete', node, redirect }]
+export function* snapshotOf(state: State): Generator<Entry, void, undefined> {
+  for (const [node, redirect] of state.moved) yield [{ op: 'delete', node, redirect }]
   // A collection may be younger than what is in it.
-  for (const node of service.nodes.values()) yield creation(node)
-  for (const node of service.nodes.values()) {
+  for (const node of state.nodes.values()) yield creation(node)
+  for (const node of state.nodes.values()) {
     if (node.parents.length > 0) yield [{ op: 'configure', node: node.name, config: node.config }]
   }
-  for (const node of [service.root, ...service.nodes.values()]) yield* grouped(contents(node))
+  for (const node of [state.root, ...state.nodes.values()]) yield* grouped(contents(node))
 }
 
 function creation({ name: node, creator, created: at, config, affiliations }: Node): Entry {

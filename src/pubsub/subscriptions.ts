@@ -2,21 +2,15 @@
 import { bareJid, prepareJid } from '../jid.ts'
 import { NS_CLIENT } from '../negotiate.ts'
 import { type Element, el } from '../stream/element.ts'
-import { type FormValues, subscribeOptionsForm } from '../xep/0060-forms.ts'
 import { NS_PUBSUB } from '../xep/0060-pubsub.ts'
-import { parseDateTime } from '../xep/0082-datetime.ts'
 import { askOwners } from './authorization.ts'
 import { badRequest, forbidden, notAcceptable, refusal, unsupported } from './errors.ts'
-import { readSubmitted, shownForm } from './forms.ts'
 import type { Node, Subscription, SubscriptionOptions } from './node.ts'
 import { notifyOwners, sendLast, type Telling } from './notifications.ts'
+import { defaultOptions, optionsForm, readOptions } from './options.ts'
 import { lineBytes, paged } from './paging.ts'
 import { type Command, nodeOf, nodeOrRootOf, type Request } from './request.ts'
 import type { Service } from './service.ts'
-
-/** How a subscriber is told who has not said how (XEP-0248 §6.1 for collections). */
-export const defaultOptions = ({ isCollection }: Node): SubscriptionOptions =>
-  isCollection ? { deliver: true, type: 'nodes', depth: 1 } : { deliver: true }
 
 /**
  * §6.1. Who is subscribed already is told so, and has the options that came with it. To a collection one may subscribe twice, to its items and to its nodes; who
@@ -207,77 +201,6 @@ function subscriptionOf({ person, action }: Request, node: Node, type: 'cancel' 
   const meant = subid === undefined ? found[0] : found.find(each => each.subid === subid)
   if (meant === undefined) throw notAcceptable('invalid-subid')
   return meant
-}
-
-/**
- * @returns `before` when there is no form, or it was cancelled
- * @throws StanzaError `bad-request` with `invalid-options` (§6.3.7)
- */
-function readOptions(
-  { service }: Request,
-  node: Node,
-  parent: Element | undefined,
-  before: SubscriptionOptions,
-): SubscriptionOptions {
-  const form = parent && readSubmitted(subscribeOptionsForm, parent)
-  if (form === undefined || form.cancelled) return before
-  const { values, faulty } = form
-  if (faulty.length > 0) throw invalid(`no such value of ${faulty[0]?.slice(0, 100)}`)
-  refuseUnbuilt(values)
-  const { deliver = before.deliver } = values
-  const expire = values.expire === undefined ? before.expire : readExpiry(values.expire, service.clock.now())
-  const shows = values['show-values'] === undefined ? before.shows : readShows(values['show-values'])
-  const lasting = { deliver, ...(expire !== undefined && { expire }), ...(shows !== undefined && { shows }) }
-  const { subscription_type: type, subscription_depth: depth } = values
-  if (!node.isCollection) {
-    // What a leaf does anyway may be asked for: items, at whatever depth.
-    if (type === 'nodes') throw invalid('a leaf has no nodes')
-    return lasting
-  }
-  return { ...lasting, type: type ?? before.type ?? 'nodes', depth: depth ?? before.depth ?? 1 }
-}
-
-/** Whoever asks for it would wait for what never comes. */
-function refuseUnbuilt(values: FormValues<typeof subscribeOptionsForm>): void {
-  const { digest, include_body: body } = values
-  if (digest === true) throw invalid('there are no digests')
-  if (body === true) throw invalid('there is no body for payloads')
-}
-
-const invalid = (text: string) => badRequest('invalid-options', text)
-
-/** What one has to be about to be told; undefined is anything. */
-function readShows(given: readonly string[]): readonly string[] | undefined {
-  const found = showValues.filter(show => given.includes(show))
-  if (given.some(show => !showValues.includes(show))) throw invalid(`pubsub#show-values are ${showValues.join(', ')}`)
-  return found.length === 0 || found.length === showValues.length ? undefined : found
-}
-
-const showValues = ['away', 'chat', 'dnd', 'online', 'xa']
-
-/** When a subscription ends: undefined is never. */
-function readExpiry(text: string, now: number): number | 'presence' | undefined {
-  if (text === '' || text === 'presence') return text === '' ? undefined : text
-  // The XEP itself leaves the seconds out (§12.18).
-  const time = parseDateTime(text) ?? parseDateTime(text.replace(/^(.{10}T\d\d:\d\d)(?=Z|[+-])/, '$1:00'))
-  if (time === undefined) throw invalid('pubsub#expire is a DateTime (XEP-0082), or presence')
-  if (time <= now) throw invalid('pubsub#expire is over already')
-  return time
-}
-
-function optionsForm(
-  { deliver, expire, shows, type, depth }: SubscriptionOptions,
-  kind: 'form' | 'result' = 'form',
-): Element {
-  const ends = typeof expire === 'number' ? new Date(expire).toISOString() : (expire ?? '')
-  const values = {
-    deliver,
-    expire: ends,
-    'show-values': shows ?? showValues,
-    subscription_type: type,
-    subscription_depth: depth,
-  }
-  return shownForm(kind, subscribeOptionsForm, values, { 'pubsub#show-values': showValues })
 }
 
 /** @param configured it came with options, which are said in return (§6.3.7) */

@@ -56,7 +56,7 @@ function leave(telling: Telling, from: string): void {
 export function askWhoIsThere(telling: Telling): void {
   const { service, out } = telling
   service.presences.clear()
-  for (const person of service.temporary()) out.push(presence(telling, person, 'probe'))
+  for (const person of service.people.temporary()) out.push(presence(telling, person, 'probe'))
 }
 
 /** A notification has come back. Whoever does not exist, or has moved, is not told any more. */
