@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import { type ComponentOptions, createComponent } from '../component.ts'
 import { Emitter } from '../emitter.ts'
 import { StanzaError } from '../errors.ts'
-import { parseJid, prepareJid } from '../jid.ts'
+import { hasJidParts, parseJid, prepareJid } from '../jid.ts'
 import { inNamespace } from '../namespace.ts'
 import { NS_CLIENT } from '../negotiate.ts'
 import {
@@ -21,7 +21,7 @@ import {
 import type { Connection, Link } from '../reconnect.ts'
 import { answered, on, type Xep } from '../routes.ts'
 import type { Session } from '../session.ts'
-import type { Element } from '../stream/element.ts'
+import { Element, el } from '../stream/element.ts'
 import { NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xep/0030-disco.ts'
 import { NS_COMMANDS } from '../xep/0060-pending.ts'
 import { NS_PUBSUB, NS_PUBSUB_OWNER } from '../xep/0060-pubsub.ts'
@@ -56,6 +56,11 @@ export type PubsubComponentEvent =
   /** What somebody has asked for would have told too many, and some were not: see {@link EngineLimits.notificationsPerRequest}. */
   | { readonly type: 'cut'; readonly from: string | undefined }
 
+/**
+ * What may come over the server's stream. It has bounds of its own for what its users and other servers send, and with what it makes of that (escaped, every namespace
+ * declared) it is larger; whatever we refused here would end the connection of all because of one.
+ */
+const trusting = { stanzaBytes: 16_777_216, depth: 1_000_000, attributes: 100_000, nameLength: 1_048_576 }
 /** ms between two looks at what has ended by itself. */
 const TICK = 30_000
 /** Stanzas that may wait to leave; beyond that nothing more is done. */
@@ -92,9 +97,10 @@ export class PubsubComponent extends Emitter<PubsubComponentEvent> {
     this.#clock = options.stream?.clock ?? systemClock
     this.#store = options.store ?? memoryStore
     this.#engine = this.#newEngine()
-    this.#outbox = new Outbox({ saved: () => this.#store.saved(), onUnsaved: error => this.#failed(error, RETRY) })
+    this.#outbox = new Outbox({ saved: () => this.#store.saved(), onUnsaved: error => this.#unsaved(error) })
     this.#connection = createComponent({
       ...options,
+      stream: { ...options.stream, limits: { ...trusting, ...options.stream?.limits } },
       addresses: [at(this.jid, [this.#extension()]), at(`*@${this.jid}`, nobody)],
     })
     this.#connection.on('online', link => this.#online(link))
@@ -143,6 +149,8 @@ export class PubsubComponent extends Emitter<PubsubComponentEvent> {
    */
   async start(): Promise<StoreReport> {
     const report = await this.#open()
+    // Somebody has thought better of it meanwhile.
+    if (this.#state === 'stopped') return report
     this.#state = 'serving'
     this.#tick()
     this.#connection.start()
@@ -190,9 +198,13 @@ export class PubsubComponent extends Emitter<PubsubComponentEvent> {
 
   /** What of the stream is for the engine. */
   #extension(): Xep {
-    const ask = (stanza: Element): typeof answered => this.#ask(stanza)
+    const ask = (stanza: Element, session: Session): typeof answered => this.#ask(stanza, session)
     const hear = (stanza: Element, act: (engine: PubsubEngine, stanza: Element) => Outcome): void => {
-      if (this.#state === 'serving') this.#take(act(this.#engine, ours(stanza)))
+      const { from, to, type } = stanza.attrs
+      if (this.#state !== 'serving' || to !== this.jid || !isAddress(from)) return
+      // Who comes may have much brought; nobody waits for an answer.
+      if (this.#isFull && stanza.name === 'presence' && type !== 'unavailable') return
+      this.#take(act(this.#engine, ours(stanza)))
     }
     return {
       name: 'pubsub',
@@ -210,14 +222,31 @@ export class PubsubComponent extends Emitter<PubsubComponentEvent> {
     }
   }
 
-  #ask(received: Element): typeof answered {
-    if (this.#state !== 'serving') throw unsaved()
-    if (this.#outbox.waiting >= MOST_WAITING)
-      throw new StanzaError('wait', 'resource-constraint', 'too much is to be said')
+  get #isFull(): boolean {
+    return this.#outbox.waiting >= MOST_WAITING
+  }
+
+  #ask(received: Element, session: Session): typeof answered {
+    if (!isAddress(received.attrs.from)) return answered
     const iq = ours(received)
-    const { answer, ...outcome } = this.#engine.handle(iq)
-    this.#take(outcome, answer, iq)
+    const refusal = this.#refusal(iq)
+    if (refusal === undefined) {
+      const { answer, ...outcome } = this.#engine.handle(iq)
+      this.#take(outcome, answer, iq)
+    } else if (session.writable) {
+      // Not behind all that waits: there is too much of it, or nothing comes of it.
+      session.send(inNamespace(errorAnswer(iq, refusal), NS_CLIENT, session.stream.ns))
+    }
     return answered
+  }
+
+  /** Why nothing is done now. */
+  #refusal({ attrs: { to } }: Element): StanzaError | undefined {
+    if (this.#state === 'stopped') return new StanzaError('wait', 'service-unavailable', 'the service is leaving')
+    if (this.#state !== 'serving') return unsaved()
+    if (this.#isFull) return new StanzaError('wait', 'resource-constraint', 'too much is to be said')
+    // The service has no resources.
+    return to === this.jid ? undefined : new StanzaError('cancel', 'item-not-found')
   }
 
   /** Keeps what has changed, and says the rest when that is done. */
@@ -254,6 +283,11 @@ export class PubsubComponent extends Emitter<PubsubComponentEvent> {
     this.emit(link)
   }
 
+  /** Said of each batch that waits. */
+  #unsaved(error: unknown): void {
+    if (this.#state === 'serving') this.#failed(error, RETRY)
+  }
+
   /** What is in memory is more than what is kept: all begins anew with what is. */
   #failed(error: unknown, retryIn: number): void {
     if (this.#state === 'stopped') return
@@ -273,14 +307,19 @@ export class PubsubComponent extends Emitter<PubsubComponentEvent> {
   }
 }
 
-/** As the engine knows stanzas, and its sender as we write JIDs. */
-function ours(stanza: Element): Element {
-  const own = inNamespace(stanza, stanza.ns, NS_CLIENT)
-  const { from } = own.attrs
-  const prepared = from === undefined ? undefined : prepareJid(from)
-  if (prepared !== undefined && prepared !== from) own.attrs.from = prepared
-  return own
+/** As the engine knows stanzas, and its sender as we write JIDs. Deep in it nothing is of the stream's namespace that means anything. */
+function ours({ name, ns, attrs, children }: Element): Element {
+  const own = children.map(child =>
+    typeof child === 'string' || child.ns !== ns
+      ? child
+      : new Element(child.name, NS_CLIENT, child.attrs, child.children),
+  )
+  const from = prepareJid(attrs.from ?? '') ?? attrs.from
+  return el(name, NS_CLIENT, { ...attrs, from }, ...own)
 }
+
+/** An answer to what is no JID may cost us the stream (RFC 6120 §4.9.3.9). */
+const isAddress = (from: string | undefined): boolean => from !== undefined && hasJidParts(from)
 
 const unsaved = (): StanzaError =>
   new StanzaError('wait', 'internal-server-error', 'the service cannot keep anything now; try again later')

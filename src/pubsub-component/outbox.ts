@@ -15,16 +15,19 @@ export interface Batch {
 export interface OutboxUser {
   /** Resolves when all that has been done is kept for good. */
   saved(): Promise<void>
-  /** It could not be, and all that waits is refused. */
+  /** It could not be: what has come since is refused. */
   onUnsaved(error: unknown): void
+}
+
+/** What waits, and whether what led to it is kept by now. */
+interface Waiting extends Batch {
+  readonly saved: Promise<boolean>
 }
 
 /** What leaves a component, in order: nothing before what it tells of is kept, and over the next connection what this one does not take any more. */
 export class Outbox {
   readonly #user: OutboxUser
-  #batches: Batch[] = []
-  /** To be said whatever becomes of the store. */
-  #refusals: Element[] = []
+  #batches: Waiting[] = []
   #session: Session | undefined
   /** Calls when something has changed that is waited for. */
   #wake: (() => void) | undefined
@@ -50,7 +53,14 @@ export class Outbox {
 
   add(batch: Batch): void {
     if (batch.stanzas.length === 0 || this.#closed) return
-    this.#batches.push(batch)
+    const saved = this.#user.saved().then(
+      () => true,
+      error => {
+        this.#user.onUnsaved(error)
+        return false
+      },
+    )
+    this.#batches.push({ ...batch, saved })
     this.#waiting += batch.stanzas.length
     if (!this.#running) void this.#run()
   }
@@ -64,39 +74,18 @@ export class Outbox {
   close(): void {
     this.#closed = true
     this.#batches = []
-    this.#refusals = []
     this.#wake?.()
   }
 
   async #run(): Promise<void> {
     this.#running = true
-    while (this.#batches.length + this.#refusals.length > 0) {
-      const refusals = this.#refusals.splice(0)
-      if (refusals.length > 0) {
-        await this.#sendAll(refusals)
-        continue
-      }
-      try {
-        await this.#user.saved()
-      } catch (error) {
-        this.#refuseAll(error)
-        continue
-      }
-      const batch = this.#batches.shift()
-      if (batch !== undefined) await this.#sendAll(batch.stanzas)
+    for (let batch = this.#batches.shift(); batch !== undefined; batch = this.#batches.shift()) {
+      const kept = await batch.saved
+      await this.#sendAll(kept ? batch.stanzas : batch.refusal())
+      this.#waiting -= batch.stanzas.length
     }
     this.#running = false
-    this.#waiting = 0
     for (const resolve of this.#whenEmpty.splice(0)) resolve()
-  }
-
-  /** What tells of something that is not kept would be a lie, and so would be what was only asked since. */
-  #refuseAll(error: unknown): void {
-    const refused = this.#batches
-    this.#batches = []
-    this.#refusals = refused.flatMap(({ refusal }) => [...refusal()])
-    this.#waiting = this.#refusals.length
-    this.#user.onUnsaved(error)
   }
 
   async #sendAll(stanzas: readonly Element[]): Promise<void> {
@@ -121,7 +110,6 @@ export class Outbox {
         if (wait !== undefined) await wait
         break
       }
-      this.#waiting--
     }
   }
 }

@@ -17,7 +17,7 @@ import type { Command } from './request.ts'
 /** Asks the owners of a node whether somebody may subscribe to it. */
 export function askOwners(telling: Telling, node: Node, subscription: Subscription): void {
   const { service } = telling
-  const key = JSON.stringify([node.name, bareJid(subscription.jid)])
+  const key = JSON.stringify([node.name, node.created, subscription.jid])
   if (service.asked.was(key, service.clock.now())) return
   for (const [jid, affiliation] of node.affiliations) if (affiliation === 'owner') ask(telling, node, subscription, jid)
 }

@@ -18,12 +18,12 @@ import type { Service } from './service.ts'
 export function checkParents(request: Request, child: Node | undefined, names: readonly string[]): void {
   const { service } = request
   if (names.length > service.limits.collectionsPerNode) throw notAcceptable(undefined, 'that are too many collections')
-  for (const name of names) {
-    const parent = service.nodes.get(name)
-    if (parent === undefined) throw notFound()
+  const parents = names.map(name => service.nodes.get(name) ?? missing())
+  const above = child?.isCollection === true || child?.children.size ? lineage(parents) : undefined
+  for (const parent of parents) {
     if (child?.parents.includes(parent)) continue
     if (!parent.isCollection) throw notAllowed('invalid-options')
-    if (child !== undefined && lineage(parent, service.root).has(child)) throw notAllowed('invalid-options')
+    if (child === parent || (child !== undefined && above?.has(child) === true)) throw notAllowed('invalid-options')
     if (!mayAssociate(request, parent)) throw forbidden()
     if (parent.children.size >= mostChildren(service, parent.config)) throw notAllowed('max-nodes-exceeded')
   }
@@ -54,14 +54,18 @@ export function checkChildren(
   const wanted = new Set(names.map(name => service.nodes.get(name) ?? missing()))
   const come = [...wanted].filter(child => parent?.children.has(child) !== true)
   // It may be put into others in the same breath.
-  const above = [parent, ...config.collection.map(name => service.nodes.get(name))]
-  const forbiddenHere = above.flatMap(node => (node === undefined ? [] : lineage(node, service.root)))
+  const above = lineage(
+    [parent, ...config.collection.map(name => service.nodes.get(name))].filter(node => node !== undefined),
+  )
   for (const child of come) {
-    if (forbiddenHere.some(ancestors => ancestors.has(child))) throw notAllowed('invalid-options')
+    if (above.has(child)) throw notAllowed('invalid-options')
     if (service.right(child, request.person, 'configure') !== true) throw forbidden()
     if (child.parents.length >= service.limits.collectionsPerNode) throw notAllowed('max-nodes-exceeded')
   }
-  return { come, gone: [...(parent?.children ?? [])].filter(child => !wanted.has(child)) }
+  const gone = [...(parent?.children ?? [])].filter(child => !wanted.has(child))
+  if (come.length + gone.length > service.limits.itemsPerRequest)
+    throw notAcceptable(undefined, 'too many nodes at once')
+  return { come, gone }
 }
 
 /** Does what {@link checkChildren} has allowed, and tells of it. */

@@ -134,7 +134,10 @@ export function configForm(
   children: readonly string[] | undefined,
 ): Element {
   const hidden = config.node_type === 'leaf' ? ofChildren : ofLeaves
-  const shown = Object.entries(config).filter(([name]) => !hidden.has(name))
+  // Subscribers are told by a `result`, and who else there is is none of their business.
+  const shown = Object.entries(config).filter(
+    ([name]) => !hidden.has(name) && (type === 'form' || name !== 'children_association_whitelist'),
+  )
   const { collection } = config
   const values = {
     ...Object.fromEntries(shown),

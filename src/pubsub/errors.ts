@@ -4,6 +4,7 @@ import { NS_CLIENT } from '../negotiate.ts'
 import { errorElement } from '../session/dispatch.ts'
 import { type Element, el } from '../stream/element.ts'
 import { NS_PUBSUB_ERRORS } from '../xep/0060-pubsub.ts'
+import { isWithin } from './size.ts'
 
 const NS_STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 
@@ -51,8 +52,14 @@ export function errorAnswer(iq: Element, error: StanzaError, echo: readonly Elem
   // Where something has gone stands in the condition (RFC 6120 §8.3.3.5).
   const children = elements.map(each => said.find(({ name, ns }) => name === each.name && ns === each.ns) ?? each)
   const coded = el('error', NS_CLIENT, { code: codes[error.condition] ?? '500', type: attrs.type }, ...children, ...own)
-  return el('iq', NS_CLIENT, { type: 'error', id, from: to, to: from }, ...echo, coded)
+  // What is long is not repeated: escaped, and with every namespace declared, it may be far longer than it came, and longer than a server takes.
+  const repeated = isWithin(echo, MOST_ECHO, WORST) ? echo : []
+  return el('iq', NS_CLIENT, { type: 'error', id, from: to, to: from }, ...repeated, coded)
 }
+
+/** Bytes of a request that is repeated, and what a character comes to at most. */
+const MOST_ECHO = 131_072
+const WORST = 6
 
 /** XEP-0086 §3, of the conditions that this service has. */
 const codes: Readonly<Record<string, string>> = {

@@ -3,9 +3,14 @@ import type { Node } from './node.ts'
 
 /**
  * The collections above a node, nearest first, each once, with how many steps up it is on the shortest way.
+ * @param most no more than so many
  * @param root stands above all that is in no other collection
  */
-export function* collectionsAbove(node: Node, root: Node): Generator<readonly [Node, number], void, undefined> {
+export function* collectionsAbove(
+  node: Node,
+  root: Node,
+  most = Number.POSITIVE_INFINITY,
+): Generator<readonly [Node, number], void, undefined> {
   if (node === root) return
   const seen = new Set<Node>([node])
   let level: readonly Node[] = [node]
@@ -14,6 +19,7 @@ export function* collectionsAbove(node: Node, root: Node): Generator<readonly [N
     for (const each of level) {
       for (const parent of parentsOf(each, root)) {
         if (seen.has(parent)) continue
+        if (seen.size > most) return
         seen.add(parent)
         yield [parent, steps]
         if (parent !== root) next.push(parent)
@@ -25,10 +31,11 @@ export function* collectionsAbove(node: Node, root: Node): Generator<readonly [N
 
 const parentsOf = ({ parents }: Node, root: Node): readonly Node[] => (parents.length === 0 ? [root] : parents)
 
-/** All that is above a node, and the node itself: none of these may be put into it. */
-export function lineage(node: Node, root: Node): ReadonlySet<Node> {
-  const found = new Set([node])
-  for (const [each] of collectionsAbove(node, root)) found.add(each)
+/** All that is above some nodes, and these themselves: nothing of it may be put into one of them. */
+export function lineage(nodes: Iterable<Node>): ReadonlySet<Node> {
+  const found = new Set(nodes)
+  // What is added while a Set is gone through comes too.
+  for (const each of found) for (const parent of each.parents) found.add(parent)
   return found
 }
 

@@ -6,7 +6,7 @@ import { settle } from './expiry.ts'
 import { leavesBelow } from './graph.ts'
 import type { Item, Node } from './node.ts'
 import { itemElement } from './notifications.ts'
-import { paged } from './paging.ts'
+import { lineBytes, paged } from './paging.ts'
 import { type Command, nodeOf, type Request } from './request.ts'
 
 /** The oldest first; `max_items` asks for the last ones. What one answer does not hold is had page by page. */
@@ -22,8 +22,8 @@ export const items: Command = request => {
     throw badRequest('subid-required')
   if (node.isCollection) return itemsBelow(request, node)
   if (!node.config.persist_items) throw unsupported('persistent-items')
-  const found = wanted(request, node)
-  const listed = { uid: ({ id }: Item) => id, size: ({ size }: Item) => size }
+  const found = wanted(request, node, idsIn(request))
+  const listed = { uid: ({ id }: Item) => id, size: itemBytes }
   const { part, set } = paged(found, wrapper, service.limits, listed)
   return el('pubsub', NS_PUBSUB, {}, itemsElement(node, part), ...set)
 }
@@ -32,14 +32,15 @@ export const items: Command = request => {
 function itemsBelow(request: Request, collection: Node): Element {
   const { service, person, wrapper } = request
   const all: { readonly node: Node; readonly item: Item }[] = []
+  const ids = idsIn(request)
   for (const node of leavesBelow(collection)) {
     if (service.affiliation(node, person) === 'outcast') continue
     settle(request, node)
-    for (const item of wanted(request, node)) all.push({ node, item })
+    for (const item of wanted(request, node, ids)) all.push({ node, item })
   }
   const { part, set } = paged(all, wrapper, service.limits, {
     uid: ({ node: { name }, item: { id } }) => `${name.length}:${name}${id}`,
-    size: ({ item: { size } }) => size,
+    size: ({ item }) => itemBytes(item),
   })
   const byNode = new Map<Node, Item[]>()
   for (const { node, item } of part) {
@@ -54,14 +55,21 @@ function itemsElement({ name }: Node, items: readonly Item[]): Element {
   return el('items', NS_PUBSUB, { node: name }, ...items.map(item => itemElement(item, NS_PUBSUB)))
 }
 
-const idsIn = ({ action }: Request): (string | undefined)[] =>
-  action.elements.filter(child => child.is('item', NS_PUBSUB)).map(({ attrs }) => attrs.id)
+/** What one item takes in an answer. */
+const itemBytes = ({ id, publisher, payload = '' }: Item): number =>
+  lineBytes(id, publisher) + Buffer.byteLength(payload)
+
+/** The ids that are asked for, each once; none where all items are. @throws StanzaError `not-acceptable` */
+function idsIn({ action, service }: Request): ReadonlySet<string> {
+  const asked = action.elements.filter(child => child.is('item', NS_PUBSUB))
+  if (asked.length > service.limits.itemsPerRequest) throw notAcceptable(undefined, 'too many items at once')
+  return new Set(asked.map(({ attrs }) => attrs.id ?? ''))
+}
 
 /** What of a node is asked for: these ids, as far as they are there, or the last ones. */
-function wanted(request: Request, node: Node): Item[] {
-  const ids = idsIn(request)
-  if (ids.length > request.service.limits.itemsPerRequest) throw notAcceptable(undefined, 'too many items at once')
-  if (ids.length > 0) return [...new Set(ids)].flatMap(id => node.items.get(id ?? '') ?? [])
+function wanted(request: Request, node: Node, ids: ReadonlySet<string>): Item[] {
+  if (node.items.size === 0) return []
+  if (ids.size > 0) return [...ids].flatMap(id => node.items.get(id) ?? [])
   const all = [...node.items.values()]
   const { max_items: most } = request.action.attrs
   if (most === undefined) return all

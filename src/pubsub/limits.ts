@@ -8,13 +8,24 @@ export interface EngineLimits {
   readonly itemsPerOwner: number
   /** The same in bytes, as `storedBytes` counts them. */
   readonly bytesPerOwner: number
+  /** Affiliations, and subscriptions, in all the nodes that one has created. */
+  readonly affiliationsPerOwner: number
+  readonly subscribersPerOwner: number
   /** Items in one publication or retraction. */
   readonly itemsPerRequest: number
+  /** Of all items of one publication, each with its payload, its id, its publisher and 200 more: they are told of in one message. One item may always be published. */
+  readonly publicationBytes: number
+  /** Collections above a node whose subscribers are told, the nearest first. */
+  readonly collectionsTold: number
+  /** Subscriptions in all. */
+  readonly subscriptions: number
+  /** Items that somebody is brought who comes; what is beyond is not sent. */
+  readonly greetingBytes: number
   /** One item's payload. */
   readonly itemBytes: number
-  /** All payloads and ids together, and 200 for each item. */
+  /** All payloads, ids and publishers together, and 200 for each item; and the lists in configurations. */
   readonly storedBytes: number
-  /** How deep a payload's elements may be nested. */
+  /** How deep a payload's elements may be nested; 49 at most. */
   readonly itemDepth: number
   readonly subscriptionsPerNode: number
   /** Of one bare JID, with all its resources, to one node. */
@@ -48,10 +59,16 @@ export const defaultLimits: EngineLimits = {
   itemsPerNode: 10_000,
   itemsPerOwner: 100_000,
   bytesPerOwner: 67_108_864,
+  affiliationsPerOwner: 100_000,
+  subscribersPerOwner: 250_000,
   itemsPerRequest: 1000,
+  publicationBytes: 262_144,
+  collectionsTold: 200,
+  greetingBytes: 1_048_576,
+  subscriptions: 1_000_000,
   itemBytes: 65_536,
   storedBytes: 268_435_456,
-  itemDepth: 100,
+  itemDepth: 40,
   subscriptionsPerNode: 10_000,
   subscriptionsPerSubscriber: 20,
   subscriptionsPerPerson: 20_000,

@@ -51,12 +51,13 @@ export class Node {
   parents: readonly Node[] = none
   /** Bytes of all its items; see {@link EngineLimits.storedBytes}. */
   bytes = 0
-  /** What was published last, if it is still there. */
-  last: Item | undefined
   #items: Map<string, Item> | undefined
   #children: Set<Node> | undefined
   /** By bare JID: its own and its resources'. */
   #subscribers: Map<string, Subscription[]> | undefined
+  /** The last one of these, when it is known. */
+  #last: Item | undefined
+  #configBytes = 0
   #subscriptions = 0
   #pending = 0
 
@@ -75,6 +76,12 @@ export class Node {
   /** Those that it holds, of a collection. */
   get children(): ReadonlySet<Node> {
     return this.#children ?? noChildren
+  }
+
+  /** Its configuration takes so many bytes. */
+  counts(configBytes: number): void {
+    this.bytes += configBytes - this.#configBytes
+    this.#configBytes = configBytes
   }
 
   adopt(child: Node): void {
@@ -96,7 +103,7 @@ export class Node {
     this.#items ??= new Map()
     this.#items.set(item.id, item)
     this.bytes += item.size
-    this.last = item
+    this.#last = item
   }
 
   /** @returns whether it was there */
@@ -105,8 +112,14 @@ export class Node {
     if (item === undefined) return false
     this.#items?.delete(id)
     this.bytes -= item.size
-    if (this.last === item) this.last = undefined
+    if (this.#last === item) this.#last = undefined
     return true
+  }
+
+  /** What was published last of all that is still there. */
+  get last(): Item | undefined {
+    if (this.#last === undefined) for (const item of this.items.values()) this.#last = item
+    return this.#last
   }
 
   /** The oldest, so many that no more than `most` are left. */

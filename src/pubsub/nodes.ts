@@ -7,13 +7,15 @@ import { NS_PUBSUB, NS_PUBSUB_EVENT, NS_PUBSUB_OWNER } from '../xep/0060-pubsub.
 import { settlePending } from './authorization.ts'
 import { checkChildren, checkParents, placeChildren, tellMoved } from './collections.ts'
 import { configForm, type NodeConfig, readConfig } from './config.ts'
-import { badRequest, notAcceptable, notAllowed, unsupported } from './errors.ts'
+import { badRequest, full, notAcceptable, notAllowed, unsupported } from './errors.ts'
 import { endSubscription } from './expiry.ts'
 import type { Node } from './node.ts'
 import { notify } from './notifications.ts'
+import { lineBytes } from './paging.ts'
 import { mostItems } from './publish.ts'
 import { type Command, nodeOf, type Request } from './request.ts'
 import type { Service } from './service.ts'
+import { configSize } from './state.ts'
 
 /** §8.1; without a name the service makes one up. */
 export const create: Command = request => {
@@ -28,6 +30,7 @@ export const create: Command = request => {
   service.demandCreation(name, person)
   checkParents(request, undefined, config.collection)
   const adopted = checkChildren(request, undefined, config, children)
+  if (configSize(config) > service.roomOf(person).bytes) throw full()
   const { name: node } = createNode(request, name, config)
   placeChildren(request, node, adopted)
   return asked === '' ? el('pubsub', NS_PUBSUB, {}, el('create', NS_PUBSUB, { node })) : undefined
@@ -47,20 +50,20 @@ export function createNode(request: Request, given: string, config: NodeConfig):
 export const getConfig: Command = request => {
   const node = nodeOf(request)
   request.service.demand(node, request.person, 'configure')
-  const form = formOf(request.service, node, 'form')
+  const form = formOf(request.service, node)
   return el('pubsub', NS_PUBSUB_OWNER, {}, el('configure', NS_PUBSUB_OWNER, { node: node.name }, form))
 }
 
 /** The configuration of a node. A long list of children is left out: disco has it page by page. */
-function formOf({ limits, abilities }: Service, node: Node, type: 'form' | 'result'): Element {
+function formOf({ limits, abilities }: Service, node: Node): Element {
   let bytes = 0
   const children: string[] = []
   for (const { name } of node.children) {
-    bytes += Buffer.byteLength(name) + 20
-    if (bytes > limits.pageBytes) return configForm(node.config, type, abilities, undefined)
+    bytes += lineBytes(name)
+    if (bytes > limits.pageBytes) return configForm(node.config, 'form', abilities, undefined)
     children.push(name)
   }
-  return configForm(node.config, type, abilities, children)
+  return configForm(node.config, 'form', abilities, children)
 }
 
 /**
@@ -77,17 +80,20 @@ export const setConfig: Command = request => {
   if (config === before && children === undefined) return undefined
   checkParents(request, node, config.collection)
   const adopted = checkChildren(request, node, config, children)
+  const more = configSize(config) - configSize(before)
+  if (more > 0 && more > service.roomOf(node.creator).bytes) throw full()
   const parents = new Set(node.parents)
   service.do({ op: 'configure', node: node.name, config })
   if (node.isCollection && before.node_type === 'leaf') removeItems(service, node, 0)
   else removeItems(service, node, mostItems(service, config))
   tellMoved(request, node, parents)
   placeChildren(request, node.name, adopted)
+  // Who may not hear of it any more is not told first what it has become.
+  sendAway(request, node)
   if (config.notify_config) {
-    const content = config.deliver_payloads ? [formOf(service, node, 'result')] : []
+    const content = config.deliver_payloads ? [configForm(config, 'result', service.abilities, undefined)] : []
     notify(request, node, el('configuration', NS_PUBSUB_EVENT, { node: node.name }, ...content), 'node')
   }
-  sendAway(request, node)
   return undefined
 }
 

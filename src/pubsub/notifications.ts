@@ -7,6 +7,7 @@ import { type Header, headersElement } from '../xep/0131-shim.ts'
 import { NS_DELAY } from '../xep/0203-delay.ts'
 import { collectionsAbove } from './graph.ts'
 import type { Item, Node, Subscription } from './node.ts'
+import { lineBytes } from './paging.ts'
 import { readPayload } from './payload.ts'
 import type { Service } from './service.ts'
 
@@ -40,7 +41,9 @@ export function notify(telling: Telling, node: Node, event: Element, about: Abou
   const { service } = telling
   if (!node.config.deliver_notifications || isFull(telling)) return
   const content = [el('event', NS_PUBSUB_EVENT, {}, event)]
-  const above = [...collectionsAbove(node, service.root)].filter(([{ subscriptions }]) => subscriptions > 0)
+  const above = [...collectionsAbove(node, service.root, service.limits.collectionsTold)].filter(
+    ([{ subscriptions }]) => subscriptions > 0,
+  )
   const direct = (extent.below ?? 0) > 0 ? about === 'nodes' : about !== 'nodes'
   // At a leaf that is in nothing anybody listens to, nobody is told twice.
   if (above.length === 0 && !node.isCollection) {
@@ -58,6 +61,9 @@ export function notify(telling: Telling, node: Node, event: Element, about: Abou
   }
 }
 
+/** Bytes of the headers of one message. */
+const MOST_NAMED = 16_384
+
 /** Who is told, and the headers that say by which subscriptions. */
 function recipients(
   service: Service,
@@ -67,12 +73,15 @@ function recipients(
   extent: Extent,
   direct: boolean,
 ): Map<string, Header[]> {
-  const found = new Map<string, { collections: Header[]; subids: Header[]; several: boolean }>()
+  const found = new Map<string, { collections: Header[]; subids: Header[]; several: boolean; bytes: number }>()
   const add = (place: Node, subscription: Subscription, collection: boolean): void => {
     const { jid, subid } = subscription
     const known = found.get(jid)
-    const entry = known ?? { collections: [], subids: [], several: false }
+    const entry = known ?? { collections: [], subids: [], several: false, bytes: 0 }
     if (known === undefined) found.set(jid, entry)
+    // Who subscribes to whatever there is gets a message that its server takes all the same; the nearest come first.
+    entry.bytes += lineBytes(place.name, subid)
+    if (known !== undefined && entry.bytes > MOST_NAMED) return
     if (collection) entry.collections.push({ name: 'Collection', value: place.name })
     entry.subids.push({ name: 'SubID', value: subid })
     entry.several ||= known !== undefined || (place.isCollection && place.subscriptionsAs(jid).length > 1)
@@ -87,7 +96,7 @@ function recipients(
     for (const subscriptions of collection.subscribers) {
       for (const each of subscriptions) {
         if (!reaches(service, each, about === 'items' ? 'items' : 'nodes', steps + below)) continue
-        if (secret && !mayHear(service, node, collection, each)) continue
+        if (!mayHear(service, node, collection, each, secret || steps + below > 1)) continue
         add(collection, each, true)
       }
     }
@@ -132,9 +141,10 @@ function reaches(service: Service, subscription: Subscription, kind: 'items' | '
  * By its owner a node is in a collection, whose access model then decides (XEP-0248 §10.1); but an outcast of the node is told nothing of it. Nobody has put it into
  * the root: there one is told what one could have been told by the node itself.
  */
-function mayHear(service: Service, node: Node, collection: Node, { jid }: Subscription): boolean {
+function mayHear(service: Service, node: Node, collection: Node, { jid }: Subscription, secret: boolean): boolean {
   const person = bareJid(jid)
-  if (collection === service.root) return service.may(node, person, 'retrieve')
+  // That there is a node in it the root tells everybody.
+  if (collection === service.root) return !secret || service.may(node, person, 'retrieve')
   return service.affiliation(node, person) !== 'outcast'
 }
 

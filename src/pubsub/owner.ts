@@ -127,7 +127,8 @@ function possible({ service }: Request, node: Node, jid: string, wanted: Affilia
     const owners = [...node.affiliations.values()].filter(each => each === 'owner').length
     return wanted === 'none' && owners > 1
   }
-  return wanted === 'none' || before !== undefined || node.affiliations.size < service.limits.affiliationsPerNode
+  if (wanted === 'none' || before !== undefined) return true
+  return node.affiliations.size < service.limits.affiliationsPerNode && service.roomOf(node.creator).affiliations > 0
 }
 
 function maySubscribe({ service }: Request, node: Node, jid: string): boolean {

@@ -1,5 +1,6 @@
 /** XEP-0059 as the service answers it. */
 import type { Element } from '../stream/element.ts'
+import { escapeAttribute, sendable } from '../stream/escape.ts'
 import { type PageRequest, pageElement, readPageRequest } from '../xep/0059-result-sets.ts'
 import { badRequest, notFound } from './errors.ts'
 import type { EngineLimits } from './limits.ts'
@@ -13,7 +14,7 @@ export interface Listed<T> {
 
 /** About what one line of a list takes that says these texts, whatever they are of. */
 export const lineBytes = (...texts: readonly string[]): number =>
-  texts.reduce((sum, text) => sum + Buffer.byteLength(text), 200)
+  texts.reduce((sum, text) => sum + Buffer.byteLength(escapeAttribute(sendable(text))), 200)
 
 /** The part of a list that an answer has, and the `<set/>` that goes with it: none when that is all, and nobody asked for a page. */
 export interface PagePart<T> {

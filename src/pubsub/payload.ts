@@ -5,6 +5,7 @@ import { NS_STREAM } from '../stream/namespaces.ts'
 import { Parser } from '../stream/parser.ts'
 import { serialize } from '../stream/serialize.ts'
 import { badRequest, notAcceptable } from './errors.ts'
+import { isWithin } from './size.ts'
 
 /**
  * The XML of a payload, by itself.
@@ -13,6 +14,7 @@ import { badRequest, notAcceptable } from './errors.ts'
  */
 export function writePayload(payload: Element, most: number, depth: number): string {
   if (isDeeper(payload, depth)) throw badRequest('invalid-payload', 'nested too deep')
+  if (!isWithin([payload], most, 1)) throw notAcceptable('payload-too-big', 'or with too many attributes')
   const xml = written(payload)
   if (Buffer.byteLength(xml) > most) throw notAcceptable('payload-too-big')
   return detached(xml)

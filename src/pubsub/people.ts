@@ -10,6 +10,9 @@ export interface Person {
   created: number
   items: number
   bytes: number
+  /** In the nodes that it has created: who is affiliated, and who is subscribed. */
+  affiliations: number
+  subscribers: number
   subscriptions: number
   /** How many of these last as long as it is there. */
   temporary: number
@@ -28,7 +31,8 @@ export class People {
   get(jid: string): Person {
     let person = this.#people.get(jid)
     if (person === undefined) {
-      person = { jid: detached(jid), nodes: new Set(), created: 0, items: 0, bytes: 0, subscriptions: 0, temporary: 0 }
+      const none = { created: 0, items: 0, bytes: 0, affiliations: 0, subscribers: 0, subscriptions: 0, temporary: 0 }
+      person = { jid: detached(jid), nodes: new Set(), ...none }
       this.#people.set(person.jid, person)
     }
     return person

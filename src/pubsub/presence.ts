@@ -2,12 +2,23 @@
 import { detached } from '../detached.ts'
 import { bareJid } from '../jid.ts'
 
+/** Who has no subscription is known only as long as there are fewer than so many: nobody can take the places of those who have. */
+export const MOST_STRANGERS = 50_000
 const MOST_PEOPLE = 100_000
 const MOST_RESOURCES = 50
+/** Of all people. */
+const MOST_IN_ALL = 200_000
 
 export class Presences {
   /** By bare JID: full JIDs, and what they are about. */
   readonly #here = new Map<string, Map<string, string>>()
+
+  #resources = 0
+
+  /** How many people are known to be there. */
+  get size(): number {
+    return this.#here.size
+  }
 
   /** @param jid full, or bare: whether any resource is there */
   has(jid: string): boolean {
@@ -32,7 +43,8 @@ export class Presences {
       return []
     }
     if (found === undefined && this.#here.size >= MOST_PEOPLE) return []
-    if (found !== undefined && found.size >= MOST_RESOURCES) return []
+    if ((found?.size ?? 0) >= MOST_RESOURCES || this.#resources >= MOST_IN_ALL) return []
+    this.#resources++
     const own = detached(jid)
     if (found === undefined) this.#here.set(detached(bare), new Map([[own, show]]))
     else found.set(own, show)
@@ -43,12 +55,15 @@ export class Presences {
   leave(jid: string): void {
     const bare = bareJid(jid)
     const found = this.#here.get(bare)
-    found?.delete(jid)
-    if (jid === bare || found?.size === 0) this.#here.delete(bare)
+    if (found === undefined) return
+    if (jid === bare) this.#resources -= found.size
+    else if (found.delete(jid)) this.#resources--
+    if (jid === bare || found.size === 0) this.#here.delete(bare)
   }
 
   /** Nothing is known any more. */
   clear(): void {
     this.#here.clear()
+    this.#resources = 0
   }
 }

@@ -19,6 +19,7 @@ import { settle } from './expiry.ts'
 import type { Node } from './node.ts'
 import { createNode, removeItems } from './nodes.ts'
 import { notify, retractEvent } from './notifications.ts'
+import { lineBytes } from './paging.ts'
 import { writePayload } from './payload.ts'
 import { type Command, nameOf, nodeOf, type Request } from './request.ts'
 import type { Service } from './service.ts'
@@ -59,7 +60,7 @@ export const publish: Command = request => {
   })
   notify(request, node, el('items', NS_PUBSUB_EVENT, { node: node.name }, ...told), 'items')
   if (config.publish_node_full === 'retract-oldest' && surplus.length > 0) {
-    notify(request, node, retractEvent(node, surplus), 'items')
+    for (const ids of retractions(surplus)) notify(request, node, retractEvent(node, ids), 'items')
   }
   const published = items.map(({ id }) => el('item', NS_PUBSUB, { id }))
   return el('pubsub', NS_PUBSUB, {}, el('publish', NS_PUBSUB, { node: node.name }, ...published))
@@ -101,6 +102,21 @@ export const retract: Command = request => {
   return undefined
 }
 
+/** Ids of items that are gone, in parts of which each fits into a message: they were given by many requests. */
+function* retractions(ids: readonly string[]): Generator<readonly string[], void, undefined> {
+  let [from, bytes] = [0, 0]
+  for (const [at, id] of ids.entries()) {
+    bytes += lineBytes(id)
+    if (bytes <= MOST_RETRACTED || at === from) continue
+    yield ids.slice(from, at)
+    ;[from, bytes] = [at, lineBytes(id)]
+  }
+  yield ids.slice(from)
+}
+
+/** Bytes of one message about items that are gone. */
+const MOST_RETRACTED = 131_072
+
 /** How many items a node keeps. */
 export function mostItems({ limits }: Service, { max_items: most, persist_items: persists }: NodeConfig): number {
   if (!persists) return 0
@@ -134,6 +150,10 @@ function readItems(request: Request, config: NodeConfig, node: Node | undefined)
     const payload = element && writePayload(element, config.max_payload_size, limits.itemDepth)
     return { id: id === '' ? service.newId() : detached(id), element, payload }
   })
+  let said = 0
+  for (const { id, payload } of items) said += itemSize(id, request.person, payload)
+  if (items.length > 1 && said > limits.publicationBytes)
+    throw notAcceptable('payload-too-big', 'that is too much at once')
   // Of two with one id the second is what there is afterwards.
   const last = [...new Map(items.map(item => [item.id, item])).values()]
   if (persists) demandRoom(request, config, node, last)
@@ -150,7 +170,7 @@ function demandRoom(
   let [bytes, more] = [0, 0]
   for (const { id, payload } of items) {
     const before = node?.items.get(id)
-    bytes += itemSize(id, payload) - (before?.size ?? 0)
+    bytes += itemSize(id, person, payload) - (before?.size ?? 0)
     if (before === undefined) more++
   }
   const full = (node?.items.size ?? 0) + more > mostItems(service, config)

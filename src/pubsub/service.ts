@@ -31,6 +31,14 @@ export interface EngineOptions {
   readonly newId?: () => string
 }
 
+/** How much is left. */
+interface Room {
+  readonly items: number
+  readonly bytes: number
+  readonly affiliations: number
+  readonly subscriptions: number
+}
+
 /** What is kept, and the rules by which it is used. */
 export class Service extends State {
   readonly jid: string
@@ -125,11 +133,16 @@ export class Service extends State {
     if ((this.people.find(person)?.created ?? 0) >= nodesPerOwner) throw full('max-nodes-exceeded')
   }
 
-  /** How much is left of what the creator of nodes may have: items, and bytes. */
-  roomOf(creator: string): { readonly items: number; readonly bytes: number } {
-    const { items = 0, bytes = 0 } = this.people.find(creator) ?? {}
-    const { itemsPerOwner, bytesPerOwner, storedBytes } = this.limits
-    return { items: itemsPerOwner - items, bytes: Math.min(bytesPerOwner - bytes, storedBytes - this.bytes) }
+  /** How much is left of what the creator of nodes may have in these. */
+  roomOf(creator: string): Room {
+    const { items = 0, bytes = 0, affiliations = 0, subscribers = 0 } = this.people.find(creator) ?? {}
+    const { itemsPerOwner, bytesPerOwner, storedBytes, affiliationsPerOwner, subscribersPerOwner } = this.limits
+    return {
+      items: itemsPerOwner - items,
+      bytes: Math.min(bytesPerOwner - bytes, storedBytes - this.bytes),
+      affiliations: affiliationsPerOwner - affiliations,
+      subscriptions: Math.min(subscribersPerOwner - subscribers, this.limits.subscriptions - this.subscriptions),
+    }
   }
 
   /** The nodes with which somebody has to do, the root among them for who is subscribed to it. */

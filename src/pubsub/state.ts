@@ -64,6 +64,8 @@ export class State {
       const person = this.people.get(creator)
       const node = new Node(detached(name), person.jid, at, config)
       person.created++
+      // It owns it.
+      person.affiliations++
       person.nodes.add(node)
       this.nodes.set(node.name, node)
       this.moved.delete(name)
@@ -79,12 +81,14 @@ export class State {
       const parent = this.nodes.get(name)
       return parent?.isCollection && parent !== node ? parent : []
     })
-    for (const parent of node.parents) parent.disown(node)
-    this.root.disown(node)
+    // What stays where it is keeps its place in the list there, which is read page by page.
+    for (const parent of node.parents) if (!parents.includes(parent)) parent.disown(node)
     for (const parent of parents) parent.adopt(node)
     if (parents.length === 0) this.root.adopt(node)
+    else this.root.disown(node)
     node.parents = parents.length === 0 ? none : parents
     node.config = this.#shared(placed(given, parents))
+    this.#counted(node, () => node.counts(configSize(node.config)))
     if (typeof given.item_expire === 'number') this.expiring.add(node)
     else this.expiring.delete(node)
   }
@@ -108,7 +112,10 @@ export class State {
     this.leased.delete(node)
     this.#counted(node, () => {
       for (const id of [...node.items.keys()]) node.remove(id)
+      node.counts(0)
     })
+    const creator = this.people.find(node.creator)
+    if (creator !== undefined) creator.affiliations -= node.affiliations.size
     const people = new Set([...node.affiliations.keys(), node.creator])
     for (const subscriptions of [...node.subscribers]) {
       for (const subscription of subscriptions) people.add(this.#end(node, subscription))
@@ -122,14 +129,16 @@ export class State {
   }
 
   #affiliate(node: Node, jid: string, affiliation: Affiliation): void {
-    if (affiliation === 'none') {
-      node.affiliations.delete(jid)
-      this.people.released(node, jid)
-      return
+    const before = node.affiliations.size
+    if (affiliation === 'none') node.affiliations.delete(jid)
+    else {
+      const person = this.people.get(jid)
+      node.affiliations.set(person.jid, affiliation)
+      person.nodes.add(node)
     }
-    const person = this.people.get(jid)
-    node.affiliations.set(person.jid, affiliation)
-    person.nodes.add(node)
+    const creator = this.people.find(node.creator)
+    if (creator !== undefined) creator.affiliations += node.affiliations.size - before
+    if (affiliation === 'none') this.people.released(node, jid)
   }
 
   #subscribe(node: Node, { jid, subid, state, options }: Extract<Change, { op: 'subscribe' }>): void {
@@ -145,6 +154,8 @@ export class State {
       person.temporary += temporary(kept)
       person.subscriptions++
       this.subscriptions++
+      const creator = this.people.find(node.creator)
+      if (creator !== undefined) creator.subscribers++
     }
     person.nodes.add(node)
     if (typeof options.expire === 'number') {
@@ -165,13 +176,15 @@ export class State {
       person.subscriptions--
       person.temporary -= temporary(subscription.options)
     }
+    const creator = this.people.find(node.creator)
+    if (creator !== undefined) creator.subscribers--
     this.subscriptions--
     node.unsubscribe(jid, subscription)
     return jid
   }
 
   #publish(node: Node, { id, publisher, at, payload }: Extract<Change, { op: 'publish' }>): void {
-    const size = itemSize(id, payload)
+    const size = itemSize(id, publisher, payload)
     const item: Item = { id: detached(id), publisher: this.people.nameOf(publisher), payload, size, published: at }
     this.#counted(node, () => node.put(item))
   }
@@ -196,6 +209,7 @@ export class State {
   }
 
   #shared(config: NodeConfig): NodeConfig {
+    if (configSize(config) > 1000) return config
     const key = JSON.stringify(config)
     const known = this.#configs.get(key)
     if (known !== undefined) return known
@@ -215,9 +229,14 @@ export class State {
   }
 }
 
+/** What a configuration is counted with: the lists in it, which may be long. */
+export function configSize({ children_association_whitelist: listed, collection }: NodeConfig): number {
+  return [...listed, ...collection].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+}
+
 /** What an item is counted with; beside what it says 200 bytes. */
-export function itemSize(id: string, payload: string | undefined): number {
-  return (payload === undefined ? 0 : Buffer.byteLength(payload)) + Buffer.byteLength(id) + 200
+export function itemSize(id: string, publisher: string, payload: string | undefined): number {
+  return [id, publisher, payload ?? ''].reduce((sum, text) => sum + Buffer.byteLength(text), 200)
 }
 
 const placed = (config: NodeConfig, parents: readonly Node[]): NodeConfig =>

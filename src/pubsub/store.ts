@@ -71,14 +71,14 @@ export interface Store {
    * @throws XmppError `PUBSUB_STORE` when it cannot be used: the system says why
    */
   open(user: StoreUser): Promise<StoreReport>
-  /** Takes an entry, which is saved soon. */
+  /** Takes an entry, which is saved soon. It never throws: what it cannot take makes `saved()` reject. */
   append(entry: Entry): void
   /**
    * Resolves when all that was appended before is there for good, whatever becomes of process and machine.
    * @throws XmppError `PUBSUB_STORE` when it could not be saved; then nothing more is taken before it is opened again
    */
   saved(): Promise<void>
-  /** Saves what was appended, and lets go of everything. */
+  /** Saves what was appended, and lets go of everything; an `open()` that is under way is seen to its end first. */
   close(): Promise<void>
 }
 

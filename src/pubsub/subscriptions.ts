@@ -112,7 +112,7 @@ function overlaps(
 /** Whether a node, and somebody at it, may have one subscription more. */
 export function hasRoom(service: Service, node: Node, person: string): boolean {
   const { subscriptionsPerNode, subscriptionsPerSubscriber, subscriptionsPerPerson } = service.limits
-  if (node.subscriptions >= subscriptionsPerNode) return false
+  if (node.subscriptions >= subscriptionsPerNode || service.roomOf(node.creator).subscriptions <= 0) return false
   if (service.subscriptionsOf(person) >= subscriptionsPerPerson) return false
   return node.subscriptionsOf(person).length < subscriptionsPerSubscriber
 }

@@ -6,6 +6,7 @@ import { type Element, el } from '../stream/element.ts'
 import { dropSubscription, settle } from './expiry.ts'
 import type { Node, Subscription } from './node.ts'
 import { sendLast, type Telling } from './notifications.ts'
+import { MOST_STRANGERS } from './presence.ts'
 
 /** Presence of somebody, or what they say of theirs and ours. */
 export function takePresence(telling: Telling, stanza: Element): void {
@@ -27,11 +28,19 @@ export function takePresence(telling: Telling, stanza: Element): void {
 function come(telling: Telling, from: string, show = ''): void {
   const { service } = telling
   const person = bareJid(from)
+  if (service.subscriptionsOf(person) === 0 && service.presences.size >= MOST_STRANGERS) return
   const here = service.presences.come(from, shows.find(each => each === show) ?? 'online')
-  if (here.length === 0 || service.greeted.was(from, service.clock.now())) return
+  // By the address that is told: the first resource to come may be another one each time.
+  const fresh = here.filter(jid => !service.greeted.was(jid, service.clock.now()))
+  if (fresh.length === 0) return
+  let bytes = 0
   for (const [node, subscription] of held(telling, person)) {
     if (node.config.send_last_published_item !== 'on_sub_and_presence') continue
-    if (subscription.state === 'subscribed' && here.includes(subscription.jid)) sendLast(telling, node, subscription)
+    if (subscription.state !== 'subscribed' || !fresh.includes(subscription.jid)) continue
+    // A presence is small, and what is brought because of it shall not be without measure.
+    bytes += node.last?.size ?? 0
+    if (bytes > service.limits.greetingBytes) return
+    sendLast(telling, node, subscription)
   }
 }
 
@@ -56,7 +65,11 @@ function leave(telling: Telling, from: string): void {
 export function askWhoIsThere(telling: Telling): void {
   const { service, out } = telling
   service.presences.clear()
-  for (const person of service.people.temporary()) out.push(presence(telling, person, 'probe'))
+  for (const person of service.people.temporary()) {
+    // Of the others it is as if they did not let us see.
+    if (out.length >= service.limits.notificationsPerRequest) return
+    out.push(presence(telling, person, 'probe'))
+  }
 }
 
 /** A notification has come back. Whoever does not exist, or has moved, is not told any more. */

@@ -672,12 +672,21 @@ t.test('xmpp list nodes, delete node and purge nodes', async t => {
     t.match(await run(argv), { exit: 2, out: '', err: /^Usage: xmpp / })
 })
 
-t.test('xmpp create collection and create leaf, where there are no collections', async t => {
+t.test('xmpp create collection and create leaf, where there are collections', async t => {
   const { run, json } = await setUp(t, withPubsub)
-  const refused = /^pubsub\.example\.com answered: .*feature-not-implemented.* \(unsupported collections\)/
-  t.match(await run('xmpp', 'create', 'collection', 'asterisk', 'c'), { exit: 1, out: '', err: refused })
-  t.match(await json('xmpp create collection asterisk c'), { exit: 1, err: '', data: { error: refused } })
-  t.match(await run('xmpp', 'create', 'leaf', 'asterisk', 'c', 'l'), { exit: 1, out: '', err: refused })
+  const done = { exit: 0, err: '' }
+  t.match(await run('xmpp', 'create', 'collection', 'asterisk', 'c'), {
+    ...done,
+    out: "Created 'c' at pubsub.example.com.\n",
+  })
+  const conflict = { error: 'pubsub.example.com answered: conflict' }
+  t.match(await json('xmpp create collection asterisk c'), { exit: 1, err: '', data: conflict })
+  t.match(await json('xmpp', 'create', 'leaf', 'asterisk', 'c', 'l'), {
+    exit: 0,
+    data: { created: 'l', inCollection: true },
+  })
+  t.match(await json('xmpp list nodes asterisk c'), { exit: 0, data: { nodes: ['l'] } })
+  t.match(await run('xmpp create leaf asterisk l m'), { exit: 1, err: /answered: not-allowed \(invalid-options\)/ })
   t.match(await run('xmpp create leaf asterisk c'), {
     exit: 2,
     err: /^Usage: xmpp create leaf ACCOUNT COLLECTION LEAF\n/,
@@ -711,6 +720,12 @@ t.test('xmpp create collection and create leaf, by what the service answers', as
   t.equal(sent.length, 2)
   t.match(sent[0], /<create node='c'\/>.*<field var='pubsub#node_type'><value>collection<\/value>/)
   t.match(sent[1], /<affiliations node='c'><affiliation jid='romeo@example\.com' affiliation='owner'\/>/)
+  const none = "<unsupported xmlns='http://jabber.org/protocol/pubsub#errors' feature='collections'/>"
+  const condition = "<feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+  answer = () => `<error type='cancel'>${condition}${none}</error>`
+  const refused = /^pubsub\.example\.com answered: .*feature-not-implemented.* \(unsupported collections\)/
+  t.match(await run('xmpp', 'create', 'collection', 'asterisk', 'c'), { exit: 1, out: '', err: refused })
+  answer = () => ''
   sent.length = 0
   t.strictSame(
     await json('xmpp', 'create', 'leaf', 'asterisk', 'c', 'l'),

@@ -231,6 +231,34 @@ t.test('another one begins with what the first one has kept', async t => {
   t.equal(second.service.describe('n')?.items, 1)
 })
 
+t.test('what one sends does not end the connection of all', async t => {
+  const { on, server, service } = await setUp(t)
+  const alice = await on.online('alice@one.example/a')
+  service.on('offline', ({ error }) => t.fail(String(error)))
+  const ends = `from='mallory@far.example/x' to='${SERVICE}'`
+  const deep = `${'<a>'.repeat(20_000)}${'</a>'.repeat(20_000)}`
+  const wide = Array.from({ length: 500 }, (_, at) => `a${at}='x'`).join(' ')
+  const long = 'x'.repeat(600_000)
+  for (const inner of [deep, `<a ${wide}/>`, `<body>${long}</body>`]) {
+    server.send(SERVICE, `<message ${ends}>${inner}</message>`)
+    server.send(SERVICE, `<presence ${ends}>${inner}</presence>`)
+    server.send(SERVICE, `<iq ${ends} type='set' id='x'><pubsub xmlns='${NS_PUBSUB}'>${inner}</pubsub></iq>`)
+  }
+  await ask(alice, 'set', create('n'))
+  t.equal(service.counts.nodes, 1)
+})
+
+t.test('who is no address, and what is for none of ours', async t => {
+  const { on, server, service } = await setUp(t)
+  const alice = await on.online('alice@one.example/a')
+  const create = `<pubsub xmlns='${NS_PUBSUB}'><create node='n'/></pubsub>`
+  server.send(SERVICE, `<iq to='${SERVICE}' type='set' id='x'>${create}</iq>`)
+  server.send(SERVICE, `<iq from='@@' to='${SERVICE}' type='set' id='x'>${create}</iq>`)
+  const asked = el('pubsub', NS_PUBSUB, {}, el('create', NS_PUBSUB, { node: 'n' }))
+  await rejects(t, alice.session.iq('set', `${SERVICE}/x`, asked), { condition: 'item-not-found' })
+  t.equal(service.counts.nodes, 0)
+})
+
 t.test('what lasts as long as somebody is there', async t => {
   const { on, service } = await setUp(t)
   const [alice, bob] = [await on.online('alice@one.example/a'), await on.online('bob@one.example/b')]
