@@ -1,7 +1,7 @@
 /** XEP-0060 §7.1.2, §12 and XEP-0248 §5.3: what subscribers are told, and owners. One event is one element, however many get it. */
 import { bareJid } from '../jid.ts'
 import { NS_CLIENT } from '../negotiate.ts'
-import { Element, el, emptyAttrs } from '../stream/element.ts'
+import { Element, el, emptyAttrs, SharedElement } from '../stream/element.ts'
 import { NS_PUBSUB, NS_PUBSUB_EVENT, type SubscriptionState } from '../xep/0060-pubsub.ts'
 import { type Header, headersElement } from '../xep/0131-shim.ts'
 import { NS_DELAY } from '../xep/0203-delay.ts'
@@ -40,7 +40,7 @@ export interface Extent {
 export function notify(telling: Telling, node: Node, event: Element, about: About, extent: Extent = {}): void {
   const { service } = telling
   if (!node.config.deliver_notifications || isFull(telling)) return
-  const content = [el('event', NS_PUBSUB_EVENT, {}, event)]
+  const content = [new SharedElement(el('event', NS_PUBSUB_EVENT, {}, event))]
   const above = [...collectionsAbove(node, service.root, service.limits.collectionsTold)].filter(
     ([{ subscriptions }]) => subscriptions > 0,
   )
@@ -56,8 +56,17 @@ export function notify(telling: Telling, node: Node, event: Element, about: Abou
     }
     return
   }
+  /** What those are told who hear of it by one collection alone, who are most. */
+  const byOne = new Map<string, Element[]>()
   for (const [jid, headers] of recipients(service, node, above, about, extent, direct)) {
-    send(telling, node, jid, headers.length === 0 ? content : [...content, headersElement(headers)])
+    const [first, ...others] = headers
+    if (first === undefined) send(telling, node, jid, content)
+    else if (others.length > 0) send(telling, node, jid, [...content, headersElement(headers)])
+    else {
+      const told = byOne.get(first.value) ?? [...content, new SharedElement(headersElement(headers))]
+      byOne.set(first.value, told)
+      send(telling, node, jid, told)
+    }
   }
 }
 

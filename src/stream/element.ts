@@ -58,6 +58,16 @@ export class Element {
   }
 }
 
+/** An element that stands in many stanzas, and is written once: its text is kept, so it must not change any more. */
+export class SharedElement extends Element {
+  /** As it stands where another namespace is the default; undefined before it has been written. */
+  written: string | undefined
+
+  constructor({ name, ns, attrs, children }: Element) {
+    super(name, ns, attrs, children)
+  }
+}
+
 /** Builds an element; attributes that are undefined are left out. */
 export function el(name: string, ns: string, attrs: Attrs = {}, ...children: Child[]): Element {
   const own = emptyAttrs()

@@ -1,7 +1,7 @@
 import { detached } from '../detached.ts'
 import { XmppError } from '../errors.ts'
 import { isName } from './characters.ts'
-import type { Attrs, Element } from './element.ts'
+import { type Attrs, type Element, SharedElement } from './element.ts'
 import { escapeAttribute, escapeXml } from './escape.ts'
 import { NS_STREAM, NS_XML, NS_XMLNS } from './namespaces.ts'
 
@@ -52,9 +52,17 @@ function write(element: Element, inherited: string, inStream: boolean, more = ''
   if (children.length === 0) return `${tag}/>`
   tag += '>'
   for (const child of children) {
-    tag += typeof child === 'string' ? escapeXml(child) : write(child, inner, inStream || prefixed)
+    if (typeof child === 'string') tag += escapeXml(child)
+    else if (child instanceof SharedElement && inStream && child.ns !== inner) tag += onceWritten(child, inner)
+    else tag += write(child, inner, inStream || prefixed)
   }
   return tag + close
+}
+
+/** Where it declares its namespace itself its text is the same whatever is around it. */
+function onceWritten(element: SharedElement, inherited: string): string {
+  element.written ??= write(element, inherited, true)
+  return element.written
 }
 
 /** The beginning of a tag with its attributes. */

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { type Element, el } from '../../src/stream/element.ts'
+import { type Element, el, SharedElement } from '../../src/stream/element.ts'
+import { serialize } from '../../src/stream/serialize.ts'
 import { transport } from '../../src/stream/transport.ts'
 import { pair, settled } from '../helper/pair.ts'
 import { throws } from '../helper/rejects.ts'
@@ -152,4 +153,17 @@ t.test('nothing can be sent behind the close', async t => {
   peer.write('</stream:stream>')
   await closed
   throws(t, () => stream.send(message('x')), { code: 'XMPP_STREAM_ENDED' })
+})
+
+t.test('what stands in many stanzas is written once, and as it would be anywhere', async t => {
+  const event = () =>
+    el('event', 'urn:event', { 'xml:lang': 'en' }, el('a', 'urn:a', {}, '<&'), el('b', 'jabber:client'))
+  for (const ns of ['jabber:client', 'jabber:component:accept', 'urn:event']) {
+    const shared = new SharedElement(event())
+    for (const to of ['a', 'b']) {
+      const plain = serialize(el('message', ns, { to }, event(), 'x'), ns)
+      t.equal(serialize(el('message', ns, { to }, shared, 'x'), ns), plain)
+      t.equal(String(el('message', ns, { to }, shared)), String(el('message', ns, { to }, event())))
+    }
+  }
 })
