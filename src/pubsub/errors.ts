@@ -54,7 +54,8 @@ export function errorAnswer(iq: Element, error: StanzaError, echo: readonly Elem
   const coded = el('error', NS_CLIENT, { code: codes[error.condition] ?? '500', type: attrs.type }, ...children, ...own)
   // What is long is not repeated: escaped, and with every namespace declared, it may be far longer than it came, and longer than a server takes.
   const repeated = isWithin(echo, MOST_ECHO, WORST) ? echo : []
-  return el('iq', NS_CLIENT, { type: 'error', id, from: to, to: from }, ...repeated, coded)
+  // COMPAT res_xmpp publishes again what is repeated to it, with all that stands behind it; of an iq with two children Prosody would say that it is malformed.
+  return el('iq', NS_CLIENT, { type: 'error', id, from: to, to: from }, coded, ...repeated)
 }
 
 /** Bytes of a request that is repeated, and what a character comes to at most. */

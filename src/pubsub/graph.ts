@@ -39,16 +39,20 @@ export function lineage(nodes: Iterable<Node>): ReadonlySet<Node> {
   return found
 }
 
-/** The leaves in a collection and in those within it, each once. */
-export function* leavesBelow(collection: Node): Generator<Node, void, undefined> {
+/** The leaves in a collection and in those within it, nearest first, each once, with how many steps down it is on the shortest way. */
+export function* leavesBelow(collection: Node): Generator<readonly [Node, number], void, undefined> {
   const seen = new Set<Node>([collection])
-  const waiting = [collection]
-  for (let each = waiting.pop(); each !== undefined; each = waiting.pop()) {
-    for (const child of each.children) {
-      if (seen.has(child)) continue
-      seen.add(child)
-      if (child.isCollection) waiting.push(child)
-      else yield child
+  let level: readonly Node[] = [collection]
+  for (let steps = 1; level.length > 0; steps++) {
+    const next: Node[] = []
+    for (const each of level) {
+      for (const child of each.children) {
+        if (seen.has(child)) continue
+        seen.add(child)
+        if (child.isCollection) next.push(child)
+        else yield [child, steps]
+      }
     }
+    level = next
   }
 }

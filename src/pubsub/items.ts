@@ -33,7 +33,7 @@ function itemsBelow(request: Request, collection: Node): Element {
   const { service, person, wrapper } = request
   const all: { readonly node: Node; readonly item: Item }[] = []
   const ids = idsIn(request)
-  for (const node of leavesBelow(collection)) {
+  for (const [node] of leavesBelow(collection)) {
     if (service.affiliation(node, person) === 'outcast') continue
     settle(request, node)
     for (const item of wanted(request, node, ids)) all.push({ node, item })

@@ -5,7 +5,7 @@ import { Element, el, emptyAttrs, SharedElement } from '../stream/element.ts'
 import { NS_PUBSUB, NS_PUBSUB_EVENT, type SubscriptionState } from '../xep/0060-pubsub.ts'
 import { type Header, headersElement } from '../xep/0131-shim.ts'
 import { NS_DELAY } from '../xep/0203-delay.ts'
-import { collectionsAbove } from './graph.ts'
+import { collectionsAbove, leavesBelow } from './graph.ts'
 import type { Item, Node, Subscription } from './node.ts'
 import { lineBytes } from './paging.ts'
 import { readPayload } from './payload.ts'
@@ -182,12 +182,29 @@ export function notifyAffiliation(telling: Telling, node: Node, jid: string): vo
 
 /** §6.1.7: brings a subscriber what was published last. */
 export function sendLast(telling: Telling, node: Node, subscription: Subscription): void {
+  const { service } = telling
+  if (!hears(service, subscription)) return
+  if (!node.isCollection) return sendLastOf(telling, node, subscription.jid, [])
+  // The XEPs say nothing of collections; but whoever subscribes to one to know the states in it is told them, as of a leaf.
+  const { type = 'nodes', depth = 1 } = subscription.options
+  if (type === 'nodes') return
+  let left = service.limits.greetingBytes
+  for (const [leaf, steps] of leavesBelow(node)) {
+    left -= leaf.last?.size ?? 0
+    if (left < 0) return
+    if (depth !== 'all' && steps > depth) continue
+    if (mayHear(service, leaf, node, subscription, true)) {
+      sendLastOf(telling, leaf, subscription.jid, [headersElement([{ name: 'Collection', value: node.name }])])
+    }
+  }
+}
+
+function sendLastOf(telling: Telling, node: Node, to: string, headers: readonly Element[]): void {
   const { config, last } = node
-  if (config.send_last_published_item === 'never' || last === undefined || node.isCollection) return
-  if (!hears(telling.service, subscription) || !config.deliver_notifications) return
+  if (config.send_last_published_item === 'never' || last === undefined || !config.deliver_notifications) return
   const event = el('event', NS_PUBSUB_EVENT, {}, itemsEvent(node, [last]))
   const delay = el('delay', NS_DELAY, { stamp: new Date(last.published).toISOString() })
-  send(telling, node, subscription.jid, [event, delay])
+  send(telling, node, to, [event, ...headers, delay])
 }
 
 /** What `<event/>` says of items. */

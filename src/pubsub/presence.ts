@@ -12,6 +12,8 @@ const MOST_IN_ALL = 200_000
 export class Presences {
   /** By bare JID: full JIDs, and what they are about. */
   readonly #here = new Map<string, Map<string, string>>()
+  /** Bare JIDs of whom it is not known any more whether they are there. */
+  readonly #sought = new Set<string>()
 
   #resources = 0
 
@@ -38,6 +40,7 @@ export class Presences {
   come(jid: string, show: string): readonly string[] {
     const bare = bareJid(jid)
     const found = this.#here.get(bare)
+    this.#sought.delete(bare)
     if (found?.has(jid) === true) {
       found.set(jid, show)
       return []
@@ -51,19 +54,35 @@ export class Presences {
     return found === undefined ? [jid, bare] : [jid]
   }
 
-  /** A bare JID goes with all its resources. */
-  leave(jid: string): void {
+  /**
+   * A bare JID goes with all its resources.
+   * @returns whether somebody has gone by it: who was not known to be there has not, unless they are sought
+   */
+  leave(jid: string): boolean {
     const bare = bareJid(jid)
     const found = this.#here.get(bare)
-    if (found === undefined) return
+    if (found === undefined) return this.#sought.delete(bare)
+    const gone = jid === bare || found.delete(jid)
     if (jid === bare) this.#resources -= found.size
-    else if (found.delete(jid)) this.#resources--
+    else if (gone) this.#resources--
     if (jid === bare || found.size === 0) this.#here.delete(bare)
+    return gone
+  }
+
+  /** Somebody was there, as far as is known, and whether they still are is asked. */
+  seek(person: string): void {
+    this.#sought.add(detached(person))
+  }
+
+  /** Whoever has just been there need not have gone because their server has not heard of them yet. */
+  forgive(person: string): void {
+    this.#sought.delete(person)
   }
 
   /** Nothing is known any more. */
   clear(): void {
     this.#here.clear()
+    this.#sought.clear()
     this.#resources = 0
   }
 }

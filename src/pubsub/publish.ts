@@ -34,7 +34,11 @@ export const publish: Command = request => {
   const name = nameOf(action)
   const options = wrapper.child('publish-options')
   const existing = service.nodes.get(name)
-  if (existing === undefined && !service.autoCreate) throw notFound()
+  if (existing === undefined && !service.autoCreate) {
+    // COMPAT res_xmpp creates what is repeated to it and publishes again at once; for ever, where it cannot be created.
+    if (service.missed.was(JSON.stringify([person, name]), service.clock.now())) request.echo = []
+    throw notFound()
+  }
   if (existing !== undefined) {
     settle(request, existing)
     if (existing.isCollection) throw unsupported('publish')

@@ -54,6 +54,8 @@ export class Service extends State {
   readonly asked = new Recently(600_000)
   /** Who was sent what is in their nodes when they came: who comes and goes is not sent it each time. */
   readonly greeted = new Recently(30_000)
+  /** Who has been told that there is no such node, with what they wanted to publish there. */
+  readonly missed = new Recently(10_000, 4)
   /** What was not sent because it was too much at once: notifications, or events for many. */
   unsent = 0
   readonly #creators: (person: string) => boolean

@@ -1,4 +1,5 @@
 /** XEP-0060 §5.6, §5.7, §6, and XEP-0248 §6.1: what a subscriber does. A person may have a subscription for each resource. */
+import { isDeepStrictEqual } from 'node:util'
 import { bareJid, prepareJid } from '../jid.ts'
 import { NS_CLIENT } from '../negotiate.ts'
 import { type Element, el } from '../stream/element.ts'
@@ -87,7 +88,9 @@ function changeOptions(
   { jid, subid, state, options: before }: Subscription,
   options: SubscriptionOptions,
 ): void {
-  if (options === before) return
+  // Whoever asks is there, whatever their server knows of it yet.
+  telling.service.presences.forgive(bareJid(jid))
+  if (isDeepStrictEqual(options, before)) return
   telling.service.do({ op: 'subscribe', node: node.name, jid, subid, state, options })
   if (needsPresence(options) && !needsPresence(before)) askPresence(telling, jid)
 }
@@ -97,6 +100,7 @@ const needsPresence = ({ expire, shows }: SubscriptionOptions): boolean => expir
 /** Of somebody who is to be subscribed as long as they are there one has to know whether they are (§12.4). */
 function askPresence({ service, out }: Telling, jid: string): void {
   const person = bareJid(jid)
+  service.presences.forgive(person)
   if (service.presences.has(jid)) return
   out.push(el('presence', NS_CLIENT, { from: service.jid, to: person, type: 'subscribe' }))
 }

@@ -35,7 +35,7 @@ function come(telling: Telling, from: string, show = ''): void {
   if (fresh.length === 0) return
   let bytes = 0
   for (const [node, subscription] of held(telling, person)) {
-    if (node.config.send_last_published_item !== 'on_sub_and_presence') continue
+    if (node.isCollection || node.config.send_last_published_item !== 'on_sub_and_presence') continue
     if (subscription.state !== 'subscribed' || !fresh.includes(subscription.jid)) continue
     // A presence is small, and what is brought because of it shall not be without measure.
     bytes += node.last?.size ?? 0
@@ -51,8 +51,8 @@ const shows = ['away', 'chat', 'dnd', 'xa']
 function leave(telling: Telling, from: string): void {
   const { service } = telling
   const person = bareJid(from)
-  service.presences.leave(from)
-  if (!service.isTemporary(person)) return
+  // COMPAT Prosody says `unavailable` at once to whoever asks for a presence that nobody has granted yet, or that is still to come.
+  if (!service.presences.leave(from) || !service.isTemporary(person)) return
   for (const [node, subscription] of held(telling, person)) {
     const { jid, options } = subscription
     if (options.expire !== 'presence' || service.presences.has(jid)) continue
@@ -68,6 +68,7 @@ export function askWhoIsThere(telling: Telling): void {
   for (const person of service.people.temporary()) {
     // Of the others it is as if they did not let us see.
     if (out.length >= service.limits.notificationsPerRequest) return
+    service.presences.seek(person)
     out.push(presence(telling, person, 'probe'))
   }
 }

@@ -25,6 +25,11 @@ export class Listener {
     return (await this.#next('message', { from })).childText('body') ?? ''
   }
 
+  /** The first message from that JID that was not asked for yet. */
+  message(from: string): Promise<Element> {
+    return this.#next('message', { from })
+  }
+
   /** The first presence from that JID that was not asked for yet; without a type it is available. */
   presence(from: string, type?: string): Promise<Element> {
     return this.#next('presence', { from, type })

@@ -10,6 +10,7 @@ import { clientSection, componentSection, Daemon, type Reply } from './daemon.ts
 import { KeptClient } from './kept.ts'
 import { Peer } from './peer.ts'
 import { kill, type LiveServer, second, servers, skip, start, stop, wipe } from './servers/servers.ts'
+import { serviceRestarted } from './service/restarted.ts'
 import { login, newUser, type User } from './users.ts'
 
 t.setTimeout(120_000)
@@ -23,6 +24,7 @@ for (const server of servers.map(second)) {
     await start(server)
     await t.test('restarted', t => restarted(t, server))
     await t.test('killed while messages flow', t => killed(t, server))
+    await t.test('under a PubSub service', t => serviceRestarted(t, server))
     if (server.resumeTimeout === undefined) return
     await t.test('killed and forgotten', t => forgotten(t, server))
     await t.test('shut down politely', t => shutDown(t, server))

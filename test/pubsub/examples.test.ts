@@ -48,8 +48,8 @@ t.test('an error repeats what was asked, and has a code', async t => {
     String(answer),
     String(
       `<iq xmlns="jabber:client" type="error" id="i1" from="${SERVICE}" to="${hamlet}">` +
-        `<pubsub xmlns="${PUBSUB}"><publish node="gone"><item id="1"><entry xmlns="http://www.w3.org/2005/Atom">x</entry></item></publish></pubsub>` +
-        `<error code="404" type="cancel"><item-not-found xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error></iq>`,
+        `<error code="404" type="cancel"><item-not-found xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error>` +
+        `<pubsub xmlns="${PUBSUB}"><publish node="gone"><item id="1"><entry xmlns="http://www.w3.org/2005/Atom">x</entry></item></publish></pubsub></iq>`,
     ).replaceAll('"', String(answer).includes('"') ? '"' : "'"),
   )
 })

@@ -27,6 +27,8 @@ export interface LiveServer {
   readonly fifthComponent: string
   /** And one beside those; Prosody lets it create nodes. */
   readonly sixthComponent: string
+  /** Components for services of ours, each for one file of tests, and for a PBX beside them. */
+  readonly services: Readonly<Record<'nodes' | 'clients' | 'pbxes' | 'kills' | 'switch', string>>
   /** XEP-0114 in TLS, for the one component that may come there. */
   readonly componentTls?: { readonly port: number; readonly domain: string }
   readonly componentSecret: string
@@ -82,6 +84,7 @@ const prosody: LiveServer = {
   fourthComponent: 'trips.prosody.test',
   fifthComponent: 'bots.prosody.test',
   sixthComponent: 'pbx.prosody.test',
+  services: services('prosody.test'),
   pubsub: 'pubsub.prosody.test',
   componentSecret: 'compsecret',
   mechanism: 'SCRAM-SHA-1',
@@ -113,6 +116,7 @@ const ejabberd: LiveServer = {
   fourthComponent: 'trips.ejabberd.test',
   fifthComponent: 'bots.ejabberd.test',
   sixthComponent: 'pbx.ejabberd.test',
+  services: services('ejabberd.test'),
   pubsub: 'pubsub.ejabberd.test',
   componentTls: { port: 17148, domain: 'comptls.ejabberd.test' },
   componentSecret: 'compsecret',
@@ -145,6 +149,7 @@ const jabberd2: LiveServer = {
   fourthComponent: 'trips.jabberd2.test',
   fifthComponent: 'bots.jabberd2.test',
   sixthComponent: 'pbx.jabberd2.test',
+  services: services('jabberd2.test'),
   componentSecret: 'compsecret',
   mechanism: 'PLAIN',
   hosts: [{ domain: 'jabberd2.test', mechanisms: ['DIGEST-MD5', 'PLAIN', 'EXTERNAL'], users: true }],
@@ -222,6 +227,12 @@ const run = promisify(execFile)
 
 async function script(server: LiveServer, name: string, ...options: string[]): Promise<void> {
   await run(path(`${server.name}/${name}`), server.isSecond ? [...options, '--second'] : options)
+}
+
+/** Parts of the server's own domain, so that its users may create nodes. */
+function services(domain: string): LiveServer['services'] {
+  const at = (name: string) => `${name}.${domain}`
+  return { nodes: at('nodes'), clients: at('clients'), pbxes: at('pbxes'), kills: at('kills'), switch: at('switch') }
 }
 
 /** What `certificates` and `client_certificate` of lib.sh leave there. */
