@@ -1,11 +1,12 @@
 // node run.mjs: everything, in turn and several times over; README.md says what the options are.
-import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { publish, save } from './lib/files.mjs'
 import { imports } from './lib/imports.mjs'
 import { measure, startServer } from './lib/processes.mjs'
-import { report } from './lib/report.mjs'
+import { machine, report, roundsOf } from './lib/report.mjs'
 import { loadPeers, versions } from './peers/index.mjs'
+import { measureService } from './pubsub/compare.mjs'
+import { serviceTable } from './pubsub/report.mjs'
 import { scenarios } from './scenarios/index.mjs'
 import { compareReaders, readersTable } from './xml/compare.mjs'
 
@@ -23,7 +24,13 @@ const rounds = Number(values.rounds ?? (quick ? 1 : 3))
 if (!(rounds >= 1)) throw new RangeError(`--rounds ${values.rounds} is no number of rounds`)
 const list = text => text.split(',').filter(part => part !== '')
 const wanted = list(values.scenarios)
-const known = [...scenarios.filter(({ run }) => run !== undefined).map(({ id }) => id), 'import', 'login', 'xml']
+const known = [
+  ...scenarios.filter(({ run }) => run !== undefined).map(({ id }) => id),
+  'import',
+  'login',
+  'xml',
+  'pubsub',
+]
 const unknown = wanted.filter(id => !known.includes(id))
 if (unknown.length > 0) throw new RangeError(`no scenario ${unknown.join(', ')}; there are ${known.join(', ')}`)
 if (write && (quick || wanted.length > 0 || values.peers !== '')) {
@@ -85,14 +92,18 @@ if (asked('import')) {
   }
 }
 const readers = asked('xml') ? compareReaders({ rounds, quick }) : []
+// By itself it has more rounds, a place in the page, and real servers beside it: pubsub.mjs.
+const service = asked('pubsub')
+  ? await measureService({ rounds: 1, quick }).catch(({ message }) => [{ scenario: 'pubsub', error: message }])
+  : []
 
 const now = new Date().toISOString()
-const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}`
-save('peers', { date: now, machine, rounds, versions: versions(), samples })
+save('peers', { date: now, machine: machine(), rounds, versions: versions(), samples })
 if (readers.length > 0) save('xml', readers)
 
-const title = `${now.slice(0, 10)}, ${machine}. ${rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`}; ${versions().join(', ')}.`
+const title = `${now.slice(0, 10)}, ${machine()}. ${roundsOf(rounds)}; ${versions().join(', ')}.`
 const xml = `XML readers, CPU time for each stanza in µs (and how many times ours):\n\n`
 const text = [title, report(samples, peers), ...(readers.length > 0 ? [xml + readersTable(readers)] : [])].join('\n\n')
 console.log(`\n${text}`)
+if (service.length > 0) console.log(`\nThe PubSub service, one round:\n\n${serviceTable(service)}`)
 if (write) publish(text)

@@ -6,6 +6,12 @@ export function median(numbers) {
   return (sorted[middle - 1] + sorted[middle]) / 2
 }
 
+/** The least of some numbers that so large a share of them does not exceed, such as 0.99 for the 99th percentile; NaN of none. */
+export function percentile(numbers, share) {
+  const sorted = [...numbers].sort((a, b) => a - b)
+  return sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN
+}
+
 /** What some work takes, in seconds: of the clock, and of CPU time of this whole process, its collector's threads included. */
 export async function timed(work) {
   const cpu = process.cpuUsage()

@@ -1,3 +1,4 @@
+import { cpus } from 'node:os'
 import { loginGoals, scenarios } from '../scenarios/index.mjs'
 import { median } from './measure.mjs'
 
@@ -97,6 +98,11 @@ export function shown(value) {
   return Number(value.toPrecision(3)).toString()
 }
 
+/** Where a run has been made, as far as it matters. */
+export const machine = () => `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}`
+
+export const roundsOf = rounds => (rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`)
+
 /** The report in Markdown: goals, all numbers, logins. */
 export function report(samples, peers) {
   const numbers = new Numbers(samples, peers)
@@ -128,7 +134,8 @@ export function report(samples, peers) {
   return parts.join('\n\n')
 }
 
-function table(head, rows) {
+/** A table in Markdown: so many columns of words first, and then numbers. */
+export function table(head, rows, words = 1) {
   const line = cells => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n')
+  return [line(head), line(head.map((_, index) => (index < words ? '---' : '---:'))), ...rows.map(line)].join('\n')
 }
