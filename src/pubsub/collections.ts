@@ -2,7 +2,7 @@
 import { el } from '../stream/element.ts'
 import { NS_PUBSUB_EVENT, NS_PUBSUB_OWNER } from '../xep/0060-pubsub.ts'
 import type { NodeConfig } from './config.ts'
-import { badRequest, forbidden, notAcceptable, notAllowed, notFound } from './errors.ts'
+import { badRequest, forbidden, notAcceptable, notAllowed, notFound, unsupported } from './errors.ts'
 import { lineage } from './graph.ts'
 import type { Node } from './node.ts'
 import { notify } from './notifications.ts'
@@ -99,6 +99,7 @@ export const dissociate: Command = request => {
 
 /** `<collection/>` holds what is to be done. */
 export const relate: Command = request => {
+  if (!request.service.abilities.collections) throw unsupported('collections')
   const [word] = request.action.elements.filter(({ ns }) => ns === NS_PUBSUB_OWNER)
   if (word?.name === 'associate') return associate(request)
   // Older versions of the XEP spelled it so.

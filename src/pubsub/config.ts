@@ -8,7 +8,7 @@ import {
   nodeConfigForm,
   publishOptionsForm,
 } from '../xep/0060-forms.ts'
-import { badRequest, notAcceptable, notAllowed, refusal } from './errors.ts'
+import { badRequest, notAcceptable, notAllowed, refusal, unsupported } from './errors.ts'
 import { readSubmitted, type Submitted, shownForm } from './forms.ts'
 import type { EngineLimits } from './limits.ts'
 
@@ -121,6 +121,7 @@ const ofChildren: ReadonlySet<string> = new Set<keyof CollectionChoices>([
 export interface Abilities {
   /** Who sees whose presence is known, so that there are nodes for those who do. */
   readonly presenceAccess: boolean
+  readonly collections: boolean
 }
 
 /**
@@ -222,7 +223,8 @@ function same(is: unknown, wanted: unknown): boolean {
   return is === wanted || (Array.isArray(is) && Array.isArray(wanted) && is.join('\n') === wanted.join('\n'))
 }
 
-function refuseUnbuilt(values: ConfigForm, { presenceAccess }: Abilities): void {
+function refuseUnbuilt(values: ConfigForm, { presenceAccess, collections }: Abilities): void {
+  if (!collections && asksForCollections(values)) throw unsupported('collections')
   const { access_model: access } = values
   if (access !== undefined && !accessModels(presenceAccess).includes(access)) {
     throw refusal('modify', 'not-acceptable', 'unsupported-access-model')
@@ -232,6 +234,10 @@ function refuseUnbuilt(values: ConfigForm, { presenceAccess }: Abilities): void 
     if (value === undefined || value === only) continue
     throw notAcceptable(undefined, `pubsub#${name} can only be ${String(only)}`)
   }
+}
+
+function asksForCollections({ node_type: type, collection = [], children = [] }: ConfigForm): boolean {
+  return type === 'collection' || [...collection, ...children].some(name => name !== '')
 }
 
 function checkNumbers(values: ConfigForm, limits: EngineLimits): void {

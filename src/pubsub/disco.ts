@@ -117,7 +117,8 @@ export const contents: Command = request => {
 function featuresOf({ autoCreate, abilities, features: others }: Service): string[] {
   const created = autoCreate ? [`${NS_PUBSUB}#auto-create`] : []
   const presence = abilities.presenceAccess ? [`${NS_PUBSUB}#access-presence`] : []
-  const own = [...features, ...created, ...presence].sort()
+  const known = abilities.collections ? features : features.filter(name => !/collections?$/.test(name))
+  const own = [...known, ...created, ...presence].sort()
   return [NS_COMMANDS, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_DATA, NS_RSM, NS_SHIM, NS_PUBSUB, ...own, ...others]
 }
 

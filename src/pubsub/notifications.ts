@@ -190,12 +190,11 @@ export function sendLast(telling: Telling, node: Node, subscription: Subscriptio
   if (type === 'nodes') return
   let left = service.limits.greetingBytes
   for (const [leaf, steps] of leavesBelow(node)) {
+    if (depth !== 'all' && steps > depth) return
+    if (!mayHear(service, leaf, node, subscription, true)) continue
     left -= leaf.last?.size ?? 0
     if (left < 0) return
-    if (depth !== 'all' && steps > depth) continue
-    if (mayHear(service, leaf, node, subscription, true)) {
-      sendLastOf(telling, leaf, subscription.jid, [headersElement([{ name: 'Collection', value: node.name }])])
-    }
+    sendLastOf(telling, leaf, subscription.jid, [headersElement([{ name: 'Collection', value: node.name }])])
   }
 }
 

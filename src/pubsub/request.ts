@@ -31,6 +31,7 @@ export function nodeOf(request: Request): Node {
 
 /** The same, where no node stands for the root (XEP-0248 §8.1). */
 export function nodeOrRootOf(request: Request): Node {
+  if (!request.service.abilities.collections) return nodeOf(request)
   return known(request, request.action.attrs.node ?? '')
 }
 

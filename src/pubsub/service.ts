@@ -22,6 +22,8 @@ export interface EngineOptions {
   readonly admins?: (person: string) => boolean
   /** Whether one bare JID sees the presence of another. Default nobody knows: then there are no nodes for those who do. */
   readonly sees?: (person: string, other: string) => boolean
+  /** False refuses what asks for collections, as XEP-0248 §7.1.3.1 has it of a service without them. Default true. */
+  readonly collections?: boolean
   readonly limits?: Partial<EngineLimits>
   /** A publication to a node that is not there creates it (§7.1.4). Default false. */
   readonly autoCreate?: boolean
@@ -74,7 +76,7 @@ export class Service extends State {
     this.limits = limits
     this.defaults = defaults
     this.autoCreate = options.autoCreate ?? false
-    this.abilities = { presenceAccess: options.sees !== undefined }
+    this.abilities = { presenceAccess: options.sees !== undefined, collections: options.collections ?? true }
     this.features = options.features ?? []
     this.newId = options.newId ?? randomId
     this.#creators = options.creators ?? (() => true)

@@ -17,6 +17,8 @@ export interface LoopbackOptions {
    * Domains at which the server itself is a PubSub service (XEP-0060). Whoever is connected may create nodes; they last as long as the server. Default none.
    */
   readonly pubsub?: readonly string[]
+  /** Whether these have collections (XEP-0248). Default true. */
+  readonly pubsubCollections?: boolean
   /** For clients, with STARTTLS. 0, the default of all four, lets the system choose. */
   readonly port?: number
   /** For clients, with direct TLS. */
@@ -61,6 +63,7 @@ export interface Settings {
   readonly accounts: Accounts
   readonly components: ReadonlyMap<string, string>
   readonly pubsub: readonly string[]
+  readonly pubsubCollections: boolean
   readonly ports: {
     readonly client: number
     readonly direct: number
@@ -101,6 +104,7 @@ export function settle(options: LoopbackOptions): Settings {
     accounts,
     components,
     pubsub,
+    pubsubCollections: options.pubsubCollections ?? true,
     ports: {
       client: port('port', options.port),
       direct: port('directPort', options.directPort),

@@ -87,13 +87,22 @@ class LoopbackServer implements Loopback {
   #stopped: Promise<void> | undefined
 
   constructor(settings: Settings) {
-    const { accounts, components, pubsub, certificate, clock, log, connections: most } = settings
+    const {
+      accounts,
+      components,
+      pubsub,
+      pubsubCollections: collections,
+      certificate,
+      clock,
+      log,
+      connections: most,
+    } = settings
     this.#settings = settings
     this.ca = certificate.ca
     this.#peers = new Peers(log)
     const sees = (person: string, other: string): boolean =>
       accounts.has(other) && this.#router.rosters.of(other).get(person)?.from === true
-    const services = new Map(pubsub.map(jid => [jid, new PubsubEngine({ jid, clock, sees })]))
+    const services = new Map(pubsub.map(jid => [jid, new PubsubEngine({ jid, clock, sees, collections })]))
     this.#router = new Router(accounts, new Set(components.keys()), this.#peers, services)
     this.#sessions = new Sessions(this.#router, settings)
     this.#connections = new Connections({ router: this.#router, sessions: this.#sessions, clock, log, most })

@@ -361,6 +361,20 @@ t.test('§7.1 Create a New Collection Node', async t => {
 const apart = (fields: Record<string, string> = {}): Played =>
   made(made(made(new Played(), 'blogs', { ...collection, ...fields }), 'Romeoance'), 'Julliennui')
 
+t.test('§7.1.3.1 a service that has no collections', async t => {
+  const it = new Played({ collections: false }).node('leaf')
+  const unsupported = 'cancel feature-not-implemented unsupported collections'
+  for (const fields of [{ node_type: 'collection' }, { collection: 'blogs' }, { children: ['leaf'] }]) {
+    t.equal(said(it.set(hamlet, `<create node='x'/><configure>${form(fields)}</configure>`)), unsupported)
+  }
+  t.equal(said(it.set(hamlet, "<collection node='a'><associate node='leaf'/></collection>", OWNER)), unsupported)
+  t.equal(said(it.set(hamlet, "<subscribe jid='hamlet@denmark.lit'/>")), 'modify bad-request nodeid-required')
+  t.notMatch(
+    String(it.ask(hamlet, 'get', "<query xmlns='http://jabber.org/protocol/disco#info'/>").answer),
+    /collection/,
+  )
+})
+
 t.test('§7.2 Configuring a Collection Node', async t => {
   t.test('1: what a form has to have', async t => {
     const it = blogs()

@@ -9,12 +9,13 @@ import { clientConfig, type Watched, watched } from '../setting.ts'
 
 export const SERVICE = 'pubsub.example.com'
 
-/** Three accounts and a PubSub service. */
+/** Three accounts and a PubSub service, without collections unless they are asked for: that is what servers have. */
 export async function service(t: Test, options: LoopbackOptions = {}): Promise<Loopback> {
   const server = await startLoopback({
     users: { 'one@example.com': 'secret', 'two@example.com': 'secret', 'three@example.com': 'secret' },
     components: { 'pbx.example.com': 'secret' },
     pubsub: [SERVICE],
+    pubsubCollections: false,
     starttls: 'none',
     ...options,
   })
