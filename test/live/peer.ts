@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { Waiters } from '../helper/waiters.ts'
+import { quit } from './quit.ts'
 
 const script = fileURLToPath(new URL('slixmpp-peer.py', import.meta.url))
 
@@ -84,14 +85,8 @@ export class Peer {
   }
 
   /** Goes offline and ends. */
-  async quit(): Promise<void> {
-    const child = this.#child
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise(resolve => child.once('exit', resolve))
-    child.stdin.end()
-    const timer = setTimeout(() => child.kill('SIGKILL'), 3000)
-    await gone
-    clearTimeout(timer)
+  quit(): Promise<void> {
+    return quit(this.#child)
   }
 
   #rest(): string {

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { Waiters } from '../../helper/waiters.ts'
+import { quit } from '../quit.ts'
 import type { User } from '../users.ts'
 
 /** Which library a client is made of, each in `<library>-client.py`. */
@@ -119,14 +120,8 @@ export class ServiceClient {
   }
 
   /** Goes offline and ends. */
-  async quit(): Promise<void> {
-    const child = this.#child
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise(resolve => child.once('exit', resolve))
-    child.stdin.end()
-    const timer = setTimeout(() => child.kill('SIGKILL'), 3000)
-    await gone
-    clearTimeout(timer)
+  quit(): Promise<void> {
+    return quit(this.#child)
   }
 
   #until<T>(look: () => T | undefined, what: string): Promise<T> {
