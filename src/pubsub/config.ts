@@ -270,7 +270,7 @@ function namesOf(names: readonly string[] | undefined, limits: EngineLimits): re
   return found.map(detached)
 }
 
-function kept(name: string, value: unknown, { textBytes, affiliationsPerNode }: EngineLimits): unknown {
+function kept(name: string, value: unknown, { textBytes, affiliationsPerNode, whitelistBytes }: EngineLimits): unknown {
   const text = (given: string): string => {
     if (Buffer.byteLength(given) > textBytes) throw notAcceptable(undefined, `pubsub#${name} is too long`)
     return detached(given)
@@ -281,7 +281,8 @@ function kept(name: string, value: unknown, { textBytes, affiliationsPerNode }: 
     text(value.join('\n'))
     return value.map(text)
   }
-  if (value.length > affiliationsPerNode) throw notAcceptable(undefined, `pubsub#${name} has too many entries`)
+  const long = Buffer.byteLength(value.join('')) > whitelistBytes
+  if (long || value.length > affiliationsPerNode) throw notAcceptable(undefined, `pubsub#${name} has too many entries`)
   return value.map(given => {
     const jid = prepareJid(given)
     if (jid === undefined) throw badRequest('invalid-jid')

@@ -44,6 +44,8 @@ export interface EngineLimits {
   readonly idBytes: number
   /** One text of a node's configuration, such as its title. */
   readonly textBytes: number
+  /** The JIDs in a whitelist together. */
+  readonly whitelistBytes: number
   /** Notifications that one request, or the passing of time, may lead to; what is beyond is not sent. */
   readonly notificationsPerRequest: number
   /** What one answer lists; more is had page by page (XEP-0059). */
@@ -62,7 +64,8 @@ export const defaultLimits: EngineLimits = {
   affiliationsPerOwner: 100_000,
   subscribersPerOwner: 250_000,
   itemsPerRequest: 1000,
-  publicationBytes: 262_144,
+  // Prosody takes 256 KiB from a component, and ends the stream for more.
+  publicationBytes: 196_608,
   collectionsTold: 200,
   greetingBytes: 1_048_576,
   subscriptions: 1_000_000,
@@ -79,6 +82,7 @@ export const defaultLimits: EngineLimits = {
   nameBytes: 1023,
   idBytes: 1023,
   textBytes: 1023,
+  whitelistBytes: 32_768,
   notificationsPerRequest: 100_000,
   pageSize: 1000,
   pageBytes: 131_072,

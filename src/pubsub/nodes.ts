@@ -60,7 +60,8 @@ function formOf({ limits, abilities }: Service, node: Node): Element {
   const children: string[] = []
   for (const { name } of node.children) {
     bytes += lineBytes(name)
-    if (bytes > limits.pageBytes) return configForm(node.config, 'form', abilities, undefined)
+    // There is more in a form.
+    if (bytes > limits.pageBytes / 2) return configForm(node.config, 'form', abilities, undefined)
     children.push(name)
   }
   return configForm(node.config, 'form', abilities, children)
