@@ -124,6 +124,12 @@ export interface Abilities {
   readonly collections: boolean
 }
 
+/** What of a configuration means something to a node of its type. */
+export function choicesOf(config: NodeConfig): Partial<NodeConfig> {
+  const hidden = config.node_type === 'leaf' ? ofChildren : ofLeaves
+  return Object.fromEntries(Object.entries(config).filter(([name]) => !hidden.has(name)))
+}
+
 /**
  * The configuration as a form.
  * @param children the nodes in a collection; undefined leaves them out
@@ -134,10 +140,9 @@ export function configForm(
   { presenceAccess }: Abilities,
   children: readonly string[] | undefined,
 ): Element {
-  const hidden = config.node_type === 'leaf' ? ofChildren : ofLeaves
   // Subscribers are told by a `result`, and who else there is is none of their business.
-  const shown = Object.entries(config).filter(
-    ([name]) => !hidden.has(name) && (type === 'form' || name !== 'children_association_whitelist'),
+  const shown = Object.entries(choicesOf(config)).filter(
+    ([name]) => type === 'form' || name !== 'children_association_whitelist',
   )
   const { collection } = config
   const values = {

@@ -1,6 +1,6 @@
 /** What there is of a node, for who runs the service. */
 import type { Affiliation } from '../xep/0060-pubsub.ts'
-import type { NodeConfig } from './config.ts'
+import { choicesOf, type NodeConfig } from './config.ts'
 import type { Node } from './node.ts'
 
 /** A node, in numbers and by its configuration. */
@@ -11,7 +11,8 @@ export interface NodeDescription {
   readonly creator: string
   /** ms since 1970. */
   readonly created: number
-  readonly config: NodeConfig
+  /** What means nothing to its type left out. */
+  readonly config: Partial<NodeConfig>
   readonly items: number
   /** As {@link EngineLimits.storedBytes} counts them. */
   readonly bytes: number
@@ -32,7 +33,7 @@ export function describeNode(node: Node): NodeDescription {
     type: config.node_type,
     creator,
     created,
-    config,
+    config: choicesOf(config),
     items: items.size,
     bytes,
     subscriptions: subscriptions - pending,

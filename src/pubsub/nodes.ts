@@ -40,7 +40,7 @@ export const create: Command = request => {
 export function createNode(request: Request, given: string, config: NodeConfig): Node {
   const { service, person } = request
   const name = detached(given)
-  service.do({ op: 'create', node: name, creator: person, at: service.clock.now(), config })
+  service.do({ op: 'create', node: name, creator: person, at: Math.floor(service.clock.now()), config })
   const node = service.nodes.get(name) as Node
   notify(request, node, el('create', NS_PUBSUB_EVENT, { node: name }), 'nodes', { private: false })
   return node

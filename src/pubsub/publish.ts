@@ -51,7 +51,7 @@ export const publish: Command = request => {
   const config = existing?.config ?? configOfNew(request, name, options)
   const items = readItems(request, config, existing)
   const node = existing ?? createNode(request, name, config)
-  const at = service.clock.now()
+  const at = Math.floor(service.clock.now())
   if (config.persist_items) {
     for (const { id, payload } of items) {
       service.do({ op: 'publish', node: name, id, publisher: person, at, ...(payload !== undefined && { payload }) })

@@ -64,6 +64,7 @@ t.test('a service, its console, and a second life', async t => {
     /^Node: Custom:lobby\nType: leaf\nCreated: \S+ by juliet@example.com\nIn: device_state\nItems: 1, \d+ bytes\n/,
   )
   t.match(shown.out, /\n {4}juliet@example.com {2}owner\n/)
+  t.notMatch(shown.out, /children/)
   const json = JSON.parse((await rx('--json', 'pubsub', 'show', 'device_state')).out)
   t.match(json, { name: 'device_state', children: ['Custom:lobby'], affiliations: { 'juliet@example.com': 'owner' } })
   t.match(JSON.parse((await rx('--json', 'pubsub stats')).out), {
