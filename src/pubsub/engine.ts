@@ -104,7 +104,7 @@ export class PubsubEngine {
     return { answer, ...this.#outcome(out) }
   }
 
-  /** Takes a message: what an owner has decided about a subscription (§8.6), or that a notification has found nobody (§12.3). */
+  /** Takes a message: what an owner has decided about a subscription (§8.6), or that a notification has found nobody (§12.4). */
   message(stanza: Element): Outcome {
     return this.#during(telling => {
       if (stanza.attrs.type === 'error') return takeBounce(telling, stanza)

@@ -1,4 +1,4 @@
-/** What ends by itself: items (§16.4.3, `item_expire`), and subscriptions whose time is over (§12.18). */
+/** What ends by itself: items (§16.4.3, `item_expire`), and subscriptions whose time is over (§12.19). */
 import type { Node, Subscription } from './node.ts'
 import { notifyOwners, notifySubscriber, type Telling } from './notifications.ts'
 

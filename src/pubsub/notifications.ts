@@ -110,7 +110,7 @@ function recipients(
       }
     }
   }
-  // What does not differ by the subscription has no SubID (§12.17).
+  // What does not differ by the subscription has no SubID (§12.16).
   const named = about === 'items' || about === 'nodes'
   return new Map(
     [...found].map(([jid, { collections, subids, several }]) => [

@@ -60,7 +60,7 @@ const showValues = ['away', 'chat', 'dnd', 'online', 'xa']
 /** When a subscription ends: undefined is never. */
 function readExpiry(text: string, now: number): number | 'presence' | undefined {
   if (text === '' || text === 'presence') return text === '' ? undefined : text
-  // The XEP itself leaves the seconds out (§12.18).
+  // The XEP itself leaves the seconds out (§12.19).
   const time = parseDateTime(text) ?? parseDateTime(text.replace(/^(.{10}T\d\d:\d\d)(?=Z|[+-])/, '$1:00'))
   if (time === undefined) throw invalid('pubsub#expire is a DateTime (XEP-0082), or presence')
   if (time <= now) throw invalid('pubsub#expire is over already')

@@ -89,7 +89,7 @@ export class Service extends State {
     return { limits: this.limits, abilities: this.abilities }
   }
 
-  /** An id that no other message of this service has (§12.2). */
+  /** An id that no other message of this service has (§12.4). */
   nextMessageId(): string {
     return this.#messagePrefix + ++this.#messages
   }

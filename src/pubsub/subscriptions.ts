@@ -97,7 +97,7 @@ function changeOptions(
 
 const needsPresence = ({ expire, shows }: SubscriptionOptions): boolean => expire === 'presence' || shows !== undefined
 
-/** Of somebody who is to be subscribed as long as they are there one has to know whether they are (§12.4). */
+/** Of somebody who is to be subscribed as long as they are there one has to know whether they are (§12.5). */
 function askPresence({ service, out }: Telling, jid: string): void {
   const person = bareJid(jid)
   service.presences.forgive(person)

@@ -1,4 +1,4 @@
-/** XEP-0060 §12.3 to §12.5: what follows from who is there and who is not. */
+/** XEP-0060 §12.4 to §12.6: what follows from who is there and who is not. */
 import { StanzaError } from '../errors.ts'
 import { bareJid } from '../jid.ts'
 import { NS_CLIENT } from '../negotiate.ts'
@@ -47,7 +47,7 @@ function come(telling: Telling, from: string, show = ''): void {
 /** RFC 6121 §4.7.2.1. */
 const shows = ['away', 'chat', 'dnd', 'xa']
 
-/** What lasts as long as somebody is there ends when they go (§12.4). They are not told: nobody would hear it. */
+/** What lasts as long as somebody is there ends when they go (§12.5). They are not told: nobody would hear it. */
 function leave(telling: Telling, from: string): void {
   const { service } = telling
   const person = bareJid(from)

@@ -1,4 +1,4 @@
-/** XEP-0060 Publish-Subscribe, version 1.26: its words, which the client's functions, the events and our own service share. */
+/** XEP-0060 Publish-Subscribe, version 1.27: its words, which the client's functions, the events and our own service share. */
 import type { StanzaError } from '../errors.ts'
 
 export const NS_PUBSUB = 'http://jabber.org/protocol/pubsub'

@@ -18,7 +18,7 @@ export interface Subscription {
   /** Which one it is of several that one JID may have at a node (§6.1.6). */
   readonly subid: string | undefined
   readonly subscription: SubscriptionState
-  /** When it ends by itself, in ms since 1970 (§12.18). */
+  /** When it ends by itself, in ms since 1970 (§12.19). */
   readonly expiry: number | undefined
   /** It does not count before its options have been set (§6.1.5). */
   readonly optionsRequired: boolean
