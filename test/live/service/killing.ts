@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Test } from 'tap'
 import { type Session, StanzaError, sendPing } from '../../../src/index.ts'
 import { nodesOf } from '../../../src/xep/0060-discovery.ts'
@@ -106,6 +107,8 @@ class Load {
 
   async #run(session: Session, lane: string): Promise<void> {
     const { signal } = this.#over
+    // Many ask at one time.
+    setMaxListeners(0, signal)
     while (!signal.aborted) {
       const id = `${lane}.${this.#random.under(ITEMS)}`
       const state = this.#random.chance(0.8) ? `${id} ${this.#random.next()}` : undefined
