@@ -63,8 +63,9 @@ export function notify(telling: Telling, node: Node, event: Element, about: Abou
     if (first === undefined) send(telling, node, jid, content)
     else if (others.length > 0) send(telling, node, jid, [...content, headersElement(headers)])
     else {
-      const told = byOne.get(first.value) ?? [...content, new SharedElement(headersElement(headers))]
-      byOne.set(first.value, told)
+      const key = `${first.name} ${first.value}`
+      const told = byOne.get(key) ?? [...content, new SharedElement(headersElement(headers))]
+      byOne.set(key, told)
       send(telling, node, jid, told)
     }
   }
