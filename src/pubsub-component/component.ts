@@ -28,7 +28,7 @@ import { NS_PUBSUB, NS_PUBSUB_OWNER } from '../xep/0060-pubsub.ts'
 import { NS_VERSION } from '../xep/0092-version.ts'
 import { NS_PING } from '../xep/0199-ping.ts'
 import { Outbox } from './outbox.ts'
-import { checkNamed, named, usersOfParent } from './people.ts'
+import { named, usersOfParent } from './people.ts'
 
 /** Which service is attached where, and for whom. */
 export interface PubsubComponentOptions
@@ -78,10 +78,11 @@ export class PubsubComponent extends Emitter<PubsubComponentEvent> {
   readonly #options: PubsubComponentOptions
   readonly #clock: Clock
   readonly #store: Store
+  readonly #creators: (person: string) => boolean
+  readonly #admins: (person: string) => boolean
   readonly #outbox: Outbox
   readonly #connection: Connection
   #engine: PubsubEngine
-  #session: Session | undefined
   /** Whether it does what it is asked. */
   #state: 'new' | 'serving' | 'failing' | 'stopped' = 'new'
   #cancelTick: (() => void) | undefined
@@ -92,8 +93,9 @@ export class PubsubComponent extends Emitter<PubsubComponentEvent> {
     super()
     this.#options = options
     this.jid = parseJid(options.domain).domain
-    checkNamed('creators', options.creators ?? [])
-    checkNamed('admins', options.admins ?? [])
+    const { creators, admins = [] } = options
+    this.#creators = creators === undefined ? usersOfParent(this.jid) : named('creators', creators)
+    this.#admins = named('admins', admins)
     this.#clock = options.stream?.clock ?? systemClock
     this.#store = options.store ?? memoryStore
     this.#engine = this.#newEngine()
@@ -174,12 +176,12 @@ export class PubsubComponent extends Emitter<PubsubComponentEvent> {
   }
 
   #newEngine(): PubsubEngine {
-    const { creators, admins, limits, autoCreate } = this.#options
+    const { limits, autoCreate } = this.#options
     return new PubsubEngine({
       jid: this.jid,
       clock: this.#clock,
-      creators: creators === undefined ? usersOfParent(this.jid) : named(creators),
-      admins: named(admins ?? []),
+      creators: this.#creators,
+      admins: this.#admins,
       features: [NS_PING, NS_VERSION],
       ...(limits && { limits }),
       ...(autoCreate !== undefined && { autoCreate }),
@@ -271,14 +273,12 @@ export class PubsubComponent extends Emitter<PubsubComponentEvent> {
   }
 
   #online(link: Extract<Link, { type: 'online' }>): void {
-    this.#session = link.session
     this.#outbox.use(link.session)
     this.emit(link)
     if (this.#state === 'serving') this.#take(this.#engine.connected())
   }
 
   #offline(link: Extract<Link, { type: 'offline' }>): void {
-    this.#session = undefined
     this.#outbox.use(undefined)
     this.emit(link)
   }
@@ -299,7 +299,7 @@ export class PubsubComponent extends Emitter<PubsubComponentEvent> {
           if (this.#state !== 'failing') return
           this.#state = 'serving'
           this.emit({ type: 'restored', report })
-          if (this.#session !== undefined) this.#take(this.#engine.connected())
+          if (this.session !== undefined) this.#take(this.#engine.connected())
         },
         reason => this.#failed(reason, Math.min(LONGEST_RETRY, retryIn * 2)),
       )

@@ -1,17 +1,18 @@
 /** Who is meant by a list such as `example.org, pbx@example.net`. */
 import { XmppError } from '../errors.ts'
-import { bareJid, parseJid } from '../jid.ts'
+import { bareJid, type Jid, parseJid } from '../jid.ts'
 
 /**
- * Whether the bearer of a bare JID is named by one of these: `*` is everybody, a domain all its users and itself, any other JID its bearer.
- * @throws XmppError `XMPP_JID_MALFORMED`
+ * Whether the bearer of a bare JID is named by one of these: `*` is everybody, a domain all its users and itself (it may be a component's), any other JID its bearer.
+ * @param what the list, for errors
+ * @throws XmppError `PUBSUB_OPTION` for what is no JID
  */
-export function named(patterns: readonly string[]): (person: string) => boolean {
+export function named(what: string, patterns: readonly string[]): (person: string) => boolean {
   if (patterns.includes('*')) return () => true
   const people = new Set<string>()
   const domains = new Set<string>()
   for (const pattern of patterns) {
-    const { local, domain } = parseJid(pattern)
+    const { local, domain } = read(what, pattern)
     if (local === '') domains.add(domain)
     else people.add(`${local}@${domain}`)
   }
@@ -30,10 +31,9 @@ function domainOf(jid: string): string {
   return bare.slice(bare.indexOf('@') + 1)
 }
 
-/** What has no localpart is a domain, which may well be a component's (RFC 7622 §3.1). @throws XmppError `PUBSUB_OPTION` */
-export function checkNamed(what: string, patterns: readonly string[]): void {
+function read(what: string, pattern: string): Jid {
   try {
-    named(patterns)
+    return parseJid(pattern)
   } catch (error) {
     throw new XmppError('PUBSUB_OPTION', `${what}: ${(error as Error).message}`, { cause: error })
   }

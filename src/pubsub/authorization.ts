@@ -1,8 +1,6 @@
 /** XEP-0060 §8.6, §8.7: those who wait for an owner to let them subscribe. */
 import type { StanzaError } from '../errors.ts'
 import { bareJid, prepareJid } from '../jid.ts'
-import { NS_CLIENT } from '../negotiate.ts'
-import { errorElement } from '../session/dispatch.ts'
 import { type Element, el } from '../stream/element.ts'
 import { formElement, formTypeOf, NS_DATA, readForm, typedForm } from '../xep/0004-data-forms.ts'
 import { authorizationForm, readValues } from '../xep/0060-forms.ts'
@@ -63,11 +61,6 @@ export function settlePending(telling: Telling, node: Node, subscription: Subscr
   notifySubscriber(telling, node, subscription)
   notifyOwners(telling, node, subscription, 'subscribed')
   sendLast(telling, node, subscription)
-}
-
-/** The error that answers a message. */
-export function errorMessage(from: string, { attrs: { id, from: to } }: Element, error: StanzaError): Element {
-  return el('message', NS_CLIENT, { type: 'error', id, from, to }, errorElement(error, NS_CLIENT))
 }
 
 /** §8.7, as a command of XEP-0050: which nodes of the sender's somebody waits at, and then who waits at one. */

@@ -19,11 +19,12 @@ export function checkParents(request: Request, child: Node | undefined, names: r
   const { service } = request
   if (names.length > service.limits.collectionsPerNode) throw notAcceptable(undefined, 'that are too many collections')
   const parents = names.map(name => service.nodes.get(name) ?? missing())
-  const above = child?.isCollection === true || child?.children.size ? lineage(parents) : undefined
+  // A leaf has nothing below that could be above.
+  const above = child?.isCollection ? lineage(parents) : undefined
   for (const parent of parents) {
     if (child?.parents.includes(parent)) continue
     if (!parent.isCollection) throw notAllowed('invalid-options')
-    if (child === parent || (child !== undefined && above?.has(child) === true)) throw notAllowed('invalid-options')
+    if (child !== undefined && above?.has(child)) throw notAllowed('invalid-options')
     if (!mayAssociate(request, parent)) throw forbidden()
     if (parent.children.size >= mostChildren(service, parent.config)) throw notAllowed('max-nodes-exceeded')
   }

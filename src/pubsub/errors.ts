@@ -58,6 +58,11 @@ export function errorAnswer(iq: Element, error: StanzaError, echo: readonly Elem
   return el('iq', NS_CLIENT, { type: 'error', id, from: to, to: from }, coded, ...repeated)
 }
 
+/** The error that answers a message. */
+export function errorMessage(from: string, { attrs: { id, from: to } }: Element, error: StanzaError): Element {
+  return el('message', NS_CLIENT, { type: 'error', id, from, to }, errorElement(error, NS_CLIENT))
+}
+
 /** Bytes of a request that is repeated, and what a character comes to at most. */
 const MOST_ECHO = 131_072
 const WORST = 6

@@ -12,8 +12,8 @@ import { endSubscription } from './expiry.ts'
 import type { Node } from './node.ts'
 import { notify } from './notifications.ts'
 import { lineBytes } from './paging.ts'
-import { mostItems } from './publish.ts'
 import { type Command, nodeOf, type Request } from './request.ts'
+import { mostItems, removeItems } from './retention.ts'
 import type { Service } from './service.ts'
 import { configSize } from './state.ts'
 
@@ -96,13 +96,6 @@ export const setConfig: Command = request => {
     notify(request, node, el('configuration', NS_PUBSUB_EVENT, { node: node.name }, ...content), 'node')
   }
   return undefined
-}
-
-/** Lets the oldest items go until so many are left. @returns their ids */
-export function removeItems(service: Service, node: Node, most: number): readonly string[] {
-  const ids = node.surplus(most)
-  if (ids.length > 0) service.do({ op: 'retract', node: node.name, ids })
-  return ids
 }
 
 /** §8.3. */

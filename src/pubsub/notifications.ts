@@ -208,7 +208,7 @@ function sendLastOf(telling: Telling, node: Node, to: string, headers: readonly 
 }
 
 /** What `<event/>` says of items. */
-export function itemsEvent({ name, config }: Node, items: readonly Item[]): Element {
+function itemsEvent({ name, config }: Node, items: readonly Item[]): Element {
   const told = items.map(item => itemElement(item, NS_PUBSUB_EVENT, config.deliver_payloads))
   return el('items', NS_PUBSUB_EVENT, { node: name }, ...told)
 }

@@ -1,5 +1,6 @@
 /** XEP-0060 §7: what a publisher does. */
 import { detached } from '../detached.ts'
+import type { StanzaError } from '../errors.ts'
 import { type Element, el } from '../stream/element.ts'
 import { publishOptionsForm } from '../xep/0060-forms.ts'
 import { NS_PUBSUB, NS_PUBSUB_EVENT } from '../xep/0060-pubsub.ts'
@@ -17,12 +18,12 @@ import {
 } from './errors.ts'
 import { settle } from './expiry.ts'
 import type { Node } from './node.ts'
-import { createNode, removeItems } from './nodes.ts'
+import { createNode } from './nodes.ts'
 import { notify, retractEvent } from './notifications.ts'
 import { lineBytes } from './paging.ts'
 import { writePayload } from './payload.ts'
 import { type Command, nameOf, nodeOf, type Request } from './request.ts'
-import type { Service } from './service.ts'
+import { mostItems, removeItems } from './retention.ts'
 import { itemSize } from './state.ts'
 
 /**
@@ -34,20 +35,8 @@ export const publish: Command = request => {
   const name = nameOf(action)
   const options = wrapper.child('publish-options')
   const existing = service.nodes.get(name)
-  if (existing === undefined && !service.autoCreate) {
-    // COMPAT res_xmpp creates what is repeated to it and publishes again at once; for ever, where it cannot be created.
-    if (service.missed.was(JSON.stringify([person, name]), service.clock.now())) request.echo = []
-    throw notFound()
-  }
-  if (existing !== undefined) {
-    settle(request, existing)
-    if (existing.isCollection) throw unsupported('publish')
-    service.demand(existing, person, 'publish')
-    const wanted = readPreconditions(options)
-    if (wanted !== undefined && !meets(existing.config, wanted)) {
-      throw refusal('cancel', 'conflict', 'precondition-not-met')
-    }
-  }
+  if (existing !== undefined) demandPublication(request, existing, options)
+  else if (!service.autoCreate) throw notThere(request, name)
   const config = existing?.config ?? configOfNew(request, name, options)
   const items = readItems(request, config, existing)
   const node = existing ?? createNode(request, name, config)
@@ -68,6 +57,22 @@ export const publish: Command = request => {
   }
   const published = items.map(({ id }) => el('item', NS_PUBSUB, { id }))
   return el('pubsub', NS_PUBSUB, {}, el('publish', NS_PUBSUB, { node: node.name }, ...published))
+}
+
+/** @throws StanzaError when the sender may not publish there, or takes something for granted that is not so (§7.1.5) */
+function demandPublication(request: Request, node: Node, options: Element | undefined): void {
+  settle(request, node)
+  if (node.isCollection) throw unsupported('publish')
+  request.service.demand(node, request.person, 'publish')
+  const wanted = readPreconditions(options)
+  if (wanted !== undefined && !meets(node.config, wanted)) throw refusal('cancel', 'conflict', 'precondition-not-met')
+}
+
+/** COMPAT res_xmpp creates what is repeated to it and publishes again at once; for ever, where it cannot be created. */
+function notThere(request: Request, name: string): StanzaError {
+  const { service, person } = request
+  if (service.missed.was(JSON.stringify([person, name]), service.clock.now())) request.echo = []
+  return notFound()
 }
 
 /** §7.1.4: the preconditions are what it is to be. @throws StanzaError as for a node that is created */
@@ -120,12 +125,6 @@ function* retractions(ids: readonly string[]): Generator<readonly string[], void
 
 /** Bytes of one message about items that are gone. */
 const MOST_RETRACTED = 131_072
-
-/** How many items a node keeps. */
-export function mostItems({ limits }: Service, { max_items: most, persist_items: persists }: NodeConfig): number {
-  if (!persists) return 0
-  return most === 'max' ? limits.itemsPerNode : most
-}
 
 /** What is published, and what of it is kept. */
 interface Publication {

@@ -261,3 +261,39 @@ t.test('the configuration (§8.2, §8.3)', async t => {
   set({ persist_items: '1' })
   t.notMatch(String(it.get(hamlet, "<items node='n'/>").answer), /<item /, 'what is not kept is gone')
 })
+
+t.test('what one is about decides whether one is told (show-values, §16.4.2)', async t => {
+  const it = new Played().node('n')
+  const asked = it.done(
+    francisco,
+    `<subscribe node='n' jid='${bare}'/><options>${options({ 'show-values': ['chat', 'online'] })}</options>`,
+  )
+  t.match(asked.told.join(), /presence.*type='subscribe'/, 'the service asks to see it')
+  const told = () => it.publish('n', 'a').told.length
+  const show = (resource: string, inner: string, type = '') =>
+    it.tell(`<presence from='${bare}/${resource}' to='${SERVICE}'${type}>${inner}</presence>`)
+  t.equal(told(), 1, 'of whom nothing is known')
+  show('1', '<show>dnd</show>')
+  t.equal(told(), 0)
+  show('2', '')
+  t.equal(told(), 1, 'one of the resources will do')
+  show('2', '', " type='unavailable'")
+  t.equal(told(), 0)
+  show('1', '<show>chat</show>')
+  t.equal(told(), 1)
+})
+
+t.test('what becomes of the oldest item (publish_node_full)', async t => {
+  for (const [choice, heard] of [
+    ['discard-oldest', 1],
+    ['retract-oldest', 2],
+  ] as const) {
+    const it = new Played().node('n', { max_items: '1', publish_node_full: choice }).subscribe('n', francisco)
+    it.publish('n', 'a')
+    const { told } = it.publish('n', 'b')
+    t.equal(told.length, heard, choice)
+    if (heard === 2) t.match(told[1], /items node='n'><[^<]*retract id='a'/)
+    t.equal(it.engine.describe('n')?.items, 1)
+    t.equal(it.publish('n', 'b').told.length, 1, 'in its own place it needs no room')
+  }
+})

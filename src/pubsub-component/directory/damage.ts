@@ -4,7 +4,7 @@ import { DAMAGED, UNFINISHED } from './format.ts'
 import type { Gap, Scan } from './scan.ts'
 
 /** Copies of damaged files that a directory has at most. */
-export const MAX_COPIES = 4
+const MAX_COPIES = 4
 
 /** What was wrong with a file. */
 export interface Repair {
